@@ -1,0 +1,87 @@
+"""The seam for engines: what makes media from a payload.
+
+An engine is one file and one row in `registry.py` (or an entry point in the group `heddle.engines`). It is imported
+in two places: in the server, to plan and price (so its module imports nothing heavy at the top), and in a worker
+process, to run. It never sees the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from heddle.domain import JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What an engine can do. Feasibility at submit is decided from this alone."""
+
+    step_types: frozenset[str]
+    #: Model families it answers to, as `input.engine` names them.
+    families: frozenset[str]
+    #: What it can do with a step: `create`, `variant` (from a source image), `edit`, ...
+    operations: frozenset[str]
+    #: Whether it may stand in for any family when the operator allows that (`HEDDLE_STAND_IN`).
+    stand_in: bool = False
+    #: Sampler names it takes; empty: any.
+    samplers: frozenset[str] = frozenset()
+    #: Pixels per side: smallest, largest.
+    sides: tuple[int, int] = (64, 2048)
+    #: Jobs that one slot may hold at once beyond the running one; None: the server's setting.
+    lookahead: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One thing an engine made: its bytes and what is known of them."""
+
+    data: bytes
+    mime: str
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    metadata: JSON = field(default_factory=dict[str, Any])
+
+
+class JobContext(Protocol):
+    """What a running job sees of the world."""
+
+    job_id: str
+    attempt: int
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Report how far the job is (0..1) and let a cancel through: raises JobCanceled.
+
+        Call it at least once per step of work; messages are thinned on the way, so calling it often is cheap.
+        """
+        ...
+
+    def log(self, text: str) -> None:
+        """A line for the people who operate the server."""
+        ...
+
+    def read(self, blob_id: str) -> bytes:
+        """The bytes of an input blob of this job."""
+        ...
+
+
+class Engine(Protocol):
+    """One instance lives in a worker and runs one job at a time; another one plans in the server."""
+
+    def offer(self) -> Offer:
+        """What it can do; constant."""
+        ...
+
+    def missing(self) -> list[str]:
+        """Why it cannot run here, one sentence each; empty when it can."""
+        ...
+
+    def price(self, payload: JSON) -> float:
+        """Buzz for one job, before rounding."""
+        ...
+
+    def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
+        """Make the artifacts of one job. Raises JobError."""
+        ...

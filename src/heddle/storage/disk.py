@@ -1,0 +1,74 @@
+"""Bytes as files below one folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+
+class DiskStorage:
+    """`options["root"]` is the folder. A value appears under its name only when it is complete and synced."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self._root = Path(options["root"]).resolve()
+        self._root.mkdir(parents=True, exist_ok=True)
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> int:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with partial.open("xb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+                size = file.tell()
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+        return size
+
+    def open(self, key: str) -> BinaryIO:
+        try:
+            return self._path(key).open("rb")
+        except FileNotFoundError as error:
+            raise KeyError(key) from error
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def local(self, key: str) -> Path | None:
+        path = self._path(key)
+        return path if path.is_file() else None
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for path in self._path(prefix).rglob("*"):
+            if path.is_file() and not path.name.endswith(".part"):
+                yield path.relative_to(self._root).as_posix()
+
+    def _path(self, key: str) -> Path:
+        path = (self._root / key).resolve()
+        if not path.is_relative_to(self._root):
+            raise ValueError(f"the key {key!r} leaves the storage folder")
+        return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; without this a power cut may forget the name of a synced file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
