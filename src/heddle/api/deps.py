@@ -1,0 +1,60 @@
+"""What every request handler may use, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from heddle.blobs import Signer
+from heddle.db import Database
+from heddle.errors import InvalidRequest, TooLarge
+from heddle.settings import Settings
+from heddle.storage import Storage
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """Built once, in `server.py`."""
+
+    settings: Settings
+    db: Database
+    storage: Storage
+    signer: Signer
+
+
+def deps(request: Request) -> Deps:
+    """The parts that this server was built from."""
+    return request.app.state.deps
+
+
+def base_url(request: Request) -> str:
+    """The address under which this caller reaches us; links start with it."""
+    return deps(request).settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer; never cached, because it belongs to one account and changes."""
+    return Response(_encoder.encode(body), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body of a JSON request, up to the limit. Raises TooLarge."""
+    limit = deps(request).settings.max_body_mb * 1024 * 1024
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(f"the body is larger than {limit} bytes")
+            parts.append(chunk)
+    except ClientDisconnect as error:
+        raise InvalidRequest("the connection was closed before the body was complete") from error
+    return b"".join(parts)
