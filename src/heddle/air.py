@@ -12,13 +12,6 @@ from dataclasses import dataclass
 #: Sources whose ids are numbers, and whose version may carry `+fileId` and `.format`.
 NUMBERED = frozenset({"civitai", "heddle"})
 
-#: Types that an AIR may name.
-TYPES = frozenset(
-    ("checkpoint", "lora", "lycoris", "dora", "embedding", "hypernet", "ag", "controlnet", "upscaler", "motion", "vae")
-    + ("unet", "text_encoders", "clipvision", "clip", "visionlanguage", "diffusionmodel", "repository", "image")
-    + ("nodepack", "other", "unknown")
-)
-
 #: Ecosystems that some clients write, and what they mean.
 ECOSYSTEM_ALIASES: Mapping[str, str] = {
     "sd15": "sd1",
@@ -48,14 +41,26 @@ TYPE_OF_MODEL: Mapping[str, str] = {
     "VisionLanguage": "visionlanguage",
 }
 
+#: Types that an AIR may name.
+TYPES = frozenset(TYPE_OF_MODEL.values()) | {"diffusionmodel", "repository", "image", "nodepack", "other", "unknown"}
+
 # Base models whose ecosystem is not just their name in lower case without blanks and dots.
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
     "sd1": ("SD 1.4", "SD 1.5", "SD 1.5 LCM", "SD 1.5 Hyper"),
     "sd2": ("SD 2.0", "SD 2.0 768", "SD 2.1", "SD 2.1 768", "SD 2.1 Unclip"),
     "sd3": ("SD 3", "SD 3.5", "SD 3.5 Large", "SD 3.5 Large Turbo"),
     "sd3_5m": ("SD 3.5 Medium",),
-    "sdxl": ("SDXL 0.9", "SDXL 1.0", "SDXL 1.0 LCM", "SDXL Lightning", "SDXL Hyper", "SDXL Turbo")
-    + ("Pony", "Illustrious", "NoobAI"),
+    "sdxl": (
+        "SDXL 0.9",
+        "SDXL 1.0",
+        "SDXL 1.0 LCM",
+        "SDXL Lightning",
+        "SDXL Hyper",
+        "SDXL Turbo",
+        "Pony",
+        "Illustrious",
+        "NoobAI",
+    ),
     "sdxldistilled": ("SDXL Distilled",),
     "auraflow": ("AuraFlow", "Pony V7"),
     "flux1": ("Flux.1 S", "Flux.1 D"),
