@@ -59,8 +59,8 @@ def refused(error: ValidationError, prefix: str = "") -> InvalidRequest:
     for item in error.errors(include_url=False):
         message = item["msg"].removeprefix("Value error, ")
         if (
-            item["type"] != "missing"
-            and not isinstance(item["input"], Mapping | Sequence)
+            (item["type"] != "missing"
+            and not isinstance(item["input"], Mapping | Sequence))
             or isinstance(item["input"], str)
         ):
             message = f"{message}, not {_short(item['input'])}"

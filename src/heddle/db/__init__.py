@@ -129,12 +129,16 @@ class Database:
 
     async def write(self, verb: Verb[I, O], item: I) -> O:
         """Put one item in line for `verb`; returns when it is committed. Raises its own refusal only."""
+        return await self.put(verb, item)
+
+    def put(self, verb: Verb[I, O], item: I) -> asyncio.Future[O]:
+        """The same without waiting: a future of the outcome."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[O] = loop.create_future()
         if self._writer is None:
             self._start()
         self._inbox.put(_Waiting(verb, item, future, loop))
-        return await future
+        return future
 
     def apply(self, verb: Verb[I, O], item: I) -> O:
         """The same at once, from code that has no event loop (commands, tests)."""

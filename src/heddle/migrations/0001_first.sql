@@ -65,6 +65,7 @@ CREATE TABLE jobs (
     status TEXT NOT NULL,
     engine TEXT NOT NULL,
     payload TEXT NOT NULL,
+    inputs TEXT NOT NULL,
     cost BIGINT NOT NULL,
     attempt INTEGER NOT NULL,
     started_at BIGINT,
@@ -92,6 +93,7 @@ CREATE TABLE queued_jobs (
     band INTEGER NOT NULL,
     run_at BIGINT NOT NULL,
     attempt INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
     owner TEXT,
     lease_until BIGINT,
     progress REAL

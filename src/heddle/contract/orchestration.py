@@ -1,0 +1,179 @@
+"""The Orchestration API on the wire: what a caller may submit, and how a workflow is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from heddle.contract.base import Wire
+from heddle.domain import JSON, Artifact, Job, Priority, Status, Step, Workflow
+
+CallbackEvent = Literal[
+    "workflow:*",
+    "workflow:succeeded",
+    "workflow:failed",
+    "workflow:processing",
+    "workflow:expired",
+    "workflow:canceled",
+    "step:*",
+    "job:*",
+]
+Tag = Annotated[str, Field(min_length=1, max_length=200)]
+Tags = Annotated[list[Tag], Field(max_length=50)]
+
+_TIMESPAN = re.compile(r"^(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?$")
+_ISO = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$")
+
+
+class StepRequest(Wire):
+    """One step: its type and an input that the type understands."""
+
+    type: str = Field(alias="$type", description="The step type, for example `imageGen`.")
+    input: dict[str, Any] = Field(description="The step type's own input.")
+    name: str | None = Field(
+        None, min_length=1, max_length=100, description="Unique in the workflow; default: its index."
+    )
+    priority: Priority = Field(Priority.NORMAL, description="Served before or after others.")
+    timeout: float | None = Field(None, gt=0, le=86_400, description='Seconds, "hh:mm:ss" or ISO 8601, per attempt.')
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        """Accept "00:10:00" and "PT10M" beside a number of seconds."""
+        if not isinstance(value, str):
+            return value
+        if match := _TIMESPAN.match(value):
+            days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+            return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        if match := _ISO.match(value):
+            hours, minutes, seconds = (float(part or 0) for part in match.groups())
+            return (hours * 60 + minutes) * 60 + seconds
+        return value
+
+
+class WorkflowRequest(Wire):
+    """The body of a submit."""
+
+    steps: list[StepRequest] = Field(min_length=1, max_length=100)
+    tags: Tags = Field(default_factory=list[str])
+    callback_url: str | None = Field(None, max_length=2000, description="Where events are posted.")
+    callback_events: list[CallbackEvent] = Field(default_factory=list["CallbackEvent"])
+    detailed: bool = Field(False, description="Put the steps with their outputs into the events.")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> WorkflowRequest:
+        names = [step.name if step.name is not None else str(i) for i, step in enumerate(self.steps)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two steps are named {twice[0]!r}; a step's name is unique in its workflow")
+        return self
+
+
+class WorkflowUpdate(Wire):
+    """The body of an update: cancel, or give other tags."""
+
+    status: Literal["canceled"] | None = None
+    tags: Tags | None = None
+
+
+class QueryWorkflows(Wire):
+    """The query of a list."""
+
+    take: int = Field(20, ge=1, le=100, description="How many at most.")
+    cursor: str | None = Field(None, max_length=100, description="`nextCursor` of the page before.")
+    tags: list[str] = Field(default_factory=list[str], description="Only workflows that have all of these.")
+    status: Status | None = Field(None, description="Only workflows in this status.")
+
+
+#: How an artifact's link is made; it is signed afresh each time it is shown.
+Link = Callable[[Artifact], str]
+
+
+def workflow(value: Workflow, link: Link) -> dict[str, Any]:
+    """A workflow as the API shows it."""
+    shown: dict[str, Any] = {
+        "id": value.id,
+        "status": value.status,
+        "tags": list(value.tags),
+        "createdAt": moment(value.created_at),
+        "startedAt": moment(value.started_at),
+        "completedAt": moment(value.completed_at),
+        "cost": {"base": value.cost, "total": value.cost, "currency": "BUZZ"},
+        "steps": [step(s, link) for s in value.steps],
+        "reason": value.reason,
+    }
+    if value.callbacks:
+        shown["callbackUrl"] = value.callbacks[0].url
+        shown["callbackEvents"] = sorted(value.callbacks[0].events)
+    return present(shown)
+
+
+def step(value: Step, link: Link) -> dict[str, Any]:
+    """A step; jobs that succeeded come first, so that `jobs[0]` of a succeeded step has blobs."""
+    jobs = sorted(value.jobs, key=lambda j: (j.status != Status.SUCCEEDED, j.index))
+    return present(
+        {
+            "name": value.name,
+            "$type": value.type,
+            "status": value.status,
+            "priority": value.priority,
+            "startedAt": moment(value.started_at),
+            "completedAt": moment(value.completed_at),
+            "input": value.input,
+            "jobs": [job(j, link) for j in jobs],
+        }
+    )
+
+
+def job(value: Job, link: Link) -> dict[str, Any]:
+    """A job with its blobs."""
+    result = {"blobs": [blob(a, link) for a in value.artifacts]} if value.status is Status.SUCCEEDED else None
+    return present(
+        {
+            "id": value.id,
+            "status": value.status,
+            "engine": value.engine,
+            "attempt": value.attempt,
+            "startedAt": moment(value.started_at),
+            "completedAt": moment(value.completed_at),
+            "estimatedProgressRate": value.progress,
+            "reason": value.reason,
+            "message": value.message,
+            "result": result,
+        }
+    )
+
+
+def blob(value: Artifact, link: Link) -> dict[str, Any]:
+    """What a job made, with a fresh link."""
+    return present(
+        {
+            "blobId": value.blob_id,
+            "url": link(value),
+            "mimeType": value.mime,
+            "width": value.width,
+            "height": value.height,
+            "durationMs": value.duration_ms,
+            "nsfwLevel": 1,
+            "seed": value.metadata.get("seed"),
+            "metadata": value.metadata or None,
+        }
+    )
+
+
+def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
+    """A page of a list; the cursors are there even at the end, where they are null."""
+    return {"items": list(items), "nextCursor": next_cursor, "next": next_cursor}
+
+
+def present(members: JSON) -> dict[str, Any]:
+    """Without what is absent: the API leaves members out rather than sending null."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def moment(value: datetime | None) -> str | None:
+    """`2026-01-31T12:00:00.123Z`."""
+    return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,67 @@
+"""What pictures cost, as data. The public price formulas of each model family, in Buzz per picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A model family: its price, its native size and its defaults.
+
+    The price of one picture is `buzz`, times pixels / `side`², times steps / `per_steps`, where given; families with
+    `doubles_cfg` run the model twice per step when cfgScale is not 1; `per_source` is added for each source picture.
+    """
+
+    buzz: float
+    side: int | None = None
+    per_steps: int | None = None
+    doubles_cfg: bool = False
+    per_source: float = 0.0
+    native: int = 1024
+    steps: int = 20
+    cfg: float = 7.0
+    edits: bool = False
+
+
+#: Image families by the name that `input.engine` gives.
+IMAGE: Mapping[str, Family] = {
+    "sketch": Family(1.0, side=1000),
+    "sd1": Family(4.0, side=512, per_steps=20, native=512),
+    "sdxl": Family(8.0, side=1024, per_steps=20),
+    "flux1": Family(0.5, per_steps=1, doubles_cfg=True, per_source=1.0, steps=28, cfg=3.5, edits=True),
+    "flux2": Family(0.3, per_steps=1, doubles_cfg=True, per_source=1.0, cfg=5.0, edits=True),
+    "z-image": Family(8.0, side=1024, per_steps=9, steps=9, cfg=1.0),
+    "qwen": Family(30.0, side=1328, per_steps=20, cfg=2.5, per_source=0.1, edits=True),
+    "seedream": Family(40.0, edits=True),
+    "grok": Family(26.0),
+    "openai": Family(100.0, edits=True),
+    "google": Family(40.0),
+    "gemini": Family(60.0, edits=True),
+}
+
+#: Other names for the same families.
+ALIASES: Mapping[str, str] = {
+    "flux": "flux1",
+    "zimage": "z-image",
+    "sd15": "sd1",
+    "pony": "sdxl",
+    "illustrious": "sdxl",
+}
+
+
+def image(payload: Mapping[str, Any]) -> float:
+    """The price of one picture, before rounding; `payload` is an image job's."""
+    family = IMAGE.get(payload["family"], IMAGE["sketch"])
+    price = family.buzz
+    if family.side:
+        price *= payload["width"] * payload["height"] / family.side**2
+    if family.per_steps:
+        price *= payload["steps"] / family.per_steps
+    if family.doubles_cfg and payload["cfgScale"] != 1:
+        price *= 2
+    if family.edits and payload.get("operation") == "edit":
+        price *= 1 + family.per_source * len(payload.get("images", ()))
+    return price

@@ -1,0 +1,138 @@
+"""The step type `imageGen`: pictures from a prompt, or from a prompt and a source picture. One job per picture."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from heddle import prices
+from heddle.contract.base import Wire, validate
+from heddle.domain import JSON
+from heddle.errors import InvalidRequest
+from heddle.steps import Plan, Source
+
+#: The wire's range of sizes; an engine may be narrower.
+SMALLEST, LARGEST = 64, 2048
+_SEEDS = 2**32
+
+
+class Network(Wire):
+    """A LoRA or its like, by AIR, and how strongly it is applied."""
+
+    air: str = Field(min_length=1, max_length=500)
+    strength: float = Field(1.0, ge=-10, le=10)
+
+
+class ImageGenInput(Wire):
+    """Every input of `imageGen`."""
+
+    engine: str | None = Field(
+        None, max_length=64, description="A model family such as `sdxl`, or an engine such as `sketch`."
+    )
+    model: str | None = Field(None, max_length=500, description="A model by its AIR.")
+    prompt: str = Field(min_length=1, max_length=10_000, description="What the picture shows.")
+    negative_prompt: str | None = Field(None, max_length=10_000, description="What it must not show.")
+    width: int | None = Field(None, ge=SMALLEST, le=LARGEST, description="Pixels.")
+    height: int | None = Field(None, ge=SMALLEST, le=LARGEST, description="Pixels.")
+    aspect_ratio: str | None = Field(
+        None, pattern=r"^\d{1,2}:\d{1,2}$", description="For example `16:9`, instead of a size."
+    )
+    steps: int | None = Field(None, ge=1, le=150, description="Sampling steps.")
+    cfg_scale: float | None = Field(None, ge=0, le=30, description="How strictly the prompt is followed.")
+    sampler: str | None = Field(None, max_length=64, description="For example `DPM++ 2M Karras`.")
+    seed: int | None = Field(None, ge=-1, lt=2**63, description="The same seed gives the same picture; -1: random.")
+    clip_skip: int | None = Field(None, ge=1, le=12, description="Layers of the text encoder left out.")
+    quantity: int = Field(1, ge=1, le=10, description="How many pictures.")
+    additional_networks: list[Network] = Field(default_factory=list[Network], max_length=10, description="LoRA stack.")
+    images: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default_factory=list[str], max_length=1, description="The source picture, as a blob id."
+    )
+    strength: float | None = Field(
+        None, ge=0, le=1, description="How far the result may leave the source; default 0.7."
+    )
+    output_format: Literal["png", "jpeg", "webp"] = Field("png", description="The file format of the pictures.")
+
+    @field_validator("aspect_ratio")
+    @classmethod
+    def _ratio(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        across, down = (int(part) for part in value.split(":"))
+        if not (across and down and 1 / 4 <= across / down <= 4):
+            raise ValueError("an aspect ratio is between 1:4 and 4:1")
+        return value
+
+    @field_validator("output_format", mode="before")
+    @classmethod
+    def _format(cls, value: object) -> object:
+        return {"jpg": "jpeg"}.get(value.lower(), value.lower()) if isinstance(value, str) else value
+
+
+class ImageGen:
+    """Plans pictures."""
+
+    model = ImageGenInput
+    families = tuple(prices.IMAGE)
+
+    def plan(self, raw: JSON) -> Plan:
+        given = validate(ImageGenInput, raw)
+        family_name = prices.ALIASES.get(given.engine or "", given.engine)
+        family = prices.IMAGE.get(family_name or "", prices.IMAGE["sketch"])
+        operation = "create" if not given.images else "edit" if family.edits else "variant"
+        if given.strength is not None and not given.images:
+            raise InvalidRequest.of("strength", "is for a source picture, and `images` has none")
+        width, height = size(given, family.native)
+        first_seed = secrets.randbelow(_SEEDS) if given.seed in {None, -1} else given.seed
+        assert first_seed is not None
+        shared: dict[str, Any] = {
+            "family": family_name,
+            "model": given.model,
+            "operation": operation,
+            "prompt": given.prompt,
+            "negativePrompt": given.negative_prompt,
+            "width": width,
+            "height": height,
+            "steps": given.steps or family.steps,
+            "cfgScale": family.cfg if given.cfg_scale is None else given.cfg_scale,
+            "sampler": given.sampler,
+            "clipSkip": given.clip_skip,
+            "networks": [n.model_dump() for n in given.additional_networks],
+            "images": list(given.images),
+            "strength": (0.7 if given.strength is None else given.strength) if given.images else None,
+            "outputFormat": given.output_format,
+        }
+        known = {name: value for name, value in shared.items() if value is not None}
+        return Plan(
+            family=family_name,
+            operation=operation,
+            payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
+            sources=[Source(blob_id=b, path=f"images[{i}]", media="image") for i, b in enumerate(given.images)],
+            resources=_resources(given),
+        )
+
+
+def size(given: ImageGenInput, native: int) -> tuple[int, int]:
+    """Width and height: as given, or by the aspect ratio at the family's native area in multiples of 16."""
+    if given.width and given.height:
+        return given.width, given.height
+    if given.aspect_ratio is None:
+        return given.width or native, given.height or native
+    across, down = (int(part) for part in given.aspect_ratio.split(":"))
+    ratio = across / down
+    if given.width or given.height:
+        width = given.width or _clamp(round((given.height or native) * ratio))
+        return width, given.height or _clamp(round(width / ratio))
+    width = _clamp(round(native * math.sqrt(ratio) / 16) * 16)
+    return width, _clamp(round(native / math.sqrt(ratio) / 16) * 16)
+
+
+def _clamp(side: int) -> int:
+    return max(SMALLEST, min(LARGEST, side))
+
+
+def _resources(given: ImageGenInput) -> list[tuple[str, str]]:
+    models = [("model", given.model)] if given.model else []
+    return [*models, *((f"additionalNetworks[{i}].air", n.air) for i, n in enumerate(given.additional_networks))]
