@@ -5,11 +5,18 @@ Frames on a byte stream are a 4-byte big-endian length and a msgpack map; no pic
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Union
 
 import msgspec
 
 from heddle.domain import Artifact
+
+#: The longest frame either side takes. Media travels through storage; a frame holds a payload and little else.
+MAX_FRAME = 64 * 1024 * 1024
+
+#: A job and the number of its attempt: what messages about work are addressed by.
+Key = tuple[str, int]
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="say", kw_only=True):
@@ -20,7 +27,10 @@ class Message(msgspec.Struct, frozen=True, tag_field="say", kw_only=True):
 
 
 class Hello(Message, tag="hello", frozen=True):
-    """First message to a worker process: what it needs to know of its surroundings."""
+    """First message to a worker process: what it needs to know of its surroundings.
+
+    `engines` (by name) and `storage` are targets, `module:Attribute`, so that a worker needs no plug-in table.
+    """
 
     slot: str
     engines: dict[str, str]
@@ -30,7 +40,11 @@ class Hello(Message, tag="hello", frozen=True):
 
 
 class Run(Message, tag="run", frozen=True):
-    """Run one attempt of a job. `inputs` maps blob ids to storage keys; time counts from `Started`."""
+    """Run one attempt of a job. `inputs` maps blob ids to storage keys; time counts from `Started`.
+
+    `lookahead` is how many others of its kind may be ahead of it inside a worker: 0 for work that takes a while,
+    so that it goes to whichever worker is idle first; more for jobs shorter than the way to a worker.
+    """
 
     job_id: str
     attempt: int
@@ -38,6 +52,7 @@ class Run(Message, tag="run", frozen=True):
     payload: dict[str, Any]
     inputs: dict[str, str] = {}
     timeout_s: float = 600.0
+    lookahead: int = 0
 
 
 class Cancel(Message, tag="cancel", frozen=True):
@@ -124,7 +139,41 @@ to_worker = msgspec.msgpack.Decoder(ToWorker)
 from_worker = msgspec.msgpack.Decoder(FromWorker)
 
 
+class BadFrame(ValueError):
+    """A frame that is longer than any may be, or bytes that are no message of ours."""
+
+
 def frame(message: Message) -> bytes:
-    """A message as bytes for a stream."""
+    """A message as bytes for a stream; BadFrame when it is too long."""
     body = encoder.encode(message)
+    if len(body) > MAX_FRAME:
+        raise BadFrame(f"a message of {len(body)} bytes; the longest may have {MAX_FRAME}")
     return len(body).to_bytes(_LENGTH, "big") + body
+
+
+class Frames:
+    """Cuts a byte stream into the bodies of frames."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytearray]:
+        """The bodies that `data` completes; BadFrame at a length that cannot be."""
+        self._rest += data
+        start = 0
+        try:
+            while (end := self._end(start)) is not None:
+                yield self._rest[start + _LENGTH : end]
+                start = end
+        finally:
+            del self._rest[:start]
+
+    def _end(self, start: int) -> int | None:
+        """Where the frame at `start` ends; None while it is incomplete."""
+        body = start + _LENGTH
+        if len(self._rest) < body:
+            return None
+        length = int.from_bytes(self._rest[start:body], "big")
+        if length > MAX_FRAME:
+            raise BadFrame(f"a frame of {length} bytes is announced; the longest may have {MAX_FRAME}")
+        return body + length if len(self._rest) >= body + length else None

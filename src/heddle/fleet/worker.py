@@ -1,0 +1,359 @@
+"""The worker side: takes attempts, runs engines, puts artifacts into storage, says how it went.
+
+`python -m heddle.fleet.worker FD` is a worker process; FD is its end of a socket pair. The main thread runs engines,
+because some libraries insist on it. A second thread reads messages, so that a ping is answered and a cancel noticed
+while an engine works. When the channel ends the process ends at once: nobody is left to hear the result.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NoReturn
+
+from heddle import registry
+from heddle.domain import JSON, Artifact, new_id
+from heddle.engines import Engine, Made
+from heddle.errors import EngineFailed, JobCanceled, JobError
+from heddle.fleet.messages import (
+    Cancel,
+    Done,
+    Failed,
+    Frames,
+    Hello,
+    Key,
+    Log,
+    Message,
+    Ping,
+    Pong,
+    Progress,
+    Ready,
+    Run,
+    Started,
+    encoder,
+    frame,
+    to_worker,
+)
+from heddle.storage import Storage
+
+#: Hands a message to the executor; callable from every thread.
+Say = Callable[[Message], None]
+
+#: The reason of an attempt after which the process ends, because only that gives the memory back.
+OUT_OF_MEMORY = "out_of_memory"
+
+_PROGRESS_EVERY_S = 0.2
+_LOG_LINES = 1000
+_LOG_LENGTH = 2000
+_MESSAGE_LENGTH = 500
+
+
+class Context:
+    """What a running job sees of the world: the `JobContext` of engines."""
+
+    def __init__(self, run: Run, storage: Storage, say: Say) -> None:
+        self.job_id = run.job_id
+        self.attempt = run.attempt
+        self.canceled = False
+        self._inputs = run.inputs
+        self._storage = storage
+        self._say = say
+        self._lines = 0
+        self._next_progress = 0.0
+        self._pending: Progress | None = None
+        self._flushing = threading.Lock()
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        self.check()
+        # In this order, because `max` answers its first argument for a NaN.
+        self._pending = Progress(
+            job_id=self.job_id, attempt=self.attempt, fraction=min(1.0, max(0.0, float(fraction))), note=note
+        )
+        if time.monotonic() >= self._next_progress:
+            self.flush()
+
+    def check(self) -> None:
+        """Let a cancel through."""
+        if self.canceled:
+            raise JobCanceled("the job was canceled")
+
+    def flush(self) -> None:
+        """Say the latest progress that was held back. The lock keeps two threads from saying it out of order."""
+        with self._flushing:
+            pending, self._pending = self._pending, None
+            if pending is not None:
+                self._next_progress = time.monotonic() + _PROGRESS_EVERY_S
+                self._say(pending)
+
+    def log(self, text: str) -> None:
+        self._lines += 1
+        if self._lines > _LOG_LINES:
+            return
+        if self._lines == _LOG_LINES:
+            text = f"(line {_LOG_LINES} of this attempt: no more are taken)"
+        self._say(Log(job_id=self.job_id, attempt=self.attempt, text=str(text)[:_LOG_LENGTH]))
+
+    def read(self, blob_id: str) -> bytes:
+        if blob_id not in self._inputs:
+            raise EngineFailed(f"{blob_id!r} is not an input of this job; it has {sorted(self._inputs)}")
+        try:
+            with self._storage.open(self._inputs[blob_id]) as file:
+                return file.read()
+        except KeyError as error:
+            raise JobError(f"the input {blob_id!r} is no longer in storage", reason="input_missing") from error
+
+
+class Worker:
+    """Runs attempts one after the other; those that wait are kept in the order they came."""
+
+    def __init__(self, hello: Hello, storage: Storage, say: Say) -> None:
+        self._hello = hello
+        self._storage = storage
+        self._say = say
+        self._engines: dict[str, Engine] = {}
+        self._order: SimpleQueue[Key] = SimpleQueue()
+        self._waiting: dict[Key, Run] = {}
+        self._contexts: dict[Key, Context] = {}
+
+    def accept(self, run: Run) -> None:
+        """Put an attempt in line."""
+        key = (run.job_id, run.attempt)
+        self._contexts[key] = Context(run, self._storage, self._say)
+        self._waiting[key] = run
+        self._order.put(key)
+
+    def cancel(self, key: Key) -> None:
+        """Drop an attempt that waits; ask one that runs to stop. Called from the reading thread.
+
+        Whoever gets the attempt out of `_waiting` owns it; popping is atomic, so it is this thread or the main one.
+        """
+        if (context := self._contexts.get(key)) is None:
+            return
+        context.canceled = True
+        if self._waiting.pop(key, None) is not None:
+            del self._contexts[key]
+            self._say(_canceled(key))
+
+    def flush(self) -> None:
+        """Say the progress that was held back."""
+        for context in list(self._contexts.values()):
+            context.flush()
+
+    def work(self) -> None:
+        """Run what comes until an attempt used up the memory."""
+        while True:
+            key = self._order.get()
+            run = self._waiting.pop(key, None)
+            if run is None:
+                continue
+            context = self._contexts[key]
+            self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot))
+            outcome = self._attempt(run, context)
+            context.flush()
+            del self._contexts[key]
+            self._say(outcome)
+            if isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY:
+                return
+
+    def _attempt(self, run: Run, context: Context) -> Done | Failed:
+        """The end of an attempt. Whatever an engine throws ends the attempt and not the worker."""
+        try:
+            artifacts = self._make(run, context)
+            context.check()
+            return Done(job_id=run.job_id, attempt=run.attempt, artifacts=artifacts)
+        except JobError as error:
+            return _failed(run, error.reason, error.message, retryable=error.retryable)
+        except MemoryError as error:
+            return _failed(run, OUT_OF_MEMORY, f"{run.engine!r} ran out of memory: {error}", retryable=True)
+        except BaseException as error:  # noqa: BLE001 - engines are strangers' code; SystemExit counts as well
+            traceback.print_exc()
+            return _failed(run, "engine_failed", f"{run.engine!r} raised {type(error).__name__}: {error}")
+
+    def _make(self, run: Run, context: Context) -> list[Artifact]:
+        made = self._engine(run.engine).run(run.payload, context)
+        try:
+            artifacts = [self._keep(item, run, context) for item in _iterate(made)]
+        finally:
+            if (close := getattr(made, "close", None)) is not None:
+                close()
+        if not artifacts:
+            raise JobError(f"{run.engine!r} made nothing", reason="no_output")
+        return artifacts
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            self._engines[name] = _load(name, self._hello.engines)
+        return self._engines[name]
+
+    def _keep(self, made: Any, run: Run, context: Context) -> Artifact:
+        """Put one artifact into storage; it is synced when this returns."""
+        context.check()
+        _check(made)
+        blob_id = new_id("blob")
+        key = f"jobs/{run.job_id[-2:]}/{run.job_id}/{run.attempt}/{blob_id}"
+        try:
+            size = self._storage.write(key, [made.data])
+        except OSError as error:
+            raise JobError(f"storage did not take it: {error}", reason="storage_failed", retryable=True) from error
+        return Artifact(
+            blob_id=blob_id,
+            key=key,
+            mime=made.mime,
+            size=size,
+            sha256=hashlib.sha256(made.data).hexdigest(),
+            width=made.width,
+            height=made.height,
+            duration_ms=made.duration_ms,
+            metadata=made.metadata,
+        )
+
+
+def _load(name: str, targets: dict[str, str]) -> Engine:
+    """Import and build an engine. It is not kept when that fails, so that the next attempt tries anew."""
+    if name not in targets:
+        raise JobError(f"there is no engine {name!r} here; there are {sorted(targets)}", reason="engine_unavailable")
+    try:
+        return registry.load(targets[name])()
+    except (JobError, MemoryError):
+        raise
+    except BaseException as error:
+        traceback.print_exc()
+        raise JobError(
+            f"{name!r} could not be loaded: {type(error).__name__}: {error}", reason="engine_unavailable"
+        ) from error
+
+
+def _iterate(made: Any) -> Iterator[Any]:
+    """What `run` returned, as an iterator; an engine that returned nothing made nothing."""
+    return iter(() if made is None else made)
+
+
+def _check(made: Any) -> None:
+    """An artifact is what it should be, before its bytes go anywhere."""
+    if not isinstance(made, Made):
+        raise EngineFailed(f"the engine made a {type(made).__name__}; it should make heddle.engines.Made")
+    try:
+        encoder.encode(made.metadata)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EngineFailed(f"the metadata of an artifact is no JSON: {error}") from error
+
+
+def _canceled(key: Key) -> Failed:
+    return Failed(job_id=key[0], attempt=key[1], reason="canceled", message="the job was canceled before it began")
+
+
+def _failed(run: Run, reason: str, message: str, *, retryable: bool = False) -> Failed:
+    sentence = " ".join(message.split())[:_MESSAGE_LENGTH]
+    return Failed(job_id=run.job_id, attempt=run.attempt, reason=reason, message=sentence, retryable=retryable)
+
+
+# ── the process ───────────────────────────────────────────────────────────────
+
+
+class Channel:
+    """The socket to the executor: whole frames, from any thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._sending = threading.Lock()
+
+    def say(self, message: Message) -> None:
+        body = frame(message)
+        try:
+            with self._sending:
+                self._socket.sendall(body)
+        except OSError:
+            _end()
+
+    def hear(self) -> Iterator[Any]:
+        """Every message until the other end is closed."""
+        frames = Frames()
+        while data := self._receive():
+            for body in frames.feed(data):
+                yield to_worker.decode(body)
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(262_144)
+        except ConnectionError:
+            return b""
+
+
+def _listen(messages: Iterator[Any], worker: Worker, say: Say) -> None:
+    """The reading thread. However it ends, the process ends: a worker that cannot hear is of no use."""
+    try:
+        for message in messages:
+            match message:
+                case Run():
+                    worker.accept(message)
+                case Cancel(job_id=job_id, attempt=attempt):
+                    worker.cancel((job_id, attempt))
+                case Ping(n=n):
+                    say(Pong(n=n))
+                    worker.flush()
+                case _:
+                    print(f"a worker does not understand {message!r}", file=sys.stderr)  # noqa: T201 - the log
+    except Exception:  # noqa: BLE001 - the last words of a thread that takes the process with it
+        traceback.print_exc()
+    _end()
+
+
+def _end() -> NoReturn:
+    """Leave at once, with every process that an engine started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Linux: have the kernel end this process with its parent, also while it is frozen or cannot read."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _limit(memory_mb: int) -> None:
+    """Be the one who yields: to the server for the CPU, to everybody when memory ends."""
+    os.nice(5)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_mb:
+        size = memory_mb * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def main(fd: int) -> None:
+    _die_with_parent()
+    # What an engine starts must not hold the channel open.
+    os.set_inheritable(fd, False)
+    for stream in (sys.stdout, sys.stderr):
+        getattr(stream, "reconfigure")(line_buffering=True, errors="backslashreplace")  # noqa: B009 - TextIO has none
+    channel = Channel(socket.socket(fileno=fd))
+    messages = channel.hear()
+    hello: JSON | Hello | None = next(messages, None)
+    if not isinstance(hello, Hello):
+        raise SystemExit(f"the first message was {hello!r}; it should be hello")
+    _limit(hello.memory_mb)
+    worker = Worker(hello, registry.load(hello.storage)(hello.storage_options), channel.say)
+    threading.Thread(target=_listen, args=(messages, worker, channel.say), name="channel", daemon=True).start()
+    channel.say(Ready(slot=hello.slot, pid=os.getpid()))
+    worker.work()
+    # Not `sys.exit`: threads that an engine left behind would keep the process.
+    _end()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

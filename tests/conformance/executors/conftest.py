@@ -1,0 +1,141 @@
+"""What every test of an executor needs: the executor, workers that find the engines, and an ear."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heddle import registry
+from heddle.domain import new_id
+from heddle.fleet import Executor, Limits
+from heddle.fleet.local import storage_options
+from heddle.fleet.messages import Done, Failed, JobEvent, Log, Progress, Run, Started
+from heddle.settings import Settings
+from heddle.storage import Storage
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+#: Impatient, so that the tests are quick; patient enough for a busy machine.
+QUICK = Limits(start_s=20, ping_s=0.1, hang_s=1.0, cancel_s=0.4, backoff_s=0.05, given_up_s=30, starts=3)
+
+
+class Fleet:
+    """A started executor and everything it said."""
+
+    def __init__(self, executor: Executor, storage: Storage) -> None:
+        self.executor = executor
+        self.storage = storage
+        self.events: list[JobEvent] = []
+        self._heard = asyncio.Event()
+
+    def hear(self, event: JobEvent) -> None:
+        self.events.append(event)
+        self._heard.set()
+
+    def run(self, engine: str, payload: dict[str, Any] | None = None, **options: Any) -> Run:
+        run = Run(
+            job_id=options.pop("job_id", new_id("job")),
+            attempt=options.pop("attempt", 1),
+            engine=engine,
+            payload=payload or {},
+            **options,
+        )
+        self.executor.run(run)
+        return run
+
+    def cancel(self, run: Run) -> None:
+        self.executor.cancel(run.job_id, run.attempt)
+
+    def of(self, run: Run, *kinds: type) -> list[Any]:
+        return [e for e in self.events if (e.job_id, e.attempt) == (run.job_id, run.attempt) and isinstance(e, kinds)]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._heard.clear()
+            await self._heard.wait()
+
+    async def hears(self, run: Run, *kinds: type) -> Any:
+        """The first message of these kinds for this run."""
+        await self.until(lambda: bool(self.of(run, *kinds)))
+        return self.of(run, *kinds)[0]
+
+    async def started(self, run: Run) -> Started:
+        return await self.hears(run, Started)
+
+    async def end(self, run: Run) -> Any:
+        end = await self.hears(run, Done, Failed)
+        assert self.of(run, Done, Failed) == [end]
+        return end
+
+    async def fails(self, run: Run) -> Failed:
+        end = await self.end(run)
+        assert isinstance(end, Failed), end
+        return end
+
+    async def done(self, run: Run) -> Done:
+        end = await self.end(run)
+        assert isinstance(end, Done), end
+        return end
+
+    async def pid(self, run: Run) -> int:
+        """The process number that an engine logs."""
+        log: Log = await self.hears(run, Log)
+        return int(log.text.removeprefix("pid "))
+
+    def fractions(self, run: Run) -> list[float]:
+        return [event.fraction for event in self.of(run, Progress)]
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Register the engines that misbehave for one test."""
+    monkeypatch.setenv("PYTHONPATH", str(FIXTURES))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(FIXTURES)])
+    from engines_that_misbehave import TARGETS  # noqa: PLC0415 - found on the path above
+
+    monkeypatch.setitem(registry._BUILT_IN, "engines", dict(registry._BUILT_IN["engines"]))
+    for name, target in TARGETS.items():
+        registry.add("engines", name, target)
+    yield
+    registry.targets.cache_clear()
+
+
+@pytest.fixture(params=sorted(registry.targets("executors")))
+def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
+    """Start an executor in a folder of its own: `async with fleet(slots=2) as f`."""
+
+    @asynccontextmanager
+    async def start(limits: Limits = QUICK, close_s: float = 0, **settings: Any) -> AsyncIterator[Fleet]:
+        settings = {"slots": 1, "worker_memory_mb": 2048, **settings}
+        wanted = Settings(home=str(tmp_path), executor=request.param, **settings)
+        executor = registry.get("executors", request.param)(wanted, limits)
+        storage = registry.get("storages", wanted.storage)(storage_options(wanted))
+        fleet = Fleet(executor, storage)
+        await executor.start(fleet.hear)
+        try:
+            yield fleet
+        finally:
+            await executor.close(close_s)
+
+    return start
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine test in a loop of its own, for half a minute at most."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    test = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    asyncio.run(asyncio.wait_for(test, 30))
+    return True
