@@ -1,0 +1,64 @@
+"""The built-in entries: what the embedded engine `sketch` answers to. They are code, so they have no files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from heddle.catalog import entries, models, versions
+from heddle.catalog.entries import NewEntry
+from heddle.db import Tx
+
+#: The base model of everything that the illustrator draws.
+BASE_MODEL = "Sketch"
+
+#: Who made them.
+CREATOR = "heddle"
+
+#: Ids below this are kept for built-in entries.
+FIRST_FREE_ID = 100
+
+
+def _style(number: int, name: str, words: tuple[str, ...], description: str) -> NewEntry:
+    return NewEntry(
+        name=name,
+        type="LORA",
+        base_model=BASE_MODEL,
+        creator=CREATOR,
+        model_id=number,
+        version_id=number,
+        trained_words=words,
+        description=description,
+        tags=("style",),
+    )
+
+
+#: In the order of their ids: model n has the one version n.
+ENTRIES: Sequence[NewEntry] = (
+    NewEntry(
+        name="Sketch",
+        type="Checkpoint",
+        base_model=BASE_MODEL,
+        creator=CREATOR,
+        model_id=1,
+        version_id=1,
+        description="The embedded illustrator: draws what it reads in the prompt. A program, not a trained model.",
+        tags=("illustration",),
+    ),
+    _style(2, "Sketch Watercolor", ("watercolor",), "Washes and soft edges for the embedded illustrator."),
+    _style(3, "Sketch Pixel Art", ("pixel art",), "Coarse pixels and few colors for the embedded illustrator."),
+    _style(4, "Sketch Line Art", ("line art",), "Ink outlines on paper for the embedded illustrator."),
+)
+
+
+def ensure(tx: Tx, at: datetime) -> int:
+    """Add the built-in entries that are missing; how many were. Doing it again changes nothing."""
+    missing = [new for new in ENTRIES if new.version_id is not None and versions.of_id(tx, new.version_id) is None]
+    for new in missing:
+        entries.add(tx, new, at)
+    return len(missing)
+
+
+def is_builtin(model: models.Model) -> bool:
+    """Whether a start of the server would bring this model back."""
+    return model.id < FIRST_FREE_ID and model.creator == CREATOR
