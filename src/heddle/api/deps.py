@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,9 +13,11 @@ from starlette.responses import Response
 
 from heddle.blobs import Signer
 from heddle.db import Database
+from heddle.domain import now
 from heddle.errors import InvalidRequest, TooLarge
 from heddle.settings import Settings
 from heddle.storage import Storage
+from heddle.workflows.planning import Planner
 
 _encoder = msgspec.json.Encoder()
 
@@ -27,6 +30,7 @@ class Deps:
     db: Database
     storage: Storage
     signer: Signer
+    planner: Planner
 
 
 def deps(request: Request) -> Deps:
@@ -37,6 +41,12 @@ def deps(request: Request) -> Deps:
 def base_url(request: Request) -> str:
     """The address under which this caller reaches us; links start with it."""
     return deps(request).settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
+def link_expiry(settings: Settings) -> datetime:
+    """When a link made now ends; on a full five minutes, so that polling shows the same link and caches keep it."""
+    end = now().timestamp() + settings.url_ttl_s
+    return datetime.fromtimestamp(-(-end // 300) * 300 if settings.url_ttl_s > 600 else end, UTC)
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -32,17 +32,27 @@ def parse(model: type[M], body: bytes | str) -> M:
     return validate(model, decode(body))
 
 
-def decode(body: bytes | str) -> Any:
-    """JSON with nulls dropped and placeholders refused. Raises InvalidRequest."""
+def decode(body: bytes | str, *, keep_null: bool = False) -> Any:
+    """JSON with nulls dropped (unless they mean something) and placeholders refused. Raises InvalidRequest."""
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest.of("body", f"not valid JSON: {error}") from error
     problems: dict[str, list[str]] = {}
     cleaned = _clean(raw, "", problems, 0)
+    if keep_null:
+        cleaned = raw
     if problems:
         raise InvalidRequest(_summary(problems), problems)
     return cleaned
+
+
+def refuse_placeholder(name: str, value: str) -> None:
+    """A parameter whose whole value is an unresolved expression. Raises InvalidRequest."""
+    problems: dict[str, list[str]] = {}
+    _check_text(value, name, problems)
+    if problems:
+        raise InvalidRequest(_summary(problems), problems)
 
 
 def validate(model: type[M], value: Any, prefix: str = "") -> M:

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from heddle import prices
+from heddle import air, prices
 from heddle.contract.base import Wire, validate
 from heddle.domain import JSON
-from heddle.errors import InvalidRequest
+from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import Plan, Source
 
 #: The wire's range of sizes; an engine may be narrower.
@@ -79,7 +79,7 @@ class ImageGen:
 
     def plan(self, raw: JSON) -> Plan:
         given = validate(ImageGenInput, raw)
-        family_name = prices.ALIASES.get(given.engine or "", given.engine)
+        family_name = _family(given)
         family = prices.IMAGE.get(family_name or "", prices.IMAGE["sketch"])
         operation = "create" if not given.images else "edit" if family.edits else "variant"
         if given.strength is not None and not given.images:
@@ -112,6 +112,16 @@ class ImageGen:
             sources=[Source(blob_id=b, path=f"images[{i}]", media="image") for i, b in enumerate(given.images)],
             resources=_resources(given),
         )
+
+
+def _family(given: ImageGenInput) -> str | None:
+    """The family by its own name; without `engine`, the one that the model is for."""
+    if given.engine is None and given.model is not None:
+        try:
+            return air.parse(given.model).ecosystem
+        except CallerError as error:
+            raise InvalidRequest.of("model", error.message) from error
+    return prices.ALIASES.get(given.engine or "", given.engine)
 
 
 def size(given: ImageGenInput, native: int) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from heddle.settings import Settings
+
 
 class Storage(Protocol):
     """Built with `(options: Mapping[str, str])`; used from threads and from worker processes alike."""
@@ -33,3 +35,8 @@ class Storage(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key below a prefix, in no order."""
         ...
+
+
+def options(settings: Settings) -> dict[str, str]:
+    """What a storage is built with, in the server and in its workers alike."""
+    return {"root": str(settings.folder / "blobs")}

@@ -1,0 +1,162 @@
+"""The Orchestration API's workflows: one function per operation, named by its operationId."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from heddle import queue
+from heddle.accounts import Account
+from heddle.api.auth import account
+from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
+from heddle.catalog import versions
+from heddle.contract import base, orchestration
+from heddle.contract.orchestration import QueryWorkflows, WorkflowRequest, WorkflowUpdate
+from heddle.db import Tx
+from heddle.domain import Artifact, Workflow, now
+from heddle.egress import check_url
+from heddle.errors import InvalidRequest, NotFound
+from heddle.workflows import amend, rows, submit
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+async def submit_workflow(request: Request) -> Response:
+    """Submit a workflow."""
+    parts, who = deps(request), await account(request)
+    wanted = base.parse(WorkflowRequest, await read_body(request))
+    if wanted.callback_url is not None:
+        _check_callback(parts, wanted.callback_url)
+    draft = parts.planner.plan(
+        wanted,
+        account_id=who.id,
+        key=_idempotency_key(request),
+        knows=lambda air: parts.db.look(versions.of_air, air) is not None,
+        at=now(),
+    )
+    written = await parts.db.write(submit.submit, draft)
+    return answer(_shown(request, written), 202)
+
+
+async def query_workflows(request: Request) -> Response:
+    """List workflows, newest first."""
+    parts, who = deps(request), await account(request)
+    wanted = base.validate(QueryWorkflows, _query(request, repeated={"tags"}))
+    found = await parts.db.read(_page, who.id, wanted)
+    more = len(found) > wanted.take
+    items = [_shown(request, w) for w in found[: wanted.take]]
+    return answer(orchestration.page(items, found[wanted.take - 1].id if more else None))
+
+
+async def get_workflow(request: Request) -> Response:
+    """Show a workflow as it is now."""
+    parts, who = deps(request), await account(request)
+    found = await parts.db.read(_one, who.id, request.path_params["workflowId"])
+    headers = {} if found.status.terminal else {"Retry-After": "1"}
+    return answer(_shown(request, found), headers=headers)
+
+
+async def update_workflow(request: Request) -> Response:
+    """Cancel a workflow, or give it other tags."""
+    who = await account(request)
+    update = base.parse(WorkflowUpdate, await read_body(request))
+    if update.status is None and update.tags is None:
+        raise InvalidRequest.of("body", "nothing to change; give `status`: canceled, or `tags`")
+    return await _amend(request, who, update=update)
+
+
+async def patch_workflow(request: Request) -> Response:
+    """Change a workflow by JSON Patch: /tags and /status."""
+    who = await account(request)
+    operations = base.decode(await read_body(request), keep_null=True)
+    if not isinstance(operations, list) or len(cast("list[Any]", operations)) > 100:
+        raise InvalidRequest.of("body", "a JSON Patch is a list of at most 100 operations")
+    listed = cast("list[Any]", operations)
+    for i, operation in enumerate(listed):
+        if not isinstance(operation, dict):
+            raise InvalidRequest.of(f"[{i}]", "an operation is an object with `op` and `path`")
+    return await _amend(request, who, patch=listed)
+
+
+async def delete_workflow(request: Request) -> Response:
+    """Delete a workflow; cancels it when it runs."""
+    parts, who = deps(request), await account(request)
+    deletion = amend.Deletion(account_id=who.id, workflow_id=request.path_params["workflowId"], at=now())
+    await parts.db.write(amend.delete, deletion)
+    return Response(status_code=204)
+
+
+async def get_workflow_log(request: Request) -> Response:
+    """What the engines wrote while they ran the jobs of a workflow. Heddle's own."""
+    parts, who = deps(request), await account(request)
+    found = await parts.db.read(_one, who.id, request.path_params["workflowId"])
+    lines = await parts.db.read(rows.logs, found.id)
+    return answer({"items": [{"step": step, "job": job, "lines": text.splitlines()} for step, job, text in lines]})
+
+
+async def _amend(request: Request, who: Account, **change: Any) -> Response:
+    amendment = amend.Amendment(
+        account_id=who.id, workflow_id=request.path_params["workflowId"], at=now(), **change
+    )
+    return answer(_shown(request, await deps(request).db.write(amend.amend, amendment)))
+
+
+def _one(tx: Tx, account_id: int, workflow_id: str) -> Workflow:
+    if not rows.of_account(tx, account_id, [workflow_id]):
+        raise NotFound(f"there is no workflow {workflow_id!r}")
+    return _with_progress(tx, rows.get(tx, [workflow_id]))[0]
+
+
+def _page(tx: Tx, account_id: int, wanted: QueryWorkflows) -> list[Workflow]:
+    """One more than asked for, to know whether there is a next page."""
+    ids = rows.query(
+        tx, account_id, take=wanted.take + 1, before=wanted.cursor, tags=wanted.tags, status=wanted.status
+    )
+    return _with_progress(tx, rows.get(tx, ids))
+
+
+def _with_progress(tx: Tx, found: list[Workflow]) -> list[Workflow]:
+    done = queue.progress(tx, [w.id for w in found if not w.status.terminal])
+    return [rows.with_progress(w, done) for w in found] if done else found
+
+
+def _shown(request: Request, workflow: Workflow) -> dict[str, Any]:
+    parts, url = deps(request), base_url(request)
+    until = link_expiry(parts.settings)
+
+    def link(artifact: Artifact) -> str:
+        return parts.signer.url(url, artifact.blob_id, until)
+
+    return orchestration.workflow(workflow, link)
+
+
+def _check_callback(parts: Deps, url: str) -> None:
+    private = parts.settings.callbacks_private
+    try:
+        check_url(url, allow_private=private, https_only=not private)
+    except InvalidRequest as error:
+        raise InvalidRequest.of("callbackUrl", error.message) from error
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidRequest.of("Idempotency-Key", f"{key!r} is not 1 to 255 printable characters")
+    return key
+
+
+def _query(request: Request, *, repeated: set[str]) -> dict[str, Any]:
+    """Query parameters; empty ones are absent, lists come repeated or comma-joined."""
+    found: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if value == "":
+            continue
+        base.refuse_placeholder(name, value)
+        if name in repeated:
+            found.setdefault(name, []).extend(part for part in value.split(",") if part)
+        else:
+            found[name] = value
+    return found

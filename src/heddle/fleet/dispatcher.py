@@ -1,0 +1,250 @@
+"""The dispatcher: claims jobs as slots fall free, hands them to the executor, and records how they end.
+
+It holds nothing that matters: what it has claimed is in the queue with a lease, and whoever dies, the lease brings
+the job back. The executor's events arrive in the event loop; writes are group-committed and tried again while the
+database cannot take them, because a result that an engine has worked for must not be lost to a full disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from heddle import queue
+from heddle.db import Database
+from heddle.domain import new_id, now
+from heddle.errors import Unavailable
+from heddle.fleet import Executor
+from heddle.fleet.messages import Done, Failed, JobEvent, Log, Progress, Run, Started
+from heddle.settings import Settings
+from heddle.workflows import advance
+from heddle.workflows.advance import Attempt, Ended, Failure
+
+log = logging.getLogger(__name__)
+
+#: The guarantee behind the wake-ups, in seconds.
+POLL_S = 1.0
+
+#: A start is written when the job has run this long; most cheap jobs end before, and one write tells both.
+START_DELAY_S = 0.03
+
+#: How often the progress of one job is written.
+PROGRESS_S = 1.0
+
+_LOG_LINES = 200
+
+
+@dataclass(slots=True)
+class _Held:
+    """An attempt in the executor's hands."""
+
+    started_at: datetime | None = None
+    start: asyncio.TimerHandle | None = None
+    progress_at: float = 0.0
+    log: list[str] = field(default_factory=list[str])
+
+
+class Dispatcher:
+    """One per process. `alone` says that no other dispatcher shares the database."""
+
+    def __init__(self, db: Database, executor: Executor, settings: Settings, *, alone: bool = True) -> None:
+        self._db = db
+        self._executor = executor
+        self._settings = settings
+        self._alone = alone
+        self._owner = new_id("disp")
+        self._held: dict[queue.Pair, _Held] = {}
+        self._wake = asyncio.Event()
+        self._check = asyncio.Event()
+        self._writes: set[asyncio.Future[bool]] = set()
+        self._closing = False
+
+    async def run(self) -> None:
+        """Until canceled."""
+        self._db.listen("queue", self._wake.set)
+        self._db.listen("leases", self._check.set)
+        await self._take_back(advance.Sweep(at=now(), not_by=self._owner if self._alone else None))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._claim_forever())
+            group.create_task(self._renew_forever())
+
+    async def start(self) -> None:
+        """Bring the executor up. Raises Unavailable."""
+        await self._executor.start(self._hear)
+
+    async def close(self, grace_s: float) -> None:
+        """Let running jobs end, hand back the others, and write how they ended."""
+        self._closing = True
+        await self._executor.close(grace_s)
+        while self._writes:
+            await asyncio.wait(self._writes, timeout=grace_s + 5)
+
+    # ── claiming ──────────────────────────────────────────────────────────────
+
+    async def _claim_forever(self) -> None:
+        while True:
+            self._wake.clear()
+            free = self._executor.free()
+            if free > 0 and not self._closing and await self._claim(free) == free:
+                continue
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._nap())
+            except TimeoutError:
+                continue
+
+    def _nap(self) -> float:
+        """Until the next job's time comes (a retry with back-off), a second at most."""
+        at = self._db.look(queue.next_at)
+        if at is None:
+            return POLL_S
+        return min(POLL_S, max(0.005, at / 1000 - now().timestamp())) if self._executor.free() > 0 else POLL_S
+
+    async def _claim(self, free: int) -> int:
+        wanted = advance.Claim(owner=self._owner, limit=free, lease_s=self._settings.lease_s, at=now())
+        try:
+            attempts = await self._db.write(advance.claim, wanted)
+        except Unavailable as error:
+            log.warning("cannot claim jobs: %s", error.message)
+            await asyncio.sleep(POLL_S)
+            return 0
+        for attempt in attempts:
+            self._hand_over(attempt)
+        return len(attempts)
+
+    def _hand_over(self, attempt: Attempt) -> None:
+        self._held[attempt.job_id, attempt.attempt] = _Held()
+        self._executor.run(
+            Run(
+                job_id=attempt.job_id,
+                attempt=attempt.attempt,
+                engine=attempt.engine,
+                payload=attempt.payload,
+                inputs=attempt.inputs,
+                timeout_s=attempt.timeout_s,
+            )
+        )
+
+    # ── keeping ───────────────────────────────────────────────────────────────
+
+    async def _renew_forever(self) -> None:
+        while True:
+            self._check.clear()
+            try:
+                await asyncio.wait_for(self._check.wait(), self._settings.lease_s / 3)
+            except TimeoutError:
+                await self._renew()
+                await self._take_back(advance.Sweep(at=now()))
+            else:
+                self._stop_all_but(await self._db.read(queue.held, self._owner))
+
+    async def _renew(self) -> None:
+        pairs = sorted(self._executor.alive() & set(self._held))
+        renewal = advance.Renewal(owner=self._owner, pairs=pairs, lease_s=self._settings.lease_s, at=now())
+        try:
+            kept = await self._db.write(advance.renew, renewal)
+        except Unavailable as error:
+            log.warning("cannot renew leases: %s", error.message)
+            return
+        self._stop_all_but(kept | (set(self._held) - set(pairs)))
+
+    def _stop_all_but(self, kept: set[queue.Pair]) -> None:
+        """What we hold and the queue does not was canceled, or given to somebody else."""
+        for job_id, attempt in set(self._held) - kept:
+            self._executor.cancel(job_id, attempt)
+
+    # ── hearing ───────────────────────────────────────────────────────────────
+
+    def _hear(self, event: JobEvent) -> None:
+        held = self._held.get((event.job_id, event.attempt))
+        if held is None:
+            return
+        match event:
+            case Started():
+                held.started_at = now()
+                loop = asyncio.get_running_loop()
+                held.start = loop.call_later(START_DELAY_S, self._write_start, event.job_id, event.attempt)
+            case Progress():
+                self._note(held, event)
+            case Log():
+                held.log = [*held.log, event.text][-_LOG_LINES:]
+            case Done() | Failed():
+                self._end(held, event)
+
+    def _write_start(self, job_id: str, attempt: int) -> None:
+        held = self._held.get((job_id, attempt))
+        if held is None or held.started_at is None:
+            return
+        held.start = None
+        self._keep(self._db.put(advance.start, advance.Started(job_id=job_id, attempt=attempt, at=held.started_at)))
+
+    def _note(self, held: _Held, event: Progress) -> None:
+        clock = asyncio.get_running_loop().time()
+        if clock - held.progress_at < PROGRESS_S:
+            return
+        held.progress_at = clock
+        self._keep(self._db.put(queue.note_progress, (event.job_id, event.attempt, event.fraction)))
+
+    def _end(self, held: _Held, event: Done | Failed) -> None:
+        del self._held[event.job_id, event.attempt]
+        if held.start is not None:
+            held.start.cancel()
+        self._wake.set()
+        self._record(
+            Ended(
+                job_id=event.job_id,
+                attempt=event.attempt,
+                at=now(),
+                started_at=held.started_at,
+                artifacts=event.artifacts if isinstance(event, Done) else (),
+                failure=_failure(event) if isinstance(event, Failed) else None,
+                log=held.log,
+                max_attempts=self._settings.max_attempts,
+                backoff_s=self._settings.retry_backoff_s,
+            )
+        )
+
+    def _record(self, ended: Ended) -> None:
+        future = self._db.put(advance.finish, ended)
+        self._writes.add(future)
+
+        def written(done: asyncio.Future[bool]) -> None:
+            self._writes.discard(done)
+            error = done.exception()
+            if isinstance(error, Unavailable):
+                log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message)
+                asyncio.get_running_loop().call_later(POLL_S, self._record, ended)
+            elif error is not None:
+                log.error("job %s could not be recorded; its lease will bring it back", ended.job_id, exc_info=error)
+
+        future.add_done_callback(written)
+
+    def _keep(self, future: asyncio.Future[object]) -> None:
+        """A write nobody waits for: say so when it fails."""
+        future.add_done_callback(_tell_failure)
+
+    async def _take_back(self, item: advance.Sweep) -> None:
+        """Put lost jobs back into the queue, batch by batch."""
+        while True:
+            try:
+                if await self._db.write(advance.lost, item) == 0:
+                    return
+            except Unavailable as error:
+                log.warning("cannot look for lost jobs: %s", error.message)
+                await asyncio.sleep(POLL_S)
+
+
+def _failure(event: Failed) -> Failure:
+    return Failure(
+        reason=event.reason,
+        message=event.message,
+        retryable=event.retryable,
+        blameless=event.reason == "worker_stopped",
+    )
+
+
+def _tell_failure(done: asyncio.Future[object]) -> None:
+    error = done.exception()
+    if error is not None:
+        log.warning("a note about a running job was not written: %s", error)

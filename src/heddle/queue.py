@@ -1,0 +1,186 @@
+"""The queue. Owns the table queued_jobs: unfinished jobs, and who holds each by a lease.
+
+A claim gives an attempt number; (job, attempt) is the fence: whoever comes back with an older one changes nothing.
+Finishing a job deletes its row, so the table stays as small as the backlog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from heddle.db import Row, Tx, marks, rows
+from heddle.domain import to_ms
+
+Pair = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A job that may run."""
+
+    job_id: str
+    workflow_id: str
+    account_id: int
+    engine: str
+    band: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A claimed job; `attempt` counts from 1, `failures` those attempts that the job itself ruined."""
+
+    job_id: str
+    workflow_id: str
+    attempt: int
+    failures: int
+
+
+def enqueue(tx: Tx, entries: Sequence[Entry], at: datetime) -> None:
+    """Make jobs claimable."""
+    if not entries:
+        return
+    stamp = to_ms(at)
+    tx.many(
+        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, run_at, attempt, failures)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+        [(e.job_id, e.workflow_id, e.account_id, e.engine, e.band, stamp) for e in entries],
+    )
+    tx.wake("queue")
+
+
+def claim(tx: Tx, owner: str, limit: int, until: datetime, at: datetime) -> list[Lease]:
+    """Take up to `limit` jobs: by priority, then by age.
+
+    PostgreSQL adds `FOR UPDATE SKIP LOCKED` to the inner select, so that claimers pass each other.
+    """
+    found = tx.all(
+        "UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE job_id IN ("
+        "SELECT job_id FROM queued_jobs WHERE owner IS NULL AND run_at <= ? ORDER BY band, run_at, job_id LIMIT ?)"
+        " RETURNING job_id, workflow_id, attempt, failures, band, run_at",
+        (owner, to_ms(until), to_ms(at), limit),
+    )
+    # RETURNING gives no order.
+    return [_lease(row) for row in sorted(found, key=lambda r: (r["band"], r["run_at"], r["job_id"]))]
+
+
+def renew(tx: Tx, owner: str, pairs: Sequence[Pair], until: datetime) -> set[Pair]:
+    """Extend leases; returns those that are still held. The others were canceled or taken away: stop them."""
+    if not pairs:
+        return set()
+    values, params = rows(pairs)
+    kept = tx.all(
+        f"UPDATE queued_jobs SET lease_until = ? WHERE owner = ? AND (job_id, attempt) IN (VALUES {values})"  # noqa: S608
+        " RETURNING job_id, attempt",
+        [to_ms(until), owner, *params],
+    )
+    return {(row["job_id"], row["attempt"]) for row in kept}
+
+
+def held(tx: Tx, owner: str) -> set[Pair]:
+    """What an owner holds now."""
+    found = tx.all("SELECT job_id, attempt FROM queued_jobs WHERE owner = ?", (owner,))
+    return {(row["job_id"], row["attempt"]) for row in found}
+
+
+def finish(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
+    """Take ended attempts out; returns those that held the lease. The others are fenced: discard their results."""
+    if not pairs:
+        return {}
+    values, params = rows(pairs)
+    ended = tx.all(
+        f"DELETE FROM queued_jobs WHERE owner IS NOT NULL AND (job_id, attempt) IN (VALUES {values})"  # noqa: S608
+        " RETURNING job_id, workflow_id, attempt, failures",
+        params,
+    )
+    return {(row["job_id"], row["attempt"]): _lease(row) for row in ended}
+
+
+def release(tx: Tx, leases: Iterable[tuple[Lease, int, datetime]]) -> set[Pair]:
+    """Hand attempts back, each with its new count of failures and the time of its next try."""
+    given = [(failures, to_ms(at), lease.job_id, lease.attempt) for lease, failures, at in leases]
+    if not given:
+        return set()
+    tx.many(
+        "UPDATE queued_jobs SET owner = NULL, lease_until = NULL, progress = NULL, failures = ?, run_at = ?"
+        " WHERE job_id = ? AND attempt = ?",
+        given,
+    )
+    tx.wake("queue")
+    return {(job_id, attempt) for _, _, job_id, attempt in given}
+
+
+def leases(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
+    """Those of the pairs that hold their lease."""
+    if not pairs:
+        return {}
+    values, params = rows(pairs)
+    found = tx.all(
+        "SELECT job_id, workflow_id, attempt, failures FROM queued_jobs"  # noqa: S608
+        f" WHERE owner IS NOT NULL AND (job_id, attempt) IN (VALUES {values})",
+        params,
+    )
+    return {(row["job_id"], row["attempt"]): _lease(row) for row in found}
+
+
+def lost(tx: Tx, at: datetime, limit: int, *, not_by: str | None = None) -> list[Lease]:
+    """Leases that ran out; with `not_by`, every lease of another owner (the embedded server, which is alone)."""
+    if not_by is not None:
+        found = tx.all(
+            "SELECT job_id, workflow_id, attempt, failures FROM queued_jobs WHERE owner IS NOT NULL AND owner <> ?"
+            " LIMIT ?",
+            (not_by, limit),
+        )
+    else:
+        found = tx.all(
+            "SELECT job_id, workflow_id, attempt, failures FROM queued_jobs"
+            " WHERE owner IS NOT NULL AND lease_until < ? ORDER BY lease_until LIMIT ?",
+            (to_ms(at), limit),
+        )
+    return [_lease(row) for row in found]
+
+
+def remove(tx: Tx, workflow_ids: Sequence[str]) -> None:
+    """Take every job of these workflows out, running ones too: their results will be fenced."""
+    if not workflow_ids:
+        return
+    tx.run(f"DELETE FROM queued_jobs WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+    tx.wake("leases")
+
+
+def note_progress(tx: Tx, items: Sequence[tuple[str, int, float]]) -> list[None]:
+    """Keep how far running jobs are; never the truth, only for those who look."""
+    tx.many(
+        "UPDATE queued_jobs SET progress = ? WHERE job_id = ? AND attempt = ?",
+        [(fraction, job_id, attempt) for job_id, attempt, fraction in items],
+    )
+    return [None] * len(items)
+
+
+def progress(tx: Tx, workflow_ids: Sequence[str]) -> dict[str, float]:
+    """How far the running jobs of these workflows are."""
+    if not workflow_ids:
+        return {}
+    found = tx.all(
+        "SELECT job_id, progress FROM queued_jobs"  # noqa: S608
+        f" WHERE progress IS NOT NULL AND workflow_id IN ({marks(workflow_ids)})",
+        workflow_ids,
+    )
+    return {row["job_id"]: row["progress"] for row in found}
+
+
+def depth(tx: Tx) -> int:
+    """How many jobs wait or run."""
+    row = tx.one("SELECT COUNT(*) AS n FROM queued_jobs")
+    return row["n"] if row else 0
+
+
+def next_at(tx: Tx) -> int | None:
+    """When the next waiting job may run, in milliseconds; None when none waits."""
+    row = tx.one("SELECT MIN(run_at) AS at FROM queued_jobs WHERE owner IS NULL")
+    return row["at"] if row else None
+
+
+def _lease(row: Row) -> Lease:
+    return Lease(job_id=row["job_id"], workflow_id=row["workflow_id"], attempt=row["attempt"], failures=row["failures"])

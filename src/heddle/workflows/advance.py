@@ -1,0 +1,427 @@
+"""Advance: what moves a workflow after it was submitted. Each verb is one transaction over a list.
+
+`claim` a job, `start` it, `finish` it, `renew` its lease, take back those that were `lost`; bytes `arrive` that a
+step waited for, or never come and the workflow is `expire`d. All of them end in `roll`, which works out the statuses
+of steps and workflows from their jobs, settles the Buzz of what ended, and emits the events.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from heddle import blobs, ledger, queue
+from heddle.blobs import Blob, Stored
+from heddle.db import Tx
+from heddle.domain import Artifact, Status, Step, Workflow, now, roll_up, roll_up_steps
+from heddle.errors import CallerError
+from heddle.queue import Lease, Pair
+from heddle.workflows import events, rows
+from heddle.workflows.events import Change
+from heddle.workflows.rows import JobState
+from heddle.workflows.submit import entries
+
+#: Attempts that were lost with their server or machine, through no fault of the job, before it is given up.
+LOST_LIMIT = 20
+
+#: Expired promises and lost leases taken in one transaction.
+_SWEEP = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A dispatcher asks for work."""
+
+    owner: str
+    limit: int
+    lease_s: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A claimed job with all that is needed to run it. `inputs` maps blob ids to storage keys."""
+
+    job_id: str
+    workflow_id: str
+    attempt: int
+    engine: str
+    payload: dict[str, Any]
+    inputs: dict[str, str]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An engine began an attempt."""
+
+    job_id: str
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt ended badly. A `blameless` one was ended by the server itself and may be repeated at once."""
+
+    reason: str
+    message: str
+    retryable: bool = False
+    blameless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An attempt ended: with artifacts, or with a failure."""
+
+    job_id: str
+    attempt: int
+    at: datetime
+    started_at: datetime | None = None
+    artifacts: Sequence[Artifact] = ()
+    failure: Failure | None = None
+    log: Sequence[str] = ()
+    max_attempts: int = 3
+    backoff_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A dispatcher says which of its attempts are alive."""
+
+    owner: str
+    pairs: Sequence[Pair]
+    lease_s: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Look for lost leases; `not_by` also takes every lease of other owners, for a server that is alone."""
+
+    at: datetime
+    not_by: str | None = None
+
+
+# ── the life of an attempt ────────────────────────────────────────────────────
+
+
+def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
+    """Give each claimer up to its limit of jobs."""
+    return [_claim(tx, c) for c in claims]
+
+
+def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
+    leases = queue.claim(tx, wanted.owner, wanted.limit, wanted.at + timedelta(seconds=wanted.lease_s), wanted.at)
+    jobs = rows.claimed(tx, [lease.job_id for lease in leases])
+    sources = blobs.get(tx, sorted({blob_id for job in jobs.values() for blob_id in job.inputs}))
+    return [
+        Attempt(
+            job_id=lease.job_id,
+            workflow_id=lease.workflow_id,
+            attempt=lease.attempt,
+            engine=job.engine,
+            payload=job.payload,
+            inputs={b: sources[b].key for b in job.inputs if b in sources},
+            timeout_s=job.timeout_s,
+        )
+        for lease in leases
+        for job in (jobs[lease.job_id],)
+    ]
+
+
+def start(tx: Tx, items: Sequence[Started]) -> list[bool]:
+    """Jobs are `processing`; False for an attempt that no longer holds its lease."""
+    held = queue.leases(tx, [(i.job_id, i.attempt) for i in items])
+    begun = [i for i in items if (i.job_id, i.attempt) in held]
+    if begun:
+        rows.set_jobs(tx, [(i.job_id, Status.PROCESSING, i.attempt, i.at, None) for i in begun])
+        moved = {i.job_id: held[i.job_id, i.attempt].workflow_id for i in begun}
+        roll(tx, moved, begun[0].at)
+    return [(i.job_id, i.attempt) in held for i in items]
+
+
+def finish(tx: Tx, items: Sequence[Ended]) -> list[bool]:
+    """Record how attempts ended; False for one that was fenced: its result is discarded."""
+    held = queue.leases(tx, [(i.job_id, i.attempt) for i in items])
+    mine = [i for i in items if (i.job_id, i.attempt) in held]
+    if not mine:
+        return [False] * len(items)
+    again = [(i, after) for i in mine if (after := _next_try(i, held[i.job_id, i.attempt])) is not None]
+    repeated = {(i.job_id, i.attempt) for i, _ in again}
+    final = [i for i in mine if (i.job_id, i.attempt) not in repeated]
+    queue.release(tx, [(held[i.job_id, i.attempt], *after) for i, after in again])
+    queue.finish(tx, [(i.job_id, i.attempt) for i in final])
+    _record(tx, again=[i for i, _ in again], final=final, held=held)
+    return [(i.job_id, i.attempt) in held for i in items]
+
+
+def _next_try(item: Ended, lease: Lease) -> tuple[int, datetime] | None:
+    """The new count of failures and when to try again; None when the job has ended."""
+    if item.failure is None or not item.failure.retryable:
+        return None
+    if item.failure.blameless:
+        return lease.failures, item.at
+    failures = lease.failures + 1
+    if failures >= item.max_attempts:
+        return None
+    return failures, item.at + timedelta(seconds=item.backoff_s * 2 ** (failures - 1))
+
+
+def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Mapping[Pair, Lease]) -> None:
+    ends = [(i, Status.SUCCEEDED if i.failure is None else Status.FAILED) for i in final]
+    rows.set_jobs(
+        tx,
+        [
+            *((i.job_id, Status.UNASSIGNED, i.attempt, None, None) for i in again),
+            *((i.job_id, status, i.attempt, i.started_at, i.at) for i, status in ends),
+        ],
+    )
+    rows.set_results(
+        tx,
+        [
+            (i.job_id, i.artifacts, i.failure and i.failure.reason, i.failure and i.failure.message, i.log)
+            for i in [*again, *final]
+        ],
+    )
+    moved = {i.job_id: held[i.job_id, i.attempt].workflow_id for i in [*again, *final]}
+    made = [i for i, status in ends if status is Status.SUCCEEDED]
+    owners = {w.id: w.account_id for w in rows.heads(tx, sorted({moved[i.job_id] for i in made})).values()}
+    at = (final or again)[0].at
+    blobs.record(tx, [(owners[moved[i.job_id]], i.job_id, a) for i in made for a in i.artifacts], at)
+    reasons = {i.job_id: i.failure.reason for i in final if i.failure}
+    roll(tx, moved, at, reasons=reasons, started={i.job_id: i.started_at for i in final if i.started_at})
+
+
+def renew(tx: Tx, items: Sequence[Renewal]) -> list[set[Pair]]:
+    """Extend leases; each outcome is the set that is still held."""
+    return [queue.renew(tx, i.owner, i.pairs, i.at + timedelta(seconds=i.lease_s)) for i in items]
+
+
+def lost(tx: Tx, sweeps: Sequence[Sweep]) -> list[int]:
+    """Put jobs whose lease ran out back into the queue; give up those that were lost too often."""
+    return [_lost(tx, sweep) for sweep in sweeps]
+
+
+def _lost(tx: Tx, sweep: Sweep) -> int:
+    leases = queue.lost(tx, sweep.at, _SWEEP, not_by=sweep.not_by)
+    given_up = Failure(reason="attempts_lost", message=f"{LOST_LIMIT} attempts were lost with their server or machine")
+    again = Failure(
+        reason="attempt_lost", message="the attempt was lost with its server", retryable=True, blameless=True
+    )
+    finish(
+        tx,
+        [
+            Ended(
+                job_id=lease.job_id,
+                attempt=lease.attempt,
+                at=sweep.at,
+                failure=given_up if lease.attempt >= LOST_LIMIT else again,
+            )
+            for lease in leases
+        ],
+    )
+    return len(leases)
+
+
+# ── inputs ────────────────────────────────────────────────────────────────────
+
+
+def arrive(tx: Tx, items: Sequence[Stored]) -> list[Blob | CallerError]:
+    """Uploads are complete: record them and release the steps that waited for them."""
+    at = now()
+    outcomes = blobs.store(tx, items, at)
+    ids = [o.id for o in outcomes if isinstance(o, Blob)]
+    ready: dict[str, set[int]] = defaultdict(set)
+    for workflow_id, step in rows.arrived(tx, ids) if ids else []:
+        ready[workflow_id].add(step)
+    _release(tx, ready, at)
+    return outcomes
+
+
+def _release(tx: Tx, ready: Mapping[str, set[int]], at: datetime) -> None:
+    """Queue the jobs of steps that wait for nothing more."""
+    if not ready:
+        return
+    jobs = [(w, job) for w in rows.get(tx, list(ready)) for s in w.steps if s.index in ready[w.id] for job in s.jobs]
+    rows.set_jobs(tx, [(job.id, Status.UNASSIGNED, 0, None, None) for _, job in jobs])
+    for workflow in rows.get(tx, list(ready)):
+        queue.enqueue(tx, entries(workflow, frozenset(ready[workflow.id])), at)
+    roll(tx, {job.id: w.id for w, job in jobs}, at)
+
+
+def expire(tx: Tx, moments: Sequence[datetime]) -> list[int]:
+    """End workflows whose promised inputs never came; how many."""
+    return [_expire(tx, at) for at in moments]
+
+
+def _expire(tx: Tx, at: datetime) -> int:
+    promised = [b.id for b in blobs.expired_promises(tx, at, _SWEEP)]
+    waiting = rows.waiting_for(tx, promised)
+    end(
+        tx,
+        waiting,
+        status=Status.EXPIRED,
+        reason="input_blob_missing",
+        message="an input blob was promised by an upload URL, but its bytes did not come before the URL expired",
+        at=at,
+    )
+    blobs.forget(tx, promised)
+    return len(waiting)
+
+
+# ── rolling up ────────────────────────────────────────────────────────────────
+
+
+def end(tx: Tx, workflow_ids: Sequence[str], *, status: Status, reason: str, message: str, at: datetime) -> None:
+    """End whatever is unfinished in these workflows; running attempts are fenced by losing their queue rows."""
+    if not workflow_ids:
+        return
+    before = rows.states(tx, workflow_ids)
+    rows.end_jobs(tx, workflow_ids, status=status, reason=reason, message=message, at=at)
+    queue.remove(tx, workflow_ids)
+    moved = {job.id: job.workflow_id for jobs in before.values() for job in jobs if not job.status.terminal}
+    roll(tx, moved, at, reasons=dict.fromkeys(moved, reason))
+
+
+def roll(
+    tx: Tx,
+    moved: Mapping[str, str],
+    at: datetime,
+    *,
+    reasons: Mapping[str, str] | None = None,
+    started: Mapping[str, datetime] | None = None,
+) -> None:
+    """Bring steps and workflows in line with their jobs. `moved`: job id -> workflow id, for those that changed."""
+    ids = sorted(set(moved.values()))
+    heads, jobs = rows.heads(tx, ids), rows.states(tx, ids)
+    mine: dict[str, set[str]] = defaultdict(set)
+    for job_id, workflow_id in moved.items():
+        mine[workflow_id].add(job_id)
+    rolls = [_Roll(heads[i], jobs[i], mine[i], at, reasons=reasons or {}, started=started or {}) for i in ids]
+    rows.set_steps(tx, [change for r in rolls for change in r.step_changes()])
+    rows.set_workflows(tx, [change for r in rolls for change in r.workflow_changes()])
+    ledger.settle(tx, [r.settlement() for r in rolls if r.ended], at)
+    events.emit(tx, [change for r in rolls for change in r.events()], at)
+
+
+class _Roll:
+    """One workflow being brought in line with its jobs."""
+
+    def __init__(
+        self,
+        head: Workflow,
+        jobs: Sequence[JobState],
+        moved: set[str],
+        at: datetime,
+        *,
+        reasons: Mapping[str, str],
+        started: Mapping[str, datetime],
+    ) -> None:
+        self._before = head
+        self._jobs = jobs
+        self._moved = [job for job in jobs if job.id in moved]
+        self._reasons = reasons
+        self._started = {job.step: started[job.id] for job in self._moved if job.id in started}
+        self._at = at
+        self._steps = [self._roll_step(step) for step in head.steps]
+        self._after = self._roll_workflow()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the workflow became final just now."""
+        return self._after.status.terminal and not self._before.status.terminal
+
+    def _roll_step(self, step: Step) -> Step:
+        if step.status.terminal:
+            return step
+        status = roll_up(job.status for job in self._jobs if job.step == step.index)
+        begun = step.started_at or self._started.get(step.index)
+        if begun is None and status is Status.PROCESSING:
+            begun = self._at
+        return replace(step, status=status, started_at=begun, completed_at=self._at if status.terminal else None)
+
+    def _roll_workflow(self) -> Workflow:
+        before = self._before
+        if before.status.terminal:
+            return before
+        status = roll_up_steps(step.status for step in self._steps)
+        begun = min((s.started_at for s in self._steps if s.started_at), default=None)
+        return replace(
+            before,
+            status=status,
+            steps=self._steps,
+            started_at=before.started_at or begun,
+            completed_at=self._at if status.terminal else None,
+            reason=self._reason(status),
+        )
+
+    def _reason(self, status: Status) -> str | None:
+        if not status.terminal or status is Status.SUCCEEDED:
+            return None
+        return next((self._reasons[j.id] for j in self._moved if j.id in self._reasons), self._before.reason)
+
+    def step_changes(self) -> Iterable[tuple[str, int, Status, datetime | None, datetime | None]]:
+        for before, after in zip(self._before.steps, self._steps, strict=True):
+            if before.status is not after.status:
+                yield after.workflow_id, after.index, after.status, after.started_at, after.completed_at
+
+    def workflow_changes(self) -> Iterable[tuple[str, Status, datetime | None, datetime | None, str | None]]:
+        w = self._after
+        if w.status is not self._before.status:
+            yield w.id, w.status, w.started_at, w.completed_at, w.reason
+
+    def settlement(self) -> ledger.Settlement:
+        """What succeeded is spent, the rest goes back."""
+        used = sum(job.cost for job in self._jobs if job.status is Status.SUCCEEDED)
+        w = self._after
+        return ledger.Settlement(account_id=w.account_id, workflow_id=w.id, held=w.cost, used=used)
+
+    def events(self) -> Iterable[Change]:
+        """In the order a reader expects: jobs, their steps, the workflow; `processing` before an end."""
+        w = self._after
+        if not w.callbacks:
+            return
+        if self._skipped_processing():
+            yield Change(kind="workflow", workflow=w, status=Status.PROCESSING)
+        for job in self._moved:
+            yield Change(
+                kind="job",
+                workflow=w,
+                status=job.status,
+                step=self._steps[job.step],
+                job_id=job.id,
+                reason=self._reasons.get(job.id),
+            )
+        for before, after in zip(self._before.steps, self._steps, strict=True):
+            if before.status is not after.status:
+                yield Change(kind="step", workflow=w, status=after.status, step=after)
+        if w.status is not self._before.status:
+            yield Change(kind="workflow", workflow=w, status=w.status, reason=w.reason)
+
+    def _skipped_processing(self) -> bool:
+        """A quick job may end before its start was written; its readers still hear of both, in order."""
+        return self.ended and bool(self._started) and self._before.status is not Status.PROCESSING
+
+
+__all__ = [
+    "Attempt",
+    "Claim",
+    "Ended",
+    "Failure",
+    "Renewal",
+    "Started",
+    "Sweep",
+    "arrive",
+    "claim",
+    "end",
+    "expire",
+    "finish",
+    "lost",
+    "renew",
+    "roll",
+    "start",
+]

@@ -1,0 +1,239 @@
+"""Plan a request without touching anything: which engine runs each step, what its jobs are, what they cost.
+
+Feasibility is decided here, at submit, from what the engines say of themselves; a step that nothing can run is
+refused with every reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from heddle import air, registry, steps
+from heddle.contract.orchestration import StepRequest, WorkflowRequest
+from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
+from heddle.engines import Engine, Offer
+from heddle.errors import CallerError, InvalidRequest
+from heddle.settings import Settings
+from heddle.steps import Plan, Source, StepType
+from heddle.workflows.rows import NewWorkflow
+
+#: Whether the catalog has a model with this AIR.
+Knows = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A planned workflow; statuses are settled when its sources are looked at, inside the transaction."""
+
+    new: NewWorkflow
+    sources: Sequence[tuple[int, Source]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    name: str
+    engine: Engine
+    offer: Offer
+    missing: Sequence[str]
+
+
+class Planner:
+    """Holds one instance of every step type and engine; they plan and price, and never run, in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._types: dict[str, StepType] = {
+            name: registry.load(target)() for name, target in registry.targets("steps").items()
+        }
+        self._engines = [_ready(name) for name in registry.targets("engines")]
+
+    def plan(self, request: WorkflowRequest, *, account_id: int, key: str | None, knows: Knows, at: datetime) -> Draft:
+        """A request as a workflow. Raises InvalidRequest with every bad field of every step."""
+        workflow_id = new_id("wf")
+        planned = self._plan_steps(workflow_id, request.steps, knows)
+        made = [step for step, _ in planned]
+        workflow = Workflow(
+            id=workflow_id,
+            account_id=account_id,
+            status=Status.UNASSIGNED,
+            tags=list(dict.fromkeys(request.tags)),
+            callbacks=_callbacks(request),
+            cost=sum(job.cost for step in made for job in step.jobs),
+            created_at=at,
+            steps=made,
+        )
+        sources = [(step.index, source) for step, plan in planned for source in plan.sources]
+        inputs = {job.id: [source.blob_id for source in plan.sources] for step, plan in planned for job in step.jobs}
+        return Draft(new=NewWorkflow(workflow=workflow, idempotency_key=key, inputs=inputs), sources=sources)
+
+    def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], knows: Knows) -> list[tuple[Step, Plan]]:
+        planned: list[tuple[Step, Plan]] = []
+        problems: dict[str, list[str]] = {}
+        for index, request in enumerate(requests):
+            try:
+                planned.append(self._plan_step(workflow_id, index, request, knows))
+            except InvalidRequest as error:
+                problems.update(error.fields)
+        if problems:
+            first = next(iter(problems))
+            more = f" (and {len(problems) - 1} more fields)" if len(problems) > 1 else ""
+            raise InvalidRequest(f"{first}: {problems[first][0]}{more}", problems)
+        return planned
+
+    def _plan_step(self, workflow_id: str, index: int, request: StepRequest, knows: Knows) -> tuple[Step, Plan]:
+        kind = self._type(request.type, f"steps[{index}].$type")
+        with _Under(f"steps[{index}].input"):
+            plan = kind.plan(request.input)
+            ready, stands_in_for = self._choose(request.type, kind, plan)
+            _check(plan, ready.offer)
+            if not stands_in_for:
+                _check_resources(plan, ready.name, knows)
+        payloads = [_payload(p, ready.name, stands_in_for) for p in plan.payloads]
+        costs = share([ready.engine.price(p) for p in payloads])
+        jobs = [
+            Job(
+                id=new_id("job"),
+                workflow_id=workflow_id,
+                step=index,
+                index=i,
+                status=Status.UNASSIGNED,
+                engine=ready.name,
+                payload=payload,
+                cost=cost,
+            )
+            for i, (payload, cost) in enumerate(zip(payloads, costs, strict=True))
+        ]
+        step = Step(
+            workflow_id=workflow_id,
+            index=index,
+            name=request.name if request.name is not None else str(index),
+            type=request.type,
+            status=Status.UNASSIGNED,
+            priority=request.priority,
+            input=request.input,
+            timeout_s=request.timeout or self._settings.step_timeout_s,
+            jobs=jobs,
+        )
+        return step, plan
+
+    def _type(self, name: str, path: str) -> StepType:
+        if name in self._types:
+            return self._types[name]
+        here = ", ".join(sorted(self._types))
+        if name in steps.NAMES:
+            raise InvalidRequest.of(path, f"{name!r} cannot run on this server, which has: {here}")
+        raise InvalidRequest.of(path, f"{name!r} is not one of: {', '.join(steps.NAMES)}")
+
+    def _choose(self, type_name: str, kind: StepType, plan: Plan) -> tuple[_Ready, str | None]:
+        """The engine, and the family it stands in for, if it does."""
+        able = [e for e in self._engines if type_name in e.offer.step_types]
+        if plan.family is None:
+            return _first_ready(able, type_name), None
+        named = [e for e in able if plan.family in e.offer.families or plan.family == e.name]
+        for engine in named:
+            if not engine.missing:
+                return engine, None
+        if not named and plan.family not in kind.families:
+            names = sorted({f for e in able for f in e.offer.families} | set(kind.families))
+            raise InvalidRequest.of("engine", f"{plan.family!r} is not one of: {', '.join(names)}")
+        stand_ins = [e for e in able if e.offer.stand_in and not e.missing]
+        if self._settings.stand_in and stand_ins:
+            return stand_ins[0], plan.family
+        raise InvalidRequest.of("engine", _why_not(plan.family, named, stand_ins))
+
+
+def share(prices: Sequence[float]) -> list[int]:
+    """Whole Buzz per job: together the rounded-up sum, at least 1, each as near its own price as can be."""
+    exact = math.fsum(prices)
+    total = max(1, math.ceil(round(exact, 6)))
+    costs: list[int] = []
+    running = 0.0
+    for price in prices:
+        running += price / exact if exact else 1 / len(prices)
+        costs.append(round(running * total) - sum(costs))
+    return costs
+
+
+class _Under:
+    """Put a path in front of the paths of InvalidRequest."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, InvalidRequest):
+            fields = {
+                self._prefix if name == "body" else f"{self._prefix}.{name}": messages
+                for name, messages in error.fields.items()
+            }
+            raise InvalidRequest(error.message, fields) from error
+
+
+def _ready(name: str) -> _Ready:
+    engine: Engine = registry.get("engines", name)()
+    return _Ready(name, engine, engine.offer(), engine.missing())
+
+
+def _first_ready(able: Sequence[_Ready], type_name: str) -> _Ready:
+    for engine in able:
+        if not engine.missing:
+            return engine
+    reasons = "; ".join(f"{e.name}: {', '.join(e.missing)}" for e in able) or "none is installed"
+    raise InvalidRequest.of("engine", f"no engine can run {type_name} here: {reasons}")
+
+
+def _why_not(family: str, named: Sequence[_Ready], stand_ins: Sequence[_Ready]) -> str:
+    reasons = [f"{e.name}: {reason}" for e in named for reason in e.missing] or ["no engine for it is installed"]
+    other = ""
+    if stand_ins:
+        name = stand_ins[0].name
+        other = f"; use {name!r}, or start the server with HEDDLE_STAND_IN=on to let {name} stand in for it"
+    return f"{family!r} cannot run here ({'; '.join(reasons)}){other}"
+
+
+def _check(plan: Plan, offer: Offer) -> None:
+    if plan.operation not in offer.operations:
+        raise InvalidRequest.of("images", f"this engine cannot {plan.operation}; it can {', '.join(offer.operations)}")
+    low, high = offer.sides
+    for name in ("width", "height"):
+        side = plan.payloads[0].get(name)
+        if side is not None and not low <= side <= high:
+            raise InvalidRequest.of(name, f"{side} is outside this engine's {low} to {high} pixels")
+    sampler = plan.payloads[0].get("sampler")
+    if offer.samplers and sampler is not None and sampler not in offer.samplers:
+        raise InvalidRequest.of("sampler", f"{sampler!r} is not one of: {', '.join(sorted(offer.samplers))}")
+
+
+def _check_resources(plan: Plan, engine: str, knows: Knows) -> None:
+    """Every named model must be an AIR that the catalog has, of an ecosystem that the family can load."""
+    for path, text in plan.resources:
+        try:
+            named = air.parse(text)
+        except CallerError as error:
+            raise InvalidRequest.of(path, error.message) from error
+        family = plan.family or engine
+        if named.ecosystem is not None and named.ecosystem != family:
+            raise InvalidRequest.of(path, f"{text!r} is a model for {named.ecosystem!r}, and this step runs {family!r}")
+        if not knows(text):
+            raise InvalidRequest.of(path, f"{text!r} is not in the catalog; `heddle models list` shows what is")
+
+
+def _payload(payload: Mapping[str, Any], engine: str, stands_in_for: str | None) -> dict[str, Any]:
+    made = {**payload, "family": payload.get("family") or engine}
+    if stands_in_for:
+        made["standInFor"] = stands_in_for
+    return made
+
+
+def _callbacks(request: WorkflowRequest) -> list[Callback]:
+    if request.callback_url is None:
+        return []
+    events = frozenset[str](request.callback_events) or frozenset({"workflow:*"})
+    return [Callback(url=request.callback_url, events=events, detailed=request.detailed)]

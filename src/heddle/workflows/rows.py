@@ -1,0 +1,397 @@
+"""Owns the tables workflows, workflow_tags, steps, jobs and waits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from heddle.db import Row, Tx, marks
+from heddle.domain import (
+    ACTIVE,
+    JSON,
+    TERMINAL,
+    Artifact,
+    Callback,
+    Job,
+    Priority,
+    Status,
+    Step,
+    Workflow,
+    from_ms,
+    to_ms,
+)
+
+_encode = msgspec.json.Encoder().encode
+_artifacts = msgspec.json.Decoder(list[Artifact])
+_callbacks = msgspec.json.Decoder(list[Callback])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWorkflow:
+    """A workflow about to be written, with what only its first transaction needs."""
+
+    workflow: Workflow
+    idempotency_key: str | None = None
+    #: Blob ids that each job may read, by job id.
+    inputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    #: (step, blob id) pairs that must arrive before the step's jobs can run.
+    waits: Sequence[tuple[int, str]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """What rolling up needs to know of a job."""
+
+    id: str
+    workflow_id: str
+    step: int
+    status: Status
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a dispatcher needs to run a job."""
+
+    job_id: str
+    engine: str
+    payload: dict[str, Any]
+    inputs: Sequence[str]
+    timeout_s: float
+
+
+# ── writing ───────────────────────────────────────────────────────────────────
+
+
+def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
+    """Write new workflows with their steps, jobs, tags and waits: one statement per table."""
+    tx.many(
+        "INSERT INTO workflows (id, account_id, idempotency_key, status, tags, callbacks, cost, created_at, started_at,"
+        " completed_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+        [
+            (
+                w.id,
+                w.account_id,
+                item.idempotency_key,
+                w.status,
+                _text(w.tags),
+                _text(w.callbacks),
+                w.cost,
+                to_ms(w.created_at),
+                None,
+            )
+            for item in items
+            for w in (item.workflow,)
+        ],
+    )
+    _insert_tags(tx, [(i.workflow.account_id, tag, i.workflow.id) for i in items for tag in set(i.workflow.tags)])
+    steps = [s for i in items for s in i.workflow.steps]
+    tx.many(
+        "INSERT INTO steps (workflow_id, idx, name, type, status, priority, input, timeout_s)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(s.workflow_id, s.index, s.name, s.type, s.status, s.priority, _text(s.input), s.timeout_s) for s in steps],
+    )
+    tx.many(
+        "INSERT INTO jobs (id, workflow_id, step, idx, status, engine, payload, inputs, cost, attempt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        [
+            (j.id, j.workflow_id, j.step, j.index, j.status, j.engine, _text(j.payload), _text(i.inputs[j.id]), j.cost)
+            for i in items
+            for s in i.workflow.steps
+            for j in s.jobs
+        ],
+    )
+    tx.many(
+        "INSERT INTO waits (workflow_id, step, blob_id) VALUES (?, ?, ?)",
+        [(i.workflow.id, step, blob_id) for i in items for step, blob_id in i.waits],
+    )
+
+
+def set_jobs(tx: Tx, changes: Iterable[tuple[str, Status, int, datetime | None, datetime | None]]) -> None:
+    """Move jobs: (id, status, attempt, started, completed)."""
+    tx.many(
+        "UPDATE jobs SET status = ?, attempt = ?, started_at = COALESCE(?, started_at), completed_at = ? WHERE id = ?",
+        [(status, attempt, _ms(started), _ms(done), job_id) for job_id, status, attempt, started, done in changes],
+    )
+
+
+def set_results(
+    tx: Tx, results: Iterable[tuple[str, Sequence[Artifact], str | None, str | None, Sequence[str]]]
+) -> None:
+    """What came out of jobs: (id, artifacts, reason, message, log lines)."""
+    tx.many(
+        "UPDATE jobs SET artifacts = ?, reason = ?, message = ?, log = ? WHERE id = ?",
+        [
+            (_text(artifacts) if artifacts else None, reason, message, "\n".join(log) or None, job_id)
+            for job_id, artifacts, reason, message, log in results
+        ],
+    )
+
+
+def set_steps(tx: Tx, changes: Iterable[tuple[str, int, Status, datetime | None, datetime | None]]) -> None:
+    """Move steps: (workflow, index, status, started, completed)."""
+    tx.many(
+        "UPDATE steps SET status = ?, started_at = COALESCE(started_at, ?), completed_at = ?"
+        " WHERE workflow_id = ? AND idx = ?",
+        [(status, _ms(started), _ms(done), wf, idx) for wf, idx, status, started, done in changes],
+    )
+
+
+def set_workflows(tx: Tx, changes: Iterable[tuple[str, Status, datetime | None, datetime | None, str | None]]) -> None:
+    """Move workflows: (id, status, started, completed, reason)."""
+    tx.many(
+        "UPDATE workflows SET status = ?, started_at = COALESCE(started_at, ?), completed_at = ?, reason = ?"
+        " WHERE id = ?",
+        [(status, _ms(started), _ms(done), reason, wf) for wf, status, started, done, reason in changes],
+    )
+
+
+def end_jobs(tx: Tx, workflow_ids: Sequence[str], *, status: Status, reason: str, message: str, at: datetime) -> None:
+    """End every unfinished job of these workflows."""
+    tx.run(
+        "UPDATE jobs SET status = ?, reason = ?, message = ?, completed_at = ?"  # noqa: S608
+        f" WHERE workflow_id IN ({marks(workflow_ids)}) AND status IN ({marks(ACTIVE)})",
+        [status, reason, message, to_ms(at), *workflow_ids, *ACTIVE],
+    )
+    tx.run(f"DELETE FROM waits WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+
+
+def set_tags(tx: Tx, workflow: Workflow, tags: Sequence[str]) -> None:
+    """Give a workflow other tags."""
+    tx.run("UPDATE workflows SET tags = ? WHERE id = ?", (_text(tags), workflow.id))
+    tx.run("DELETE FROM workflow_tags WHERE workflow_id = ?", (workflow.id,))
+    _insert_tags(tx, [(workflow.account_id, tag, workflow.id) for tag in set(tags)])
+
+
+def delete(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> None:
+    """Hide workflows from their account; the ledger keeps what they cost."""
+    tx.run(
+        f"UPDATE workflows SET deleted_at = ?, idempotency_key = NULL WHERE id IN ({marks(workflow_ids)})",  # noqa: S608
+        [to_ms(at), *workflow_ids],
+    )
+    tx.run(f"DELETE FROM workflow_tags WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+
+
+def arrived(tx: Tx, blob_ids: Sequence[str]) -> list[tuple[str, int]]:
+    """Blobs are there: returns the (workflow, step) pairs that now wait for nothing more."""
+    waiting = tx.all(
+        f"DELETE FROM waits WHERE blob_id IN ({marks(blob_ids)}) RETURNING workflow_id, step",  # noqa: S608
+        blob_ids,
+    )
+    touched = sorted({(row["workflow_id"], row["step"]) for row in waiting})
+    still = {
+        (row["workflow_id"], row["step"])
+        for row in (_where_workflow(tx, "SELECT workflow_id, step FROM waits", [t[0] for t in touched]))
+    }
+    return [pair for pair in touched if pair not in still]
+
+
+# ── reading ───────────────────────────────────────────────────────────────────
+
+
+def get(tx: Tx, workflow_ids: Sequence[str]) -> list[Workflow]:
+    """Workflows with steps and jobs, in the order asked for; unknown ones are left out."""
+    found = {row["id"]: row for row in _where_workflow(tx, "SELECT * FROM workflows", workflow_ids, column="id")}
+    jobs: dict[tuple[str, int], list[Job]] = defaultdict(list)
+    for row in _where_workflow(tx, "SELECT * FROM jobs", list(found), order="workflow_id, step, idx"):
+        jobs[row["workflow_id"], row["step"]].append(_job(row))
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for row in _where_workflow(tx, "SELECT * FROM steps", list(found), order="workflow_id, idx"):
+        steps[row["workflow_id"]].append(_step(row, jobs[row["workflow_id"], row["idx"]]))
+    return [_workflow(found[wf], steps[wf]) for wf in workflow_ids if wf in found]
+
+
+def of_account(tx: Tx, account_id: int, workflow_ids: Sequence[str]) -> list[Workflow]:
+    """Those of the workflows that this account owns and has not deleted, without their steps."""
+    found = _where_workflow(tx, "SELECT * FROM workflows", workflow_ids, column="id")
+    return [_workflow(r, []) for r in found if r["account_id"] == account_id and r["deleted_at"] is None]
+
+
+def query(
+    tx: Tx, account_id: int, *, take: int, before: str | None, tags: Sequence[str], status: Status | None
+) -> list[str]:
+    """Ids of an account's workflows, newest first."""
+    sql = ["SELECT w.id AS id FROM workflows w WHERE w.account_id = ? AND w.deleted_at IS NULL"]
+    params: list[Any] = [account_id]
+    if before is not None:
+        sql.append("AND w.id < ?")
+        params.append(before)
+    if status is not None:
+        sql.append("AND w.status = ?")
+        params.append(status)
+    for tag in tags:
+        sql.append(
+            "AND EXISTS (SELECT 1 FROM workflow_tags t WHERE t.account_id = ? AND t.tag = ? AND t.workflow_id = w.id)"
+        )
+        params += [account_id, tag]
+    sql.append("ORDER BY w.id DESC LIMIT ?")
+    return [row["id"] for row in tx.all(" ".join(sql), [*params, take])]
+
+
+def by_idempotency_key(tx: Tx, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """Workflows that were submitted with these keys before."""
+    found: dict[tuple[int, str], str] = {}
+    for account_id, key in keys:
+        row = tx.one("SELECT id FROM workflows WHERE account_id = ? AND idempotency_key = ?", (account_id, key))
+        if row is not None:
+            found[account_id, key] = row["id"]
+    return found
+
+
+def states(tx: Tx, workflow_ids: Sequence[str]) -> dict[str, list[JobState]]:
+    """The jobs of workflows, as rolling up sees them."""
+    found: dict[str, list[JobState]] = {wf: [] for wf in workflow_ids}
+    for row in _where_workflow(tx, "SELECT id, workflow_id, step, status, cost FROM jobs", workflow_ids):
+        found[row["workflow_id"]].append(
+            JobState(
+                id=row["id"],
+                workflow_id=row["workflow_id"],
+                step=row["step"],
+                status=Status(row["status"]),
+                cost=row["cost"],
+            )
+        )
+    return found
+
+
+def heads(tx: Tx, workflow_ids: Sequence[str]) -> dict[str, Workflow]:
+    """Workflows with their steps, without jobs."""
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for row in _where_workflow(tx, "SELECT * FROM steps", workflow_ids, order="workflow_id, idx"):
+        steps[row["workflow_id"]].append(_step(row, []))
+    found = _where_workflow(tx, "SELECT * FROM workflows", workflow_ids, column="id")
+    return {row["id"]: _workflow(row, steps[row["id"]]) for row in found}
+
+
+def claimed(tx: Tx, job_ids: Sequence[str]) -> dict[str, Claimed]:
+    """What is needed to run jobs."""
+    if not job_ids:
+        return {}
+    found = tx.all(
+        "SELECT j.id AS id, j.engine AS engine, j.payload AS payload, j.inputs AS inputs, s.timeout_s AS timeout_s"  # noqa: S608
+        " FROM jobs j JOIN steps s ON s.workflow_id = j.workflow_id AND s.idx = j.step"
+        f" WHERE j.id IN ({marks(job_ids)})",
+        job_ids,
+    )
+    return {
+        row["id"]: Claimed(
+            job_id=row["id"],
+            engine=row["engine"],
+            payload=msgspec.json.decode(row["payload"]),
+            inputs=msgspec.json.decode(row["inputs"]),
+            timeout_s=row["timeout_s"],
+        )
+        for row in found
+    }
+
+
+def waiting_for(tx: Tx, blob_ids: Sequence[str]) -> list[str]:
+    """Workflows that wait for any of these blobs."""
+    if not blob_ids:
+        return []
+    found = tx.all(
+        f"SELECT DISTINCT workflow_id FROM waits WHERE blob_id IN ({marks(blob_ids)})",  # noqa: S608
+        blob_ids,
+    )
+    return [row["workflow_id"] for row in found]
+
+
+def logs(tx: Tx, workflow_id: str) -> list[tuple[int, int, str]]:
+    """What engines wrote: (step, job index, lines)."""
+    found = tx.all(
+        "SELECT step, idx, log FROM jobs WHERE workflow_id = ? AND log IS NOT NULL ORDER BY step, idx", (workflow_id,)
+    )
+    return [(row["step"], row["idx"], row["log"]) for row in found]
+
+
+def costs(tx: Tx) -> list[tuple[str, bool, int]]:
+    """Every workflow: (id, whether it ended, what it costs)."""
+    return [(r["id"], r["status"] in TERMINAL, r["cost"]) for r in tx.all("SELECT id, status, cost FROM workflows")]
+
+
+def with_progress(workflow: Workflow, done: Mapping[str, float]) -> Workflow:
+    """A workflow whose running jobs say how far they are."""
+    steps = [
+        replace(step, jobs=[replace(job, progress=done.get(job.id)) for job in step.jobs]) for step in workflow.steps
+    ]
+    return replace(workflow, steps=steps)
+
+
+def _insert_tags(tx: Tx, tags: Sequence[tuple[int, str, str]]) -> None:
+    tx.many("INSERT INTO workflow_tags (account_id, tag, workflow_id) VALUES (?, ?, ?)", tags)
+
+
+def _where_workflow(
+    tx: Tx, select: str, workflow_ids: Sequence[str], *, column: str = "workflow_id", order: str = ""
+) -> list[Row]:
+    if not workflow_ids:
+        return []
+    ordered = f" ORDER BY {order}" if order else ""
+    return tx.all(f"{select} WHERE {column} IN ({marks(workflow_ids)}){ordered}", list(workflow_ids))
+
+
+def _text(value: object) -> str:
+    return _encode(value).decode()
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _workflow(row: Row, steps: Sequence[Step]) -> Workflow:
+    created = from_ms(row["created_at"])
+    assert created is not None
+    return Workflow(
+        id=row["id"],
+        account_id=row["account_id"],
+        status=Status(row["status"]),
+        tags=msgspec.json.decode(row["tags"]),
+        callbacks=_callbacks.decode(row["callbacks"]),
+        cost=row["cost"],
+        created_at=created,
+        started_at=from_ms(row["started_at"]),
+        completed_at=from_ms(row["completed_at"]),
+        reason=row["reason"],
+        steps=steps,
+    )
+
+
+def _step(row: Row, jobs: Sequence[Job]) -> Step:
+    given: JSON = msgspec.json.decode(row["input"])
+    return Step(
+        workflow_id=row["workflow_id"],
+        index=row["idx"],
+        name=row["name"],
+        type=row["type"],
+        status=Status(row["status"]),
+        priority=Priority(row["priority"]),
+        input=given,
+        timeout_s=row["timeout_s"],
+        started_at=from_ms(row["started_at"]),
+        completed_at=from_ms(row["completed_at"]),
+        jobs=jobs,
+    )
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id=row["id"],
+        workflow_id=row["workflow_id"],
+        step=row["step"],
+        index=row["idx"],
+        status=Status(row["status"]),
+        engine=row["engine"],
+        payload={},
+        cost=row["cost"],
+        attempt=row["attempt"],
+        started_at=from_ms(row["started_at"]),
+        completed_at=from_ms(row["completed_at"]),
+        artifacts=_artifacts.decode(row["artifacts"]) if row["artifacts"] else (),
+        reason=row["reason"],
+        message=row["message"],
+    )
