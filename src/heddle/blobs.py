@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
+from ulid import ULID
 
 from heddle.db import Database, Row, Tx, marks
 from heddle.domain import JSON, Artifact, from_ms, to_ms
@@ -24,6 +26,8 @@ from heddle.errors import CallerError, Conflict, Forbidden, NotFound
 
 #: Nobody has looked at it. Levels above are the content ratings: 1 PG, 2 PG-13, 4 R, 8 X, 16 XXX.
 UNRATED = 0
+#: Suitable for everybody; what the engines here make unless they say otherwise (`nsfwLevel` in an artifact's metadata).
+PG = 1
 
 State = Literal["promised", "stored"]
 #: What a link allows: reading the bytes, or sending them.
@@ -84,7 +88,7 @@ class Stored:
 
 def upload_key(blob_id: str) -> str:
     """A fresh storage key. Each try has its own, so that two uploads of one promise never overwrite each other."""
-    return f"uploads/{blob_id[-2:]}/{blob_id}.{secrets.token_hex(4)}"
+    return f"uploads/{blob_id[-2:]}/{blob_id}.{ULID()}"
 
 
 def promise(tx: Tx, promises: Sequence[Promise], at: datetime) -> list[Blob]:
@@ -140,7 +144,7 @@ def record(tx: Tx, artifacts: Sequence[tuple[int, str, Artifact]], at: datetime)
                 width=a.width,
                 height=a.height,
                 duration_ms=a.duration_ms,
-                nsfw_level=int(a.metadata.get("nsfwLevel", UNRATED)),
+                nsfw_level=int(a.metadata.get("nsfwLevel", PG)),
                 job_id=job_id,
                 metadata=a.metadata,
                 created_at=at,
@@ -181,11 +185,14 @@ def forget(tx: Tx, ids: Sequence[str]) -> None:
         tx.run(f"DELETE FROM blobs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
 
 
-def keys_in_use(tx: Tx, keys: Sequence[str]) -> set[str]:
-    """Which of these storage keys belong to a blob. Reads the whole table, for the sweep only."""
-    wanted = set(keys)
-    return {row["storage_key"] for row in tx.all("SELECT storage_key FROM blobs")} & wanted
+def origin(key: str) -> tuple[str, datetime] | None:
+    """Which blob the bytes under a storage key were written for, and when the key was made; None: not one of ours."""
+    found = _KEY.fullmatch(key)
+    return (found[1], ULID.from_str(found[3] or found[2]).datetime) if found else None
 
+
+#: A key of an upload, or of an artifact of a job: it ends in the id of its blob, an upload's in a ULID of its own.
+_KEY = re.compile(r"(?:[^/]+/)+(blob_([0-7][0-9A-HJKMNP-TV-Z]{25}))(?:\.([0-7][0-9A-HJKMNP-TV-Z]{25}))?")
 
 _COLUMNS = (
     "id, account_id, state, storage_key, mime, size, sha256, width, height, duration_ms, nsfw_level, nsfw_reason,"

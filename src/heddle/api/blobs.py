@@ -1,0 +1,265 @@
+"""Blobs over HTTP: upload, upload URL, get, head, refresh; and the signed addresses behind them.
+
+Bytes that come in are counted and hashed as they arrive, pass the media gate, are written to storage and only then
+become a record; whoever is refused on the way leaves nothing behind. Who asks is checked before the first byte of a
+body is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import ParamSpec, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from heddle import blobs, media
+from heddle.api import outgoing
+from heddle.api.auth import account
+from heddle.api.deps import Deps, answer, base_url, deps, link_expiry
+from heddle.api.incoming import Incoming, content_length, disk_trouble, read_form, receive
+from heddle.blobs import Blob, Link, Promise, Stored
+from heddle.contract.base import validate
+from heddle.contract.blobs import UploadQuery, render
+from heddle.contract.orchestration import moment
+from heddle.db import Tx
+from heddle.domain import new_id, now
+from heddle.errors import CallerError, Conflict, HeddleError, InvalidRequest, NotFound, TooLarge, UnsupportedMedia
+from heddle.storage import Storage
+from heddle.workflows import advance
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_ID = re.compile(r"blob_[0-9A-Z]{26}")
+
+#: Few uploads are checked and synced at a time: that bounds the memory of header parsers, and leaves the threads that
+#: the event loop lends out to the downloads.
+_uploads = ThreadPoolExecutor(4, thread_name_prefix="heddle-upload")
+
+
+# ── records ───────────────────────────────────────────────────────────────────
+
+
+async def get_blob(request: Request) -> Response:
+    """GET /v2/consumer/blobs/{blobId}."""
+    return _shown(request, await _own(request))
+
+
+async def head_blob(request: Request) -> Response:
+    """HEAD of the same: what is known, in headers."""
+    shown = _shown(request, await _own(request))
+    return Response(status_code=200, headers=dict(shown.headers))
+
+
+async def refresh_blob(request: Request) -> Response:
+    """POST /v2/consumer/blobs/{blobId}/refresh: a link with a new life."""
+    blob = await _own(request)
+    if blob.state != "stored":
+        raise Conflict(f"the blob {blob.id!r} has no bytes yet; send them to its upload URL first")
+    return _shown(request, blob)
+
+
+async def get_blob_upload_url(request: Request) -> Response:
+    """GET /v2/consumer/blobs/upload-url: promise a blob and say where its bytes go."""
+    parts = deps(request)
+    owner = await account(request)
+    query = validate(UploadQuery, {k: v for k, v in request.query_params.items() if v not in {"", "null"}})
+    mime, size = _declared_type(query.mime_type), query.size_bytes
+    if size is not None and size > _limit(parts):
+        raise TooLarge(f"sizeBytes: {size} is more than the {_limit(parts)} bytes that this server takes")
+    # Whole seconds, so that the link, the record and the answer agree.
+    expires_at = now().replace(microsecond=0) + timedelta(seconds=parts.settings.upload_ttl_s)
+    blob_id = new_id("blob")
+    promise = Promise(blob_id=blob_id, account_id=owner.id, mime=mime, size=size, upload_until=expires_at)
+    await parts.db.write(_promise, promise)
+    url = parts.signer.upload_url(base_url(request), blob_id, mime, size, expires_at)
+    return answer(
+        {"blobId": blob_id, "uploadUrl": url, "expiresAt": moment(expires_at), "headers": {"Content-Type": mime}}
+    )
+
+
+async def _own(request: Request) -> Blob:
+    owner = await account(request)
+    return await deps(request).db.read(blobs.of_account, owner.id, _blob_id(request))
+
+
+def _blob_id(request: Request) -> str:
+    blob_id: str = request.path_params["blobId"]
+    if not _ID.fullmatch(blob_id):
+        raise NotFound(f"there is no blob {blob_id!r}")
+    return blob_id
+
+
+def _shown(request: Request, blob: Blob, status: int = 200) -> Response:
+    headers = {"X-Nsfw-Level": str(blob.nsfw_level)}
+    if blob.state != "stored":
+        return answer(render(blob), status, headers)
+    parts = deps(request)
+    expires_at = link_expiry(parts.settings).replace(microsecond=0)
+    return answer(render(blob, parts.signer.url(base_url(request), blob.id, expires_at), expires_at), status, headers)
+
+
+def _declared_type(mime_type: str) -> str:
+    try:
+        if mime := media.named(mime_type):
+            return mime
+    except UnsupportedMedia as error:
+        raise InvalidRequest.of("mimeType", error.message) from error
+    raise InvalidRequest.of("mimeType", f"{mime_type!r} says nothing; name one of: {', '.join(media.TYPES)}")
+
+
+def _limit(parts: Deps) -> int:
+    return parts.settings.max_upload_mb * 1024 * 1024
+
+
+def _promise(tx: Tx, promises: Sequence[Promise]) -> list[Blob]:
+    return blobs.promise(tx, promises, now())
+
+
+# ── bytes in ──────────────────────────────────────────────────────────────────
+
+
+async def upload_blob(request: Request) -> Response:
+    """POST /v2/consumer/blobs: a form with a part `file`, or the bytes themselves under their media type."""
+    parts = deps(request)
+    owner = await account(request)
+    limit = _limit(parts)
+    incoming = Incoming(limit, _too_large(limit))
+    try:
+        said = media.named(await _read_upload(request, incoming, parts.settings.upload_ttl_s, limit))
+        arrived = await _in_thread(_take, parts, incoming, new_id("blob"), said, owner.id)
+    finally:
+        incoming.close()
+    return _shown(request, await _store(parts, arrived), 201)
+
+
+async def put_blob(request: Request) -> Response:
+    """PUT or POST /v2/consumer/blobs/upload/{blobId}: keep a promise. The link's signature is the permission."""
+    parts = deps(request)
+    blob_id = _blob_id(request)
+    link = parts.signer.check("put", blob_id, request.query_params, now())
+    await _check_waiting(parts, blob_id)
+    _check_promised_type(request, link)
+    incoming = _promised_size(request, link, _limit(parts))
+    try:
+        await receive(request, incoming.add, (link.expires_at - now()).total_seconds())
+        if link.size is not None and incoming.size != link.size:
+            raise _wrong_size(link.size, incoming.size)
+        arrived = await _in_thread(_take, parts, incoming, blob_id, link.mime, None)
+    finally:
+        incoming.close()
+    return _shown(request, await _store(parts, arrived), 201)
+
+
+async def _read_upload(request: Request, incoming: Incoming, seconds: float, limit: int) -> str:
+    content_type = request.headers.get("content-type", "")
+    bare = content_type.partition(";")[0].strip().lower()
+    if bare == "multipart/form-data":
+        return await read_form(request, incoming, seconds, limit)
+    if bare in {"application/json", "application/x-www-form-urlencoded"}:
+        raise UnsupportedMedia(
+            f"an upload is multipart/form-data with a part `file`, or the bytes under their media type, not {bare}"
+        )
+    media.named(content_type)  # before the body is read
+    if (content_length(request) or 0) > limit:
+        raise _too_large(limit)
+    await receive(request, incoming.add, seconds)
+    return content_type
+
+
+async def _check_waiting(parts: Deps, blob_id: str) -> None:
+    """Spare everybody the transfer when the outcome is known; the transaction at the end decides."""
+    blob = (await parts.db.read(blobs.get, [blob_id])).get(blob_id)
+    if blob is None:
+        raise NotFound(f"nobody waits for the blob {blob_id!r} any more; ask for a new upload URL")
+    if blob.state == "stored":
+        raise Conflict(f"the blob {blob_id!r} has its bytes already")
+
+
+def _check_promised_type(request: Request, link: Link) -> None:
+    """Some clients send no type with a PUT; the signed one stands then."""
+    given = request.headers.get("content-type", link.mime)
+    bare = given.partition(";")[0].strip().lower()
+    try:
+        right = media.named(given) == link.mime
+    except UnsupportedMedia:
+        right = False
+    if not right:
+        raise UnsupportedMedia(f"this URL was made for {link.mime}, and the Content-Type is {bare[:80]!r}")
+
+
+def _promised_size(request: Request, link: Link, limit: int) -> Incoming:
+    said = content_length(request)
+    if link.size is not None and said is not None and said != link.size:
+        raise _wrong_size(link.size, said)
+    if said is not None and said > limit:
+        raise _too_large(limit)
+    if link.size is None:
+        return Incoming(limit, _too_large(limit))
+    return Incoming(link.size, _wrong_size(link.size, f"more than {link.size}"))
+
+
+def _too_large(limit: int) -> CallerError:
+    return TooLarge(f"the upload is larger than the {limit} bytes that this server takes")
+
+
+def _wrong_size(promised: int, came: int | str) -> CallerError:
+    return InvalidRequest.of("body", f"this URL was made for {promised} bytes, not for {came}")
+
+
+def _take(parts: Deps, incoming: Incoming, blob_id: str, said: str, account_id: int | None) -> Stored:
+    """Through the gate and into storage. `said` is binding when a promise (no account) is kept."""
+    if incoming.size == 0:
+        raise InvalidRequest.of("file" if account_id is not None else "body", "empty; there is nothing to keep")
+    found = media.examine(incoming.file, said, parts.settings.max_pixels, exact=account_id is None)
+    key = blobs.upload_key(blob_id)
+    with disk_trouble():
+        parts.storage.write(key, incoming.pieces())
+    return Stored(
+        blob_id=blob_id,
+        account_id=account_id,
+        key=key,
+        mime=found.mime,
+        size=incoming.size,
+        sha256=incoming.sha256,
+        width=found.width,
+        height=found.height,
+    )
+
+
+async def _store(parts: Deps, arrived: Stored) -> Blob:
+    """Make the record, and let whoever waits for it go on; bytes that are refused here are taken back."""
+    try:
+        return await parts.db.write(advance.arrive, arrived)
+    except HeddleError:
+        await _in_thread(_discard, parts.storage, arrived.key)
+        raise
+
+
+def _discard(storage: Storage, key: str) -> None:
+    with suppress(OSError):  # the sweep will try again
+        storage.delete(key)
+
+
+async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_uploads, lambda: call(*args, **kwargs))
+
+
+# ── bytes out ─────────────────────────────────────────────────────────────────
+
+
+async def open_blob(request: Request) -> Response:
+    """GET or HEAD /v2/consumer/blobs/content/{blobId}: the bytes. The link's signature is the permission."""
+    parts = deps(request)
+    blob_id, at = _blob_id(request), now()
+    link = parts.signer.check("get", blob_id, request.query_params, at)
+    blob = (await parts.db.read(blobs.get, [blob_id])).get(blob_id)
+    if blob is None or blob.state != "stored":
+        raise NotFound(f"there are no bytes for {blob_id!r}")
+    return await outgoing.respond(request, parts.storage, blob, link.expires_at, at)
