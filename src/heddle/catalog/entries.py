@@ -46,8 +46,7 @@ class NewEntry:
 
 def add(tx: Tx, new: NewEntry, at: datetime) -> Entry:
     """Put one entry into the catalog. Raises InvalidRequest for bad fields, Conflict for what is there already."""
-    _check(new)
-    _check_files(tx, new.files)
+    check(tx, new)
     model = _model_for(tx, new, at)
     version_id = versions.next_id(tx) if new.version_id is None else new.version_id
     version = Version(
@@ -64,6 +63,12 @@ def add(tx: Tx, new: NewEntry, at: datetime) -> Entry:
     versions.insert(tx, version)
     files.insert(tx, version.id, new.files, at)
     return Entry(model=model, version=version, files=files.of_version(tx, version.id))
+
+
+def check(tx: Tx, new: NewEntry) -> None:
+    """What can be said against an entry before it is written. Raises as `add` does."""
+    _check_fields(new)
+    _check_files(tx, new.files)
 
 
 def of_version(tx: Tx, version_id: int) -> Entry | None:
@@ -101,7 +106,7 @@ def _entry(tx: Tx, version: Version | None) -> Entry | None:
     return Entry(model=model, version=version, files=files.of_version(tx, version.id))
 
 
-def _check(new: NewEntry) -> None:
+def _check_fields(new: NewEntry) -> None:
     problems: dict[str, list[str]] = {}
     for field, value in (("name", new.name), ("baseModel", new.base_model), ("versionName", new.version_name)):
         if not value.strip():
@@ -117,9 +122,9 @@ def _check(new: NewEntry) -> None:
 
 
 def _check_files(tx: Tx, new: Sequence[NewFile]) -> None:
-    """The same weights twice would be two names for one thing."""
-    for file in new:
-        known = files.of_sha256(tx, file.hashes["SHA256"]) if file.type == "Model" else None
+    """The same weights twice would be two names for one thing. Parts, such as a VAE, may be shared."""
+    for file in (f for f in new if f.primary):
+        known = files.of_sha256(tx, file.hashes["SHA256"])
         version = None if known is None else versions.of_id(tx, known.version_id)
         if version is not None:
             raise Conflict(f"the catalog has the content of {file.name!r} already, as {version.air}")

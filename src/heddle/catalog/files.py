@@ -64,9 +64,9 @@ def of_version(tx: Tx, version_id: int) -> list[File]:
 
 
 def of_sha256(tx: Tx, sha256: str) -> File | None:
-    """The oldest file with this content (64 hex digits)."""
+    """The oldest primary file with this content (64 hex digits)."""
     mark = f'%"SHA256":"{sha256.upper()}"%'
-    row = tx.one("SELECT * FROM model_files WHERE hashes LIKE ? ORDER BY id LIMIT 1", (mark,))
+    row = tx.one("SELECT * FROM model_files WHERE is_primary = 1 AND hashes LIKE ? ORDER BY id LIMIT 1", (mark,))
     return None if row is None else _file(row)
 
 

@@ -15,6 +15,8 @@ _LARGEST_HEADER = 100_000_000
 
 PICKLE_SUFFIXES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
 
+WEIGHT_SUFFIXES = frozenset({".safetensors", ".sft", ".gguf"})
+
 Format = Literal["SafeTensor", "GGUF"]
 
 
