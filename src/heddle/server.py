@@ -8,9 +8,10 @@ import ipaddress
 import json
 import logging
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import socket
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,6 @@ from heddle import accounts, registry, storage
 from heddle.api.app import create_app
 from heddle.api.deps import Deps, link_expiry
 from heddle.blobs import Signer
-from heddle.catalog import builtin
 from heddle.chores import first_run
 from heddle.chores.timer import Timer
 from heddle.db import Database
@@ -59,7 +59,6 @@ def prepare(settings: Settings) -> Parts:
     migrate(dialect)
     db = Database(dialect)
     token = first_run.first_account(db, settings, now())
-    db.apply(lambda tx, moments: [builtin.ensure(tx, at) for at in moments], now())
     _refuse_open_bind(settings, db)
     deps = Deps(settings, db, _storage(settings), Signer.from_db(db), Planner(settings))
     return Parts(settings, db, deps, token)
@@ -99,29 +98,63 @@ async def _watch(tasks: list[asyncio.Task[None]]) -> None:
     os._exit(70)
 
 
-async def serve(parts: Parts, ready: asyncio.Event | None = None) -> None:
-    """Listen until a signal comes, then drain."""
-    settings = parts.settings
-    config = uvicorn.Config(
-        create_app(parts.deps),
-        host=settings.host,
-        port=settings.port,
-        log_level=settings.log_level if settings.log_level == "debug" else "warning",
-        access_log=settings.log_level == "debug",
-        lifespan="off",
-        timeout_graceful_shutdown=10,
-        server_header=False,
-        ws="none",
+def listen(settings: Settings) -> tuple[socket.socket, Settings]:
+    """A listening socket, and the settings with the port it really has. Raises UsageError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.host, settings.port))
+    except OSError as error:
+        sock.close()
+        raise UsageError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            "choose another with --port, or --port 0",
+        ) from error
+    return sock, replace(settings, port=sock.getsockname()[1])
+
+
+class _Http(uvicorn.Server):
+    """uvicorn without its signal handling: it would end the process before running jobs are handed back."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def serve(parts: Parts, sock: socket.socket, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Answer requests and run jobs until `stop` is set, then drain."""
+    debug = parts.settings.log_level == "debug"
+    http = _Http(
+        uvicorn.Config(
+            create_app(parts.deps),
+            log_config=None,
+            access_log=debug,
+            lifespan="off",
+            timeout_graceful_shutdown=5,
+            server_header=False,
+            ws="none",
+        ),
+        ready,
     )
-    http = uvicorn.Server(config)
-    async with loops(parts):
-        running = asyncio.create_task(http.serve())
-        while not http.started and not running.done():
-            await asyncio.sleep(0.01)
-        if http.started and ready is not None:
-            ready.set()
-        await running
-    parts.db.close()
+    try:
+        async with loops(parts):
+            running = asyncio.create_task(http.serve(sockets=[sock]))
+            waiting = asyncio.create_task(stop.wait())
+            await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            http.should_exit = True
+            await running
+    finally:
+        parts.db.close()
 
 
 def public_url(settings: Settings) -> str:
@@ -155,7 +188,8 @@ class HomeLock:
             file.close()
             where = f" (process {other.pid} at {other.url})" if other else ""
             raise UsageError(
-                f"another Heddle server uses {self._path.parent}{where}", "stop it, or set HEDDLE_HOME to another folder"
+                f"another Heddle server uses {self._path.parent}{where}",
+                "stop it, or set HEDDLE_HOME to another folder",
             ) from None
         self._file = file
         self.tell(url)

@@ -1,0 +1,100 @@
+"""`heddle serve`: the whole server in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import click
+
+import heddle
+from heddle import server, settings
+from heddle.server import HomeLock, Parts
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 8765; 0: a free one).")
+@click.option("--home", "home", type=click.Path(file_okay=False), help="Data folder (default ~/.heddle).")
+@click.option("--stand-in/--no-stand-in", "stand_in", default=None, help="Let sketch stand in for other families.")
+@click.option("--ready-fd", type=int, hidden=True, help="Where to write the address once it listens.")
+@click.option("--life-fd", type=int, hidden=True, help="Stop when this file descriptor is closed by its other end.")
+def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
+    """Start the server: API, dispatcher, workers, webhooks, all in one.
+
+    \b
+    Examples:
+      heddle serve
+      heddle serve --port 9000 --home ./data
+      HEDDLE_STAND_IN=on heddle serve      # sketch answers for sdxl, flux1, …
+    """
+    chosen = settings.read(**flags)
+    logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    lock = HomeLock(chosen.folder)
+    lock.take("")
+    sock, chosen = server.listen(chosen)
+    lock.tell(server.public_url(chosen))
+    parts = server.prepare(chosen)
+    # What was made so far lives as long as the process: keep the collector from walking it again and again.
+    gc.freeze()
+    quiet = ready_fd is not None
+
+    def ready() -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, json.dumps({"url": server.public_url(chosen)}).encode())
+            os.close(ready_fd)
+        else:
+            _greet(parts)
+
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(_run(parts, sock, life_fd, ready, quiet=quiet))
+
+
+def _loop() -> Any:
+    """uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _run(parts: Parts, sock: socket.socket, life_fd: int | None, ready: Any, *, quiet: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)
+        if not quiet:
+            click.echo(f"stopping; running jobs get {server.GRACE_S:.0f} s (again to stop at once)", err=True)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    if life_fd is not None:
+        loop.add_reader(life_fd, _on_closed, loop, life_fd, stop)
+    await server.serve(parts, sock, stop, ready)
+
+
+def _on_closed(loop: asyncio.AbstractEventLoop, life_fd: int, stop: asyncio.Event) -> None:
+    """The other end of the pipe is gone: so is whoever started us."""
+    loop.remove_reader(life_fd)
+    stop.set()
+
+
+def _greet(parts: Parts) -> None:
+    url = server.public_url(parts.settings)
+    click.echo(f"Heddle {heddle.__version__} at {url}  (docs: {url}/docs, data: {parts.settings.folder})")
+    if parts.first_token is not None:
+        click.echo(f"Your token, shown this once: {parts.first_token}")
+        click.echo(f"  heddle login {url} --token {parts.first_token}")
+    sys.stdout.flush()
