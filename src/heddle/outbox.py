@@ -1,0 +1,293 @@
+"""Events on their way out. Owns the table events: who must be told what, in which order, and how that went.
+
+A *line* is the events of one workflow for one endpoint, numbered 0, 1, 2…; at most one event of a line is on offer at
+any time. The others are parked: their `next_at` is `NEVER`, so that a look at what is due never wades through them.
+When the event on offer ends (delivered or dead) the first one parked behind it is offered.
+
+`next_at` of an event on offer is when to send it. A claim moves it ahead before anything is sent: that is the lease,
+and together with `tries` the fence: an outcome counts only while the claim it belongs to stands. A sender that dies
+leaves a lease that runs out, and the event is sent again under the same id and number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from heddle import egress
+from heddle.db import Row, Tx, marks
+from heddle.domain import JSON, from_ms, to_ms
+
+#: When a parked event is due: after every moment that a clock can show.
+NEVER = 2**62
+
+State = Literal["waiting", "delivered", "dead"]
+
+_Line = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that an endpoint asked to be told."""
+
+    workflow_id: str
+    account_id: int
+    endpoint: str
+    body: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An event that is due."""
+
+    id: int
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Take these offers; whoever takes one sends it before `until`."""
+
+    ids: Sequence[int]
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An event to be sent now; `tries` counts this one."""
+
+    id: int
+    workflow_id: str
+    account_id: int
+    endpoint: str
+    seq: int
+    body: JSON
+    tries: int
+    lease: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How sending went: `waiting` tries again at `at`, the others end the event at `at`."""
+
+    claimed: Claimed
+    state: State
+    at: datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Send dead events again: these, or all with `ids` None."""
+
+    ids: Sequence[int] | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One event as a person reads it."""
+
+    id: int
+    workflow_id: str
+    account_id: int
+    endpoint: str
+    seq: int
+    state: State
+    tries: int
+    created_at: datetime | None
+    delivered_at: datetime | None
+    error: str | None
+
+
+# ── putting in ────────────────────────────────────────────────────────────────
+
+
+def append(tx: Tx, events: Sequence[Event], at: datetime) -> None:
+    """Number the events behind those that their lines hold already; the first of an idle line is offered at once."""
+    if not events:
+        return
+    stamp = to_ms(at)
+    heads = _heads(tx, {event.workflow_id for event in events})
+    rows: list[tuple[Any, ...]] = []
+    for event in events:
+        line = (event.workflow_id, egress.normal(event.endpoint))
+        seq, busy = heads.get(line, (0, False))
+        heads[line] = (seq + 1, True)
+        body = msgspec.json.encode(event.body).decode()
+        rows.append((*line, event.account_id, seq, body, NEVER if busy else stamp, stamp))
+    tx.many(
+        "INSERT INTO events (workflow_id, endpoint, account_id, seq, body, next_at, created_at, state, tries)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0)",
+        rows,
+    )
+    tx.wake("outbox")
+
+
+def _heads(tx: Tx, workflow_ids: set[str]) -> dict[_Line, tuple[int, bool]]:
+    """Per line: its next number, and whether an event of it is still on its way."""
+    ids = sorted(workflow_ids)
+    found = tx.all(
+        "SELECT workflow_id, endpoint, MAX(seq) AS last, MAX(CASE state WHEN 'waiting' THEN 1 ELSE 0 END) AS busy"  # noqa: S608
+        f" FROM events WHERE workflow_id IN ({marks(ids)}) GROUP BY workflow_id, endpoint",
+        ids,
+    )
+    return {(r["workflow_id"], r["endpoint"]): (r["last"] + 1, bool(r["busy"])) for r in found}
+
+
+# ── taking out ────────────────────────────────────────────────────────────────
+
+
+def due(tx: Tx, at: datetime, limit: int, passing: Sequence[str] = ()) -> list[Offer]:
+    """What is due, oldest first, without the endpoints at the origins `passing` (`https://host`)."""
+    skip = " AND SUBSTR(endpoint, 1, ?) <> ?" * len(passing)
+    # With the slash that a normal URL has after its origin, so that https://a does not hide https://ab.
+    prefixes = [part for origin in passing for part in (len(origin) + 1, f"{origin}/")]
+    found = tx.all(
+        f"SELECT id, endpoint FROM events WHERE state = 'waiting' AND next_at <= ?{skip}"  # noqa: S608
+        " ORDER BY next_at, id LIMIT ?",
+        [to_ms(at), *prefixes, limit],
+    )
+    return [Offer(id=r["id"], endpoint=r["endpoint"]) for r in found]
+
+
+def next_due(tx: Tx, after: datetime) -> datetime | None:
+    """When something becomes due after `after`; None when nothing will."""
+    row = tx.one(
+        "SELECT MIN(next_at) AS at FROM events WHERE state = 'waiting' AND next_at > ? AND next_at < ?",
+        (to_ms(after), NEVER),
+    )
+    return None if row is None else from_ms(row["at"])
+
+
+def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Claimed]]:
+    """Verb: take offers that are still due. What another sender took in the meantime is left out."""
+    return [_claim(tx, wanted) for wanted in claims]
+
+
+def _claim(tx: Tx, wanted: Claim) -> list[Claimed]:
+    if not wanted.ids:
+        return []
+    found = tx.all(
+        f"UPDATE events SET next_at = ?, tries = tries + 1 WHERE id IN ({marks(wanted.ids)})"  # noqa: S608
+        " AND state = 'waiting' AND next_at <= ?"
+        " RETURNING id, workflow_id, account_id, endpoint, seq, body, tries, next_at",
+        [to_ms(wanted.until), *wanted.ids, to_ms(wanted.at)],
+    )
+    return [_claimed(row) for row in found]
+
+
+def settle(tx: Tx, outcomes: Sequence[Outcome]) -> list[None]:
+    """Verb: record how sending went. An outcome whose claim has run out and was taken by another is ignored."""
+    tx.many(
+        "UPDATE events SET state = ?, next_at = ?, delivered_at = ?, error = ?"
+        " WHERE id = ? AND state = 'waiting' AND tries = ? AND next_at = ?",
+        [_settled(o) for o in outcomes],
+    )
+    ended = [o for o in outcomes if o.state != "waiting"]
+    for at, lines in _by_moment(ended).items():
+        _offer_next(tx, lines, at)
+    return [None] * len(outcomes)
+
+
+def release(tx: Tx, claims: Sequence[Claimed]) -> list[None]:
+    """Verb: give back claims that were not carried out; they are due since ever, so that they come first."""
+    tx.many(
+        "UPDATE events SET next_at = created_at WHERE id = ? AND state = 'waiting' AND tries = ? AND next_at = ?",
+        [(c.id, c.tries, c.lease) for c in claims],
+    )
+    tx.wake("outbox")
+    return [None] * len(claims)
+
+
+def _settled(outcome: Outcome) -> tuple[Any, ...]:
+    c, stamp = outcome.claimed, to_ms(outcome.at)
+    delivered = stamp if outcome.state == "delivered" else None
+    return (outcome.state, stamp, delivered, outcome.error, c.id, c.tries, c.lease)
+
+
+def _by_moment(outcomes: Sequence[Outcome]) -> dict[datetime, list[_Line]]:
+    lines: dict[datetime, list[_Line]] = defaultdict(list)
+    for outcome in outcomes:
+        lines[outcome.at].append((outcome.claimed.workflow_id, outcome.claimed.endpoint))
+    return lines
+
+
+def _offer_next(tx: Tx, lines: Sequence[_Line], at: datetime) -> None:
+    """Offer the first event of each line that has none on offer."""
+    first = "SELECT MIN(seq) FROM events WHERE workflow_id = ? AND endpoint = ? AND state = 'waiting'"
+    offered = "SELECT 1 FROM events WHERE workflow_id = ? AND endpoint = ? AND state = 'waiting' AND next_at < ?"
+    tx.many(
+        f"UPDATE events SET next_at = ? WHERE workflow_id = ? AND endpoint = ? AND seq = ({first})"  # noqa: S608
+        f" AND NOT EXISTS ({offered})",
+        [(to_ms(at), *line, *line, *line, NEVER) for line in lines],
+    )
+    tx.wake("outbox")
+
+
+# ── looking, and sending again ────────────────────────────────────────────────
+
+
+def replay(tx: Tx, requests: Sequence[Replay]) -> list[int]:
+    """Verb: dead events wait again, with fresh tries and their old ids and numbers; how many of them there were."""
+    return [_replay(tx, request) for request in requests]
+
+
+def _replay(tx: Tx, request: Replay) -> int:
+    if request.ids is not None and not request.ids:
+        return 0
+    which, ids = ("", []) if request.ids is None else (f" AND id IN ({marks(request.ids)})", list(request.ids))
+    found = tx.all(
+        f"UPDATE events SET state = 'waiting', tries = 0, next_at = ? WHERE state = 'dead'{which}"  # noqa: S608
+        " RETURNING workflow_id, endpoint",
+        [NEVER, *ids],
+    )
+    lines = sorted({(r["workflow_id"], r["endpoint"]) for r in found})
+    _offer_next(tx, lines, request.at)
+    return len(found)
+
+
+def entries(tx: Tx, *, state: State | None = None, workflow_id: str | None = None, limit: int = 100) -> list[Entry]:
+    """The newest events, newest first."""
+    wanted = [("state = ?", state), ("workflow_id = ?", workflow_id)]
+    given = [(sql, value) for sql, value in wanted if value is not None]
+    where = "WHERE " + " AND ".join(sql for sql, _ in given) if given else ""
+    found = tx.all(
+        f"SELECT * FROM events {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - the conditions are those above
+        [*(value for _, value in given), limit],
+    )
+    return [_entry(row) for row in found]
+
+
+def _claimed(row: Row) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        workflow_id=row["workflow_id"],
+        account_id=row["account_id"],
+        endpoint=row["endpoint"],
+        seq=row["seq"],
+        body=msgspec.json.decode(row["body"]),
+        tries=row["tries"],
+        lease=row["next_at"],
+    )
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        id=row["id"],
+        workflow_id=row["workflow_id"],
+        account_id=row["account_id"],
+        endpoint=row["endpoint"],
+        seq=row["seq"],
+        state=row["state"],
+        tries=row["tries"],
+        created_at=from_ms(row["created_at"]),
+        delivered_at=from_ms(row["delivered_at"]),
+        error=row["error"],
+    )
