@@ -1,0 +1,224 @@
+"""`heddle doctor`: what can run here, and why not. It looks and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from heddle import __version__, registry, settings, steps
+from heddle.cli.home import DATABASE
+from heddle.db import migrate
+from heddle.db.sqlite import SQLite
+from heddle.engines import Engine, Offer
+from heddle.server import HomeLock
+from heddle.settings import Settings
+
+#: Less free space than this and the first pictures may not fit.
+_ENOUGH_BYTES = 100 * 1024 * 1024
+
+#: The engine that makes the default install work.
+_DEFAULT_ENGINE = "sketch"
+
+#: ready: works; off: cannot run here, and nothing needs it; bad: the default setup does not work.
+State = Literal["ready", "off", "bad"]
+_MARKS: dict[State, str] = {"ready": "ok ", "off": "-- ", "bad": "BAD"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    section: str
+    name: str
+    state: State
+    text: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--settings", "all_settings", is_flag=True, help="List every setting with its meaning instead.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool, all_settings: bool) -> None:
+    """Say what can run here, and why not. Exit status 1 when the default setup does not work.
+
+    \b
+    Examples:
+      heddle doctor
+      heddle doctor --settings
+    """
+    current = settings.read()
+    if all_settings:
+        _print_settings(current)
+        return
+    findings = list(examine(current))
+    if as_json:
+        click.echo(msgspec.json.encode([asdict(finding) for finding in findings]))
+    else:
+        _print(findings)
+    ctx.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
+
+
+def examine(current: Settings) -> Iterator[Finding]:
+    """Every finding, in the order in which a person wants to read them."""
+    yield _python()
+    yield from _folder(current.folder)
+    yield _database(current.folder / DATABASE)
+    yield _server(current)
+    yield _slots(current)
+    yield _plugin("storages", current.storage)
+    yield _plugin("executors", current.executor)
+    engines = {name: _load_engine(name) for name in registry.targets("engines")}
+    yield from (_engine(name, found) for name, found in engines.items())
+    ready = [found[0] for found in engines.values() if isinstance(found, tuple) and not found[1]]
+    yield from (_step_type(name, ready) for name in sorted({*steps.NAMES, *registry.targets("steps")}))
+    yield from _changed(current)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    text = f"Heddle {__version__}, Python {version}, {platform.platform(terse=True)} {platform.machine()}"
+    return Finding("Machine", "python", "ready" if sys.version_info >= (3, 11) else "bad", text)
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    usable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    what = "writable" if place == folder else "will be made at the first start"
+    if not usable:
+        what = f"{place} is not a folder that this user can write to; set HEDDLE_HOME"
+    yield Finding("Machine", "data folder", "ready" if usable else "bad", f"{folder}: {what}")
+    free = shutil.disk_usage(place).free
+    enough = free >= _ENOUGH_BYTES
+    text = f"{free / 1024**3:.1f} GiB free" + ("" if enough else "; make room for at least 0.1 GiB")
+    yield Finding("Machine", "free space", "ready" if enough else "bad", text)
+
+
+def _database(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("Machine", "database", "ready", "not made yet; the first start makes it")
+    try:
+        state, text = _schema(path)
+    except sqlite3.Error as error:
+        state, text = "bad", f"{path} cannot be read: {error}"
+    return Finding("Machine", "database", state, text)
+
+
+def _schema(path: Path) -> tuple[State, str]:
+    connection = SQLite(path).connect(write=False)
+    try:
+        applied = {row["name"] for row in connection.reader().all("SELECT name FROM migrations")}
+    finally:
+        connection.close()
+    known = set(migrate.scripts())
+    if applied - known:
+        return "bad", f"made by a newer Heddle (it has {max(applied)}); upgrade, or set HEDDLE_HOME"
+    waiting = len(known - applied)
+    return "ready", f"{waiting} migrations wait for the next start" if waiting else f"up to date ({max(applied)})"
+
+
+def _server(current: Settings) -> Finding:
+    running = HomeLock(current.folder).holder()
+    if running is not None:
+        return Finding("Machine", "server", "ready", f"running at {running.url} (process {running.pid})")
+    if (problem := _bind_problem(current)) is not None:
+        text = f"not running, and {current.host}:{current.port} cannot be used: {problem}; set HEDDLE_PORT"
+        return Finding("Machine", "server", "bad", text)
+    return Finding("Machine", "server", "ready", f"not running; {current.host}:{current.port} is free")
+
+
+def _bind_problem(current: Settings) -> str | None:
+    """Why the server could not listen: tried by doing it."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(current.host, current.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            # As the server does, so that connections of a server that just ended do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
+
+
+def _slots(current: Settings) -> Finding:
+    cores = os.cpu_count() or 1
+    slots = current.slots or min(4, cores)
+    limit = f"{current.worker_memory_mb} MiB each" if current.worker_memory_mb else "no memory limit"
+    return Finding("Machine", "slots", "ready", f"{slots} worker processes on {cores} cores, {limit}")
+
+
+def _plugin(seam: str, name: str) -> Finding:
+    known = registry.targets(seam)
+    if name not in known:
+        return Finding("Parts", seam[:-1], "bad", f"{name!r} is not one of: {', '.join(sorted(known))}")
+    try:
+        registry.get(seam, name)
+    except (ImportError, AttributeError) as error:
+        return Finding("Parts", seam[:-1], "bad", f"{name} cannot be loaded: {error}")
+    return Finding("Parts", seam[:-1], "ready", name)
+
+
+def _load_engine(name: str) -> tuple[Offer, list[str]] | str:
+    """What an engine offers and what it misses, or why it cannot even be loaded."""
+    try:
+        engine: Engine = registry.get("engines", name)()
+        return engine.offer(), engine.missing()
+    except Exception as error:  # noqa: BLE001 - a stranger's plug-in may fail in any way, and this report must say so
+        return f"cannot be loaded: {type(error).__name__}: {error}"
+
+
+def _engine(name: str, found: tuple[Offer, list[str]] | str) -> Finding:
+    unable: State = "bad" if name == _DEFAULT_ENGINE else "off"
+    if isinstance(found, str):
+        return Finding("Engines", name, unable, found)
+    offer, missing = found
+    if missing:
+        return Finding("Engines", name, unable, "; ".join(missing))
+    families = ", ".join(sorted(offer.families)) or "no family"
+    return Finding("Engines", name, "ready", f"{', '.join(sorted(offer.step_types))}; answers to {families}")
+
+
+def _step_type(name: str, ready: list[Offer]) -> Finding:
+    if name not in registry.targets("steps"):
+        return Finding("Step types", name, "off", "this Heddle does not know how to plan it yet")
+    families = sorted({family for offer in ready if name in offer.step_types for family in offer.families})
+    if not families:
+        return Finding("Step types", name, "off", "no engine can run it here")
+    return Finding("Step types", name, "ready", f"engines: {', '.join(families)}")
+
+
+def _changed(current: Settings) -> Iterator[Finding]:
+    for field in fields(Settings):
+        value = getattr(current, field.name)
+        if value != field.default:
+            name = f"HEDDLE_{field.name.upper()}"
+            yield Finding("Settings", name, "ready", f"{value} (default: {field.default or 'empty'})")
+
+
+def _print(findings: list[Finding]) -> None:
+    section = ""
+    for finding in findings:
+        if finding.section != section:
+            section = finding.section
+            click.secho(section, bold=True)
+        click.echo(f"  {_MARKS[finding.state]} {finding.name:<14} {finding.text}")
+    bad = sum(finding.state == "bad" for finding in findings)
+    click.echo(f"{bad} things to repair" if bad else "Everything that the default setup needs works.")
+
+
+def _print_settings(current: Settings) -> None:
+    for field in fields(Settings):
+        value = getattr(current, field.name)
+        default = "" if value == field.default else f" (default: {field.default!r})"
+        click.echo(f"HEDDLE_{field.name.upper()}={value}{default}")
+        click.echo(f"    {field.metadata['doc']}")
