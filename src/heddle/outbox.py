@@ -253,7 +253,7 @@ def _replay(tx: Tx, request: Replay) -> int:
     return len(found)
 
 
-def entries(tx: Tx, *, state: State | None = None, workflow_id: str | None = None, limit: int = 100) -> list[Entry]:
+def entries(tx: Tx, state: State | None = None, workflow_id: str | None = None, limit: int = 100) -> list[Entry]:
     """The newest events, newest first."""
     wanted = [("state = ?", state), ("workflow_id = ?", workflow_id)]
     given = [(sql, value) for sql, value in wanted if value is not None]

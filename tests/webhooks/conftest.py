@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -59,7 +59,7 @@ class Receiver:
     at_once: int = 0
     most_at_once: int = 0
 
-    async def __aenter__(self) -> Receiver:
+    async def __aenter__(self) -> Self:
         self._news = asyncio.Condition()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
