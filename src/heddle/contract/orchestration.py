@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from heddle.contract.base import Wire
 from heddle.domain import JSON, Artifact, Job, Priority, Status, Step, Workflow
@@ -28,6 +28,20 @@ Tags = Annotated[list[Tag], Field(max_length=50)]
 _TIMESPAN = re.compile(r"^(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?$")
 _ISO = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$")
 
+#: Seconds; the texts are turned into them before the range is looked at.
+Duration = Annotated[
+    float,
+    Field(gt=0, le=86_400),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+                {"type": "string", "pattern": f"{_TIMESPAN.pattern}|{_ISO.pattern}"},
+            ]
+        }
+    ),
+]
+
 
 class StepRequest(Wire):
     """One step: its type and an input that the type understands."""
@@ -38,7 +52,7 @@ class StepRequest(Wire):
         None, min_length=1, max_length=100, description="Unique in the workflow; default: its index."
     )
     priority: Priority = Field(Priority.NORMAL, description="Served before or after others.")
-    timeout: float | None = Field(None, gt=0, le=86_400, description='Seconds, "hh:mm:ss" or ISO 8601, per attempt.')
+    timeout: Duration | None = Field(None, description='Seconds, "hh:mm:ss" or ISO 8601, per attempt; a day at most.')
 
     @field_validator("timeout", mode="before")
     @classmethod
