@@ -235,10 +235,12 @@ class _Generator(GenerateJsonSchema):
     """pydantic's schemas as this API means them: optional is absent, not null; and no titles that repeat names."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        inner = schema["schema"]
-        if inner["type"] == "nullable" and schema.get("default", ...) is None:
-            return self.generate_inner(cast("core_schema.NullableSchema", inner)["schema"])
-        return super().default_schema(schema)
+        made = super().default_schema(schema)
+        if made.get("default", ...) is not None:
+            return made
+        del made["default"]
+        some = [kind for kind in made.pop("anyOf", ()) if kind != {"type": "null"}]
+        return {**made, **some[0]} if len(some) == 1 else made | ({"anyOf": some} if some else {})
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
@@ -280,8 +282,8 @@ def _steps(shared: Mapping[str, Any], types: Mapping[str, type[BaseModel]]) -> d
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     """One model by itself, nothing referred to."""
-    whole = model.model_json_schema(schema_generator=_Generator)
-    return _inlined(_tidy(whole), whole.get("$defs", {}))
+    whole = _tidy(model.model_json_schema(schema_generator=_Generator))
+    return _inlined(whole, whole.get("$defs", {}))
 
 
 def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
