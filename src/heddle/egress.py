@@ -173,7 +173,7 @@ def _parse(url: str) -> _Url:
         raise ValueError(f"{url!r} must start with https:// or http://")
     if parsed.userinfo:
         raise ValueError("a URL may not carry a user name or a password")
-    if not (_HOST.fullmatch(host) or _literal(host)) or len(host) > 253:
+    if not (_HOST.fullmatch(host) or _literal(host)) or "%" in host or len(host) > 253:
         raise ValueError(f"{url!r} has no usable host name")
     port = parsed.port if parsed.port is not None else {"http": 80, "https": 443}[parsed.scheme]
     if not (port in (80, 443) or 1024 <= port <= 65535):
