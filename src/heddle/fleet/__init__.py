@@ -45,7 +45,11 @@ class Executor(Protocol):
         ...
 
     def free(self, lookahead: int | None = None) -> int:
-        """How many more attempts it takes now: idle slots, and for each slot `lookahead` (None: the setting) more."""
+        """How many more attempts it takes now: idle slots, and for each slot `lookahead` (None: the setting) more.
+
+        It rises when an attempt ends, before the sink hears of it. (And when workers can start again that could not:
+        so look now and then as well.) A slot whose worker is being replaced counts.
+        """
         ...
 
     def run(self, run: Run) -> None:

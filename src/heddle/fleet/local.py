@@ -135,8 +135,8 @@ class LocalExecutor:
         if self._closing:
             return 0
         ahead = self._lookahead if lookahead is None else lookahead
-        ready = sum(slot.process is not None for slot in self._slots)
-        return max(0, ready * (1 + ahead) - len(self._attempts))
+        slots = sum(not slot.given_up for slot in self._slots)
+        return max(0, slots * (1 + ahead) - len(self._attempts))
 
     def run(self, run: Run) -> None:
         key = (run.job_id, run.attempt)

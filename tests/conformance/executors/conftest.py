@@ -93,7 +93,24 @@ class Fleet:
         return [event.fraction for event in self.of(run, Progress)]
 
 
-Start = Callable[..., Any]
+class Start:
+    """How a test starts the executor `name` in a folder of its own: `async with fleet(slots=2) as f`."""
+
+    def __init__(self, name: str, home: Path) -> None:
+        self.name = name
+        self._home = str(home)
+
+    @asynccontextmanager
+    async def __call__(self, limits: Limits = QUICK, close_s: float = 0, **settings: Any) -> AsyncIterator[Fleet]:
+        settings = {"slots": 1, "worker_memory_mb": 2048, **settings}
+        wanted = Settings(home=self._home, executor=self.name, **settings)
+        executor = registry.get("executors", self.name)(wanted, limits)
+        fleet = Fleet(executor, registry.get("storages", wanted.storage)(storage_options(wanted)))
+        await executor.start(fleet.hear)
+        try:
+            yield fleet
+        finally:
+            await executor.close(close_s)
 
 
 @pytest.fixture(autouse=True)
@@ -112,22 +129,7 @@ def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(params=sorted(registry.targets("executors")))
 def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
-    """Start an executor in a folder of its own: `async with fleet(slots=2) as f`."""
-
-    @asynccontextmanager
-    async def start(limits: Limits = QUICK, close_s: float = 0, **settings: Any) -> AsyncIterator[Fleet]:
-        settings = {"slots": 1, "worker_memory_mb": 2048, **settings}
-        wanted = Settings(home=str(tmp_path), executor=request.param, **settings)
-        executor = registry.get("executors", request.param)(wanted, limits)
-        storage = registry.get("storages", wanted.storage)(storage_options(wanted))
-        fleet = Fleet(executor, storage)
-        await executor.start(fleet.hear)
-        try:
-            yield fleet
-        finally:
-            await executor.close(close_s)
-
-    return start
+    return Start(request.param, tmp_path)
 
 
 @pytest.hookimpl(tryfirst=True)
