@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
-from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
@@ -22,6 +21,7 @@ from heddle.api.deps import base_url
 from heddle.api.operations import Handler, Operation
 from heddle.contract import shown
 from heddle.contract.orchestration import StepRequest
+from heddle.errors import CallerError, Unavailable
 
 #: Stands for the server's own address until somebody asks: whoever asks knows under which address they reach us.
 SERVER = "http://server.invalid"
@@ -94,7 +94,8 @@ def page(operations: Sequence[Operation]) -> Handler:
 
     @cache
     def written() -> str:
-        return reference.page(build(operations), registry.targets("engines"))
+        engines = {name: registry.load(target)().offer() for name, target in registry.targets("engines").items()}
+        return reference.page(build(operations), engines)
 
     async def docs(request: Request) -> Response:
         text = written().replace(SERVER, escape(base_url(request)))
@@ -221,7 +222,9 @@ def _statuses(operations: Iterable[Operation]) -> list[int]:
 
 
 def _response_name(status: int) -> str:
-    return HTTPStatus(status).phrase.title().replace(" ", "")
+    """The error's own name; the phrases of the statuses change from one Python to the next."""
+    names = {error.status: error.__name__ for error in CallerError.__subclasses__()}
+    return names.get(status, Unavailable.__name__)
 
 
 def _error(status: int) -> dict[str, Any]:
