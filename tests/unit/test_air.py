@@ -61,7 +61,8 @@ def test_other_sources_keep_their_versions_whole(version: str) -> None:
         *("https://x/y.png", "http://127.0.0.1:8000/a", "s3://bucket/key", "file:///etc/passwd"),
         *("", ":", "5", "128713", "@civitai/128713", "urn:air:5", "air:5", "urn:5", "civitai:", "civitai:1@"),
         *("a:b:c:d:e", "civitai:x@1", "civitai:1@x", "civitai:1.safetensors@2", "civitai:1@2\n", " civitai:1@2"),
-        *("civitai:1@2 ", "civitai:\u0661@\u0662", "civitai:1@2+", "urn:air:sd xl:lora:civitai:1@2", "c:1@" + "x" * 2000),
+        *("civitai:1@2 ", "civitai:\u0661@\u0662", "civitai:1@2+", "urn:air:sd xl:lora:civitai:1@2"),
+        "c:1@" + "x" * 2000,
     ],
 )
 def test_what_is_not_an_air_is_refused_with_its_text(text: str) -> None:

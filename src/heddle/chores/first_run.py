@@ -1,4 +1,4 @@
-"""The first start of a data folder: an owner account with its Buzz and its token."""
+"""What every start makes sure of: the built-in catalog, and an owner account with its Buzz and its token."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 
 from heddle import accounts, ledger
 from heddle.accounts import Account
+from heddle.catalog import builtin
 from heddle.db import Database, Tx
 from heddle.settings import Settings
 
@@ -15,7 +16,10 @@ OWNER = "owner"
 
 
 def first_account(db: Database, settings: Settings, now: datetime) -> str | None:
-    """Make the owner account unless some account exists; the clear text of its token, which is shown once."""
+    """Make the owner account unless some account exists; the clear text of its token, which is shown once.
+
+    Also brings the built-in catalog up to date, so call it at every start.
+    """
 
     def begin(tx: Tx, items: Sequence[datetime]) -> list[str | None]:
         return [_begin(tx, settings.starting_buzz, at) for at in items]
@@ -34,6 +38,7 @@ def new_account(
 
 
 def _begin(tx: Tx, starting_buzz: int, at: datetime) -> str | None:
+    builtin.ensure(tx, at)
     if accounts.every(tx):
         return None
     owner = new_account(tx, OWNER, at, buzz=starting_buzz, tier="Founder")

@@ -202,7 +202,7 @@ def _changed(current: Settings) -> Iterator[Finding]:
         value = getattr(current, field.name)
         if value != field.default:
             name = f"HEDDLE_{field.name.upper()}"
-            yield Finding("Settings", name, "ready", f"{value} (default: {field.default or 'empty'})")
+            yield Finding("Settings", name, "ready", f"{value} (default: {field.default!r})")
 
 
 def _print(findings: list[Finding]) -> None:
@@ -213,7 +213,7 @@ def _print(findings: list[Finding]) -> None:
             click.secho(section, bold=True)
         click.echo(f"  {_MARKS[finding.state]} {finding.name:<14} {finding.text}")
     bad = sum(finding.state == "bad" for finding in findings)
-    click.echo(f"{bad} things to repair" if bad else "Everything that the default setup needs works.")
+    click.echo(f"{bad} marked BAD must be repaired" if bad else "Everything that the default setup needs works.")
 
 
 def _print_settings(current: Settings) -> None:

@@ -19,6 +19,7 @@ from heddle.catalog import builtin, entries, intake
 from heddle.catalog.entries import Entry, NewEntry
 from heddle.catalog.files import NewFile
 from heddle.catalog.models import TYPES
+from heddle.cli import output
 from heddle.cli.home import commit, home
 from heddle.contract import site
 from heddle.db import Database, Tx
@@ -123,10 +124,9 @@ def list_models(as_json: bool) -> None:
         click.echo(msgspec.json.encode([_shown(entry) for entry in found]))
         return
     for entry in found:
-        v, size = entry.version, sum(file.size for file in entry.files)
-        click.echo(
-            f"{v.id:>11}  {entry.model.type:<12} {v.base_model:<12} {_size(size):>9}  {entry.model.name} {v.name}"
-        )
+        v, count = entry.version, sum(file.size for file in entry.files)
+        size = output.size(count) if count else "-"
+        click.echo(f"{v.id:>11}  {entry.model.type:<12} {v.base_model:<12} {size:>9}  {entry.model.name} {v.name}")
         click.echo(f"{'':>11}  {v.air}")
 
 
@@ -154,7 +154,9 @@ def show(which: str, as_json: bool) -> None:
         if text:
             click.echo(f"{label:<14} {text}")
     for file in entry.files:
-        click.echo(f"{'file':<14} {file.path} ({_size(file.size)}, {file.format}{', primary' if file.primary else ''})")
+        click.echo(
+            f"{'file':<14} {file.path} ({output.size(file.size)}, {file.format}{', primary' if file.primary else ''})"
+        )
         click.echo(f"{'':<14} {' '.join(f'{kind}={digits}' for kind, digits in file.hashes.items())}")
 
 
@@ -254,9 +256,3 @@ def _progress(size: int) -> Generator[Callable[[int], Any] | None]:
         return
     with click.progressbar(length=size, label="hashing", file=sys.stderr) as bar:
         yield bar.update
-
-
-def _size(count: int) -> str:
-    if count >= 1024**3:
-        return f"{count / 1024**3:.1f} GiB"
-    return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.1f} KiB" if count else "-"
