@@ -1,0 +1,239 @@
+"""Criteria: compiled once, asked after every call.
+
+A criterion that cannot be compiled refuses the document; one that cannot be decided for the values at hand raises
+`Undecidable`. Neither is ever a quiet "no". A context that is null or absent fails, as the specification says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
+from jsonpath_rfc9535.filter_expressions import FilterContext, FilterExpression
+from jsonpath_rfc9535.selectors import FilterSelector
+
+from heddle.arazzo.conditions import ConditionError, Node, Undecidable, parse_condition, references, truth
+from heddle.arazzo.expressions import ABSENT, Body, Expression, ExpressionError, Scope
+from heddle.arazzo.leniency import Leniency
+from heddle.arazzo.templates import Compiler, Literal, Template, Text, Whole, as_text, expressions_in
+from heddle.arazzo.tree import Place
+from heddle.errors import HeddleError
+
+MAX_REGEX_SUBJECT = 100_000
+
+
+class CriterionError(HeddleError):
+    """A criterion that can never be decided as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A condition in the small language of `conditions`."""
+
+    text: str
+    condition: Node
+
+    def holds(self, scope: Scope) -> bool:
+        return truth(self.condition.value(scope))
+
+    def expressions(self) -> list[Expression]:
+        return list(references(self.condition))
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A regular expression that must be found somewhere in the context's text."""
+
+    text: str
+    context: Template
+    pattern: Template
+
+    def holds(self, scope: Scope) -> bool:
+        value = _context(self.context, scope)
+        if value is None:
+            return False
+        subject = as_text(value)
+        if len(subject) > MAX_REGEX_SUBJECT:
+            raise Undecidable(f"the context of {self.text!r} is longer than {MAX_REGEX_SUBJECT} characters")
+        try:
+            return _regex(_condition(self.pattern, scope)).search(subject) is not None
+        except re.error as error:
+            raise Undecidable(f"{self.text!r} is not a regular expression: {error}") from error
+
+    def blind(self, scope: Scope) -> bool:
+        """Whether there is nothing to look at."""
+        return _context(self.context, scope) is None
+
+    def expressions(self) -> list[Expression]:
+        return [*expressions_in(self.context), *expressions_in(self.pattern)]
+
+
+@dataclass(frozen=True, slots=True)
+class Selecting:
+    """A JSONPath query that must select something."""
+
+    text: str
+    context: Template
+    query: Template
+    leniency: Leniency
+    place: Callable[[], Place] = field(compare=False)
+
+    def holds(self, scope: Scope) -> bool:
+        value = _context(self.context, scope)
+        if value is None:
+            return False
+        if isinstance(value, str) and any(isinstance(part, Body) for part in expressions_in(self.context)):
+            raise Undecidable(f"{self.text!r} needs JSON, and the answer is text that starts with {value[:40]!r}")
+        selection = _compile_selection(_condition(self.query, scope))
+        if selection is None:
+            raise Undecidable(f"{self.text!r} is not a JSONPath query")
+        return self._asked(selection, value)
+
+    def _asked(self, selection: Selection, value: Any) -> bool:
+        if isinstance(selection, FilterExpression):
+            if not self.leniency.allows("bare-comparison", self.place, self.text):
+                raise Undecidable(f"{self.text!r} is a bare comparison; RFC 9535 wants `$[?{self.text}]`")
+            return selection.evaluate(FilterContext(env=_JSONPATH, current=value, root=value))
+        if next(iter(selection.finditer(value)), None) is not None:
+            return True
+        return (
+            isinstance(value, dict)
+            and self.text.startswith("$[?")
+            and next(iter(selection.finditer([value])), None) is not None
+            and self.leniency.allows("wrapped-root", self.place, self.text)
+        )
+
+    def blind(self, scope: Scope) -> bool:
+        """Whether there is nothing to look at."""
+        return _context(self.context, scope) is None
+
+    def expressions(self) -> list[Expression]:
+        return [*expressions_in(self.context), *expressions_in(self.query)]
+
+
+Criterion: TypeAlias = Simple | Matching | Selecting
+Selection: TypeAlias = JSONPathQuery | FilterExpression
+
+_JSONPATH = JSONPathEnvironment()
+
+
+def compile_criterion(
+    condition: str,
+    kind: str,
+    version: str | None,
+    context: str | None,
+    *,
+    compiler: Compiler,
+    place: Callable[[], Place],
+) -> Criterion:
+    """Raises CriterionError for what can never be decided."""
+    if kind == "simple":
+        return _simple(condition, compiler, place)
+    if context is None:
+        raise CriterionError(f"a criterion of the type {kind} needs a `context`, such as $response.body")
+    if kind == "regex":
+        return _matching(condition, context, compiler)
+    if kind == "jsonpath" and version in (None, "rfc9535"):
+        return _selecting(condition, context, compiler, place)
+    raise CriterionError(_unsupported(kind, version))
+
+
+def _simple(condition: str, compiler: Compiler, place: Callable[[], Place]) -> Simple:
+    try:
+        tree = parse_condition(condition, lambda: compiler.leniency.allows("double-quotes", place, condition))
+        for expression in references(tree):
+            compiler.checked(expression, place)
+    except (ConditionError, ExpressionError) as error:
+        raise CriterionError(error.message) from error
+    return Simple(condition, tree)
+
+
+def _matching(condition: str, context: str, compiler: Compiler) -> Matching:
+    pattern = _condition_template(condition, compiler)
+    if isinstance(pattern, Literal):
+        try:
+            _regex(condition)
+        except re.error as error:
+            raise CriterionError(f"{condition!r} is not a regular expression: {error}") from error
+    return Matching(condition, _context_template(context, compiler), pattern)
+
+
+def _selecting(condition: str, context: str, compiler: Compiler, place: Callable[[], Place]) -> Selecting:
+    query = _condition_template(condition, compiler)
+    if isinstance(query, Literal):
+        selection = _compile_selection(condition)
+        if selection is None:
+            raise CriterionError(f"{condition!r} is not a JSONPath query (RFC 9535)")
+        bare = isinstance(selection, FilterExpression)
+        if bare and not compiler.leniency.allows("bare-comparison", place, condition):
+            raise CriterionError(f"{condition!r} is a bare comparison; RFC 9535 wants `$[?{condition}]`")
+    return Selecting(condition, _context_template(context, compiler), query, compiler.leniency, place)
+
+
+def _context_template(context: str, compiler: Compiler) -> Template:
+    try:
+        template = compiler.text(context)
+    except ExpressionError as error:
+        raise CriterionError(error.message) from error
+    if not isinstance(template, Whole):
+        raise CriterionError(f"the context {context!r} is not a runtime expression")
+    return template
+
+
+def _condition_template(condition: str, compiler: Compiler) -> Template:
+    """Only braces embed here: a bare `$` is JSONPath's root and the end of a text in a regular expression."""
+    if "{$" not in condition:
+        return Literal(condition)
+    try:
+        return Compiler(Leniency(frozenset()), compiler.inputs, compiler.steps).text(condition)
+    except ExpressionError as error:
+        raise CriterionError(error.message) from error
+
+
+def _context(template: Template, scope: Scope) -> Any:
+    value = template.render(scope, [])
+    return None if value is ABSENT else value
+
+
+def _condition(template: Template, scope: Scope) -> str:
+    if isinstance(template, Literal):
+        return template.value
+    absent: list[Expression] = []
+    text = template.fill(scope, absent) if isinstance(template, Text) else template.render(scope, absent)
+    if absent:
+        raise Undecidable(f"{absent[0]}, which the condition needs, did not resolve")
+    return as_text(text)
+
+
+@lru_cache(maxsize=512)
+def _regex(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@lru_cache(maxsize=512)
+def _compile_selection(text: str) -> Selection | None:
+    """A query, else the filter of a bare comparison, else None."""
+    try:
+        return _JSONPATH.compile(text)
+    except JSONPathError:
+        pass
+    try:
+        segments = _JSONPATH.compile(f"$[?{text}]").segments
+    except JSONPathError:
+        return None
+    if len(segments) != 1 or len(segments[0].selectors) != 1:
+        return None  # the text closed our bracket and opened its own
+    selector = segments[0].selectors[0]
+    return selector.expression if isinstance(selector, FilterSelector) else None
+
+
+def _unsupported(kind: str, version: str | None) -> str:
+    if kind == "xpath":
+        return "criteria of the type xpath are not supported yet; simple, regex and jsonpath are"
+    if kind == "jsonpath":
+        return f"JSONPath version {version!r} is not supported yet; rfc9535 is"
+    return f"{kind!r} is not a type of criterion; known are simple, regex and jsonpath"

@@ -1,0 +1,175 @@
+"""One HTTP exchange: send a built request, follow redirects without giving credentials away, cap the answer."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin
+
+import httpx
+
+from heddle.arazzo.openapi import media_type, origin
+from heddle.arazzo.requests import Request
+from heddle.errors import HeddleError
+
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_REDIRECTS = 5
+TIMEOUT = {"connect": 10.0, "read": 130.0, "write": 60.0, "pool": 10.0}
+_REDIRECTS = (301, 302, 303, 307, 308)
+_TEXT_TYPES = ("application/xml", "application/yaml", "application/x-www-form-urlencoded")
+
+
+class ExchangeError(HeddleError):
+    """No usable answer: no connection, a time-out, or more bytes than we take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    url: str
+    seconds: float
+
+    def body(self) -> Any:
+        """JSON as values, text as text, everything else as bytes; no content is null."""
+        if not self.content:
+            return None
+        kind = media_type(self.headers.get("content-type", ""))
+        if kind in ("", "application/json") or kind.endswith("+json"):
+            return self._json()
+        if kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith("+xml"):
+            return self.content.decode("utf-8", "replace")
+        return self.content
+
+    def retry_after(self) -> float | None:
+        """Seconds until the server wants to be asked again."""
+        text = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", text):
+            return float(text)
+        try:
+            moment = email.utils.parsedate_to_datetime(text)
+        except (ValueError, TypeError):
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+    def _json(self) -> Any:
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            return self.content.decode("utf-8", "replace")
+
+
+class Client:
+    """Keeps connections alive over a run. `transport` is any httpx transport."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, max_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._transport = transport or httpx.AsyncHTTPTransport()
+        self._max_bytes = max_bytes
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
+
+    async def send(self, request: Request) -> Answer:
+        """The answer to a request, after redirects."""
+        started = perf_counter()
+        async with self.open(request) as response:
+            content = await self._content(response)
+            return Answer(
+                status=response.status_code,
+                headers=dict(response.headers),
+                content=content,
+                url=str(response.request.url),
+                seconds=perf_counter() - started,
+            )
+
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncGenerator[httpx.Response]:
+        """The answer with its body unread."""
+        outgoing = _outgoing(request)
+        for _ in range(MAX_REDIRECTS):
+            response = await self._exchanged(outgoing)
+            target = _redirect(response, outgoing)
+            if target is None:
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+                return
+            await response.aclose()
+            outgoing = target
+        raise ExchangeError(f"{request.url} redirects more than {MAX_REDIRECTS} times")
+
+    async def _exchanged(self, outgoing: httpx.Request) -> httpx.Response:
+        try:
+            response = await self._transport.handle_async_request(outgoing)
+        except httpx.TimeoutException as error:
+            raise ExchangeError(f"{outgoing.url.host} did not answer in time") from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise ExchangeError(f"no answer from {_host(outgoing.url)}: {error or type(error).__name__}") from error
+        response.request = outgoing
+        return response
+
+    async def _content(self, response: httpx.Response) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise ExchangeError(f"the answer of {response.request.url} is larger than {self._max_bytes} bytes")
+                chunks.append(chunk)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise ExchangeError(f"the answer of {_host(response.request.url)} broke off: {error}") from error
+        return b"".join(chunks)
+
+
+def _outgoing(request: Request) -> httpx.Request:
+    headers = [("Accept", "application/json, */*;q=0.5"), ("User-Agent", "heddle"), *request.headers]
+    given = {name.lower() for name, _ in request.headers}
+    headers = [pair for index, pair in enumerate(headers) if index > 1 or pair[0].lower() not in given]
+    try:
+        return httpx.Request(
+            request.method,
+            request.url,
+            headers=[(name.encode(), value.encode()) for name, value in headers],
+            content=request.content,
+            files=request.parts,
+            extensions={"timeout": TIMEOUT},
+        )
+    except httpx.InvalidURL as error:
+        raise ExchangeError(f"{request.url!r} is not a URL: {error}") from error
+
+
+def _redirect(response: httpx.Response, outgoing: httpx.Request) -> httpx.Request | None:
+    """The next request, or None. Another host sees no header of ours; only reads are redirected."""
+    location = response.headers.get("location")
+    if response.status_code not in _REDIRECTS or not location or outgoing.method not in ("GET", "HEAD"):
+        return None
+    target = urljoin(str(outgoing.url), location)
+    if not target.startswith(("http://", "https://")):
+        return None
+    same = origin(target) == origin(str(outgoing.url))
+    kept = [pair for pair in outgoing.headers.multi_items() if pair[0] != "host" and (same or pair[0] == "accept")]
+    return httpx.Request(outgoing.method, target, headers=kept, extensions={"timeout": TIMEOUT})
+
+
+def _host(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode()}"

@@ -1,0 +1,176 @@
+"""The inputs of an Arazzo workflow: typed by its JSON Schema, defaults filled in, every problem told at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from heddle.arazzo.expressions import ABSENT, follow, pointer_tokens
+from heddle.arazzo.files import FileValue
+from heddle.errors import UsageError
+
+_SECRET_WORDS = ("apikey", "api_key", "api-key", "token", "secret", "password", "passwd", "credential")
+_MAX_REFS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class InputField:
+    """One declared input, for people."""
+
+    name: str
+    kind: str
+    required: bool
+    description: str
+    default: Any = None
+    secret: bool = False
+
+
+class InputSchema:
+    """The schema of one Arazzo workflow; `root` is the document that its references start from."""
+
+    def __init__(self, schema: Mapping[str, Any], root: Any) -> None:
+        self._root = root
+        self._schema = self._resolved(schema)
+        properties = self._schema.get("properties")
+        self._properties = cast("dict[str, Any]", properties) if isinstance(properties, dict) else {}
+        required = self._schema.get("required")
+        self.required = tuple(str(name) for name in cast("list[Any]", required)) if isinstance(required, list) else ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._properties) | frozenset(self.required)
+
+    def fields(self) -> Iterator[InputField]:
+        for name in (*self._properties, *(name for name in self.required if name not in self._properties)):
+            schema = self._resolved(self._properties.get(name, {}))
+            yield InputField(
+                name=name,
+                kind=_kind(schema),
+                required=name in self.required,
+                description=str(schema.get("description", "")).strip(),
+                default=schema.get("default"),
+                secret=self.is_secret(name),
+            )
+
+    def is_secret(self, name: str) -> bool:
+        schema = self._resolved(self._properties.get(name, {}))
+        plain = name.lower()
+        return schema.get("format") == "password" or any(plain.endswith(word) for word in _SECRET_WORDS)
+
+    def is_structured(self, name: str) -> bool:
+        """Whether the input is a list or an object."""
+        kinds = _kinds(self._resolved(self._properties.get(name, {})))
+        return bool(kinds) and "string" not in kinds and bool({"array", "object"} & set(kinds))
+
+    def parse(self, name: str, text: str) -> Any:
+        """An input given as text, by the type that the schema gives it."""
+        kinds = _kinds(self._resolved(self._properties.get(name, {})))
+        if not kinds or "string" in kinds:
+            return text
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if isinstance(value, float) and value.is_integer() and "integer" in kinds and "number" not in kinds:
+            value = int(value)
+        if not any(_is(value, kind) for kind in kinds):
+            raise UsageError(f"the input {name!r} is {text!r}, which is not {_article(' or '.join(kinds))}")
+        return value
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Defaults filled in and everything checked, or one error that names every problem."""
+        self._check_names(given)
+        values = {**self._defaults(), **given}
+        missing = [field for field in self.fields() if field.required and field.name not in values]
+        if missing:
+            raise UsageError(_missing_message(missing), "give each as `-i name=value`")
+        self._validate(values)
+        return values
+
+    def _check_names(self, given: Mapping[str, Any]) -> None:
+        if self._schema.get("additionalProperties") not in (None, False) or not self._properties:
+            return
+        unknown = next((name for name in given if name not in self.names), None)
+        if unknown is None:
+            return
+        close = difflib.get_close_matches(unknown, sorted(self.names), n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else f"its inputs are: {', '.join(self._properties)}"
+        raise UsageError(f"the document has no input {unknown!r}", hint)
+
+    def _defaults(self) -> dict[str, Any]:
+        resolved = ((name, self._resolved(schema)) for name, schema in self._properties.items())
+        return {name: schema["default"] for name, schema in resolved if "default" in schema}
+
+    def _validate(self, values: Mapping[str, Any]) -> None:
+        from jsonschema import Draft202012Validator  # noqa: PLC0415 - a tenth of a second that --help need not pay
+        from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
+        shown = {name: "" if isinstance(value, FileValue) else value for name, value in values.items()}
+        schema = {**self._schema, "components": cast("dict[str, Any]", self._root).get("components", {})}
+        try:
+            Draft202012Validator.check_schema(schema)
+            validator: Any = Draft202012Validator(schema)
+            errors: list[Any] = list(validator.iter_errors(shown))
+        except SchemaError as error:
+            raise UsageError(f"the inputs of the document are no JSON Schema: {error.message}") from error
+        problems = [
+            f"{error.json_path.removeprefix('$.')}: {error.message}"
+            for error in errors
+            if not (error.absolute_path and isinstance(values.get(str(error.absolute_path[0])), FileValue))
+        ]
+        if problems:
+            raise UsageError("the inputs do not fit: " + "; ".join(problems))
+
+    def _resolved(self, schema: Any) -> Mapping[str, Any]:
+        for _ in range(_MAX_REFS):
+            if not isinstance(schema, dict):
+                return {}
+            fields = cast("dict[str, Any]", schema)
+            reference = fields.get("$ref")
+            if not isinstance(reference, str):
+                return fields
+            target = follow(self._root, pointer_tokens(reference[1:])) if reference.startswith("#/") else ABSENT
+            if target is ABSENT:
+                raise UsageError(f"the inputs refer to {reference!r}, which is not in this document")
+            schema = target
+        raise UsageError("the inputs refer to themselves")
+
+
+def _missing_message(missing: list[InputField]) -> str:
+    noun = "input is" if len(missing) == 1 else "inputs are"
+    listed = "; ".join(f"{field.name} ({field.description or field.kind})" for field in missing)
+    return f"{len(missing)} required {noun} missing: {listed}"
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kind = schema.get("type")
+    kinds = cast("list[Any]", kind) if isinstance(kind, list) else [kind] if kind else []
+    return [str(one) for one in kinds]
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    choices = schema.get("enum")
+    if isinstance(choices, list):
+        return " | ".join(str(choice) for choice in cast("list[Any]", choices))
+    return " or ".join(_kinds(schema)) or "any"
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    types: dict[str, Any] = {
+        "integer": int,
+        "number": (int, float),
+        "array": list,
+        "object": dict,
+        "null": type(None),
+        "string": str,
+    }
+    return isinstance(value, types.get(kind, ()))
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

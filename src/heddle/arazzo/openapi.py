@@ -1,0 +1,226 @@
+"""OpenAPI 3.0 and 3.1 descriptions, as far as making a request needs them: operations, parameters, bodies, servers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
+from heddle.arazzo.tree import Tree
+from heddle.errors import UsageError
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_MAX_REFS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterShape:
+    """How one parameter is written into a request."""
+
+    name: str
+    where: str
+    style: str
+    explode: bool
+    required: bool = False
+    allow_reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BodyShape:
+    """One content type of a request body; `binary` names the parts that are files."""
+
+    content_type: str
+    binary: frozenset[str] = frozenset()
+    part_types: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method at one path of one source."""
+
+    source: str
+    id: str
+    method: str
+    path: str
+    server: str
+    parameters: Mapping[tuple[str, str], ParameterShape]
+    bodies: tuple[BodyShape, ...]
+
+    def shape(self, name: str, where: str) -> ParameterShape:
+        """The declared shape, or the default one of its place."""
+        key = (name.lower() if where == "header" else name, where)
+        return self.parameters.get(key) or default_shape(name, where)
+
+    def body(self, content_type: str) -> BodyShape:
+        wanted = media_type(content_type)
+        return next((body for body in self.bodies if body.content_type == wanted), BodyShape(wanted))
+
+
+class Description:
+    """One OpenAPI description. `server` replaces its own first server where given."""
+
+    def __init__(self, source: str, tree: Tree, server: str | None = None) -> None:
+        self.source = source
+        self.tree = tree
+        self._root = _object(tree.value)
+        version = str(self._root.get("openapi", ""))
+        if not version.startswith(("3.0", "3.1", "3.2")):
+            found = f"OpenAPI {version}" if version else "no OpenAPI description"
+            raise UsageError(f"{tree.name} is {found}", "descriptions must be OpenAPI 3.0 or 3.1")
+        self._moved = server is not None
+        self.server = server or self.own_server()
+
+    def own_server(self) -> str:
+        """The first server that the description names, its variables at their defaults."""
+        return _first_server(self._root) or "/"
+
+    def operation_ids(self) -> Iterator[str]:
+        for _, _, fields in self._operations():
+            if isinstance(fields.get("operationId"), str):
+                yield fields["operationId"]
+
+    def operation(self, name: str) -> Operation | None:
+        for path, method, fields in self._operations():
+            if fields.get("operationId") == name:
+                return self._build(path, method, fields)
+        return None
+
+    def operation_at(self, pointer: str) -> Operation | None:
+        """`/paths/~1models~1{id}/get`."""
+        try:
+            tokens = pointer_tokens(pointer)
+        except ExpressionError:
+            return None
+        if len(tokens) != 3 or tokens[0] != "paths" or tokens[2] not in METHODS:
+            return None
+        item = self._resolved(follow(self._root.get("paths", {}), tokens[1:2]))
+        fields = item.get(tokens[2])
+        return self._build(tokens[1], tokens[2], self._resolved(fields)) if isinstance(fields, dict) else None
+
+    def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        for path, item in _object(self._root.get("paths")).items():
+            fields = self._resolved(item)
+            for method in METHODS:
+                if isinstance(fields.get(method), dict):
+                    yield path, method, fields[method]
+
+    def _build(self, path: str, method: str, fields: Mapping[str, Any]) -> Operation:
+        item = self._resolved(follow(self._root.get("paths", {}), (path,)))
+        shapes = [_shape(self._resolved(one)) for one in (*_items(item, "parameters"), *_items(fields, "parameters"))]
+        return Operation(
+            source=self.source,
+            id=str(fields.get("operationId") or f"{method.upper()} {path}"),
+            method=method.upper(),
+            path=path,
+            server=self._server_of(item, fields),
+            parameters={_key(shape): shape for shape in shapes},
+            bodies=tuple(self._bodies(fields)),
+        )
+
+    def _server_of(self, item: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+        """A server named at the operation or its path wins; where the source was moved, only its path counts."""
+        own = _first_server(fields) or _first_server(item)
+        if own is None:
+            return self.server
+        return relocated(own, origin(self.server)) if self._moved else own
+
+    def _bodies(self, fields: Mapping[str, Any]) -> Iterator[BodyShape]:
+        content = _object(self._resolved(fields.get("requestBody")).get("content"))
+        for name, media in content.items():
+            schema = self._resolved(_object(media).get("schema"))
+            properties = _object(schema.get("properties"))
+            binary = frozenset(part for part, one in properties.items() if self._is_binary(one))
+            encoding = {part: _object(one) for part, one in _object(_object(media).get("encoding")).items()}
+            types = {part: str(one["contentType"]) for part, one in encoding.items() if "contentType" in one}
+            yield BodyShape(media_type(name), binary, types)
+
+    def _is_binary(self, schema: Any) -> bool:
+        fields = self._resolved(schema)
+        if fields.get("type") == "array":
+            fields = self._resolved(fields.get("items") or {})
+        return fields.get("format") == "binary" or "contentMediaType" in fields
+
+    def _resolved(self, value: Any) -> Mapping[str, Any]:
+        """The object at the end of its local `$ref`s."""
+        for _ in range(_MAX_REFS):
+            if not isinstance(value, dict):
+                return {}
+            fields = cast("dict[str, Any]", value)
+            reference = fields.get("$ref")
+            if not isinstance(reference, str):
+                return fields
+            value = self._referred(reference)
+        raise UsageError(f"{self.tree.name}: a $ref refers to itself")
+
+    def _referred(self, reference: str) -> Any:
+        if not reference.startswith("#"):
+            raise UsageError(
+                f"{self.tree.name}: the reference {reference!r} leads to another file", "bundle the description"
+            )
+        found = follow(self._root, pointer_tokens(reference[1:]))
+        if found is ABSENT:
+            raise UsageError(f"{self.tree.name}: the reference {reference!r} leads nowhere")
+        return found
+
+
+def default_shape(name: str, where: str) -> ParameterShape:
+    """What OpenAPI assumes where a parameter is not described."""
+    form = where in ("query", "cookie")
+    return ParameterShape(name, where, "form" if form else "simple", form)
+
+
+def relocated(url: str, server: str) -> str:
+    """`url`'s path at the place of `server`: scheme and host are replaced, the path is kept."""
+    base = urlsplit(server)
+    path = urlsplit(url).path if "://" in url else url
+    return f"{base.scheme}://{base.netloc}{base.path.rstrip('/')}{path.rstrip('/')}"
+
+
+def origin(url: str) -> str:
+    """Scheme and host of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _first_server(fields: Mapping[str, Any]) -> str | None:
+    servers = _items(fields, "servers")
+    if not servers or not isinstance(servers[0], dict):
+        return None
+    server = cast("dict[str, Any]", servers[0])
+    variables = cast("dict[str, Any]", server.get("variables") or {})
+    url = str(server.get("url", "/"))
+    return re.sub(r"\{([^{}]+)\}", lambda match: str(variables.get(match[1], {}).get("default", "")), url)
+
+
+def _shape(fields: Mapping[str, Any]) -> ParameterShape:
+    default = default_shape(str(fields.get("name")), str(fields.get("in")))
+    style = str(fields.get("style") or default.style)
+    return ParameterShape(
+        name=default.name,
+        where=default.where,
+        style=style,
+        explode=bool(fields.get("explode", style == "form")),
+        required=bool(fields.get("required", False)),
+        allow_reserved=bool(fields.get("allowReserved", False)),
+    )
+
+
+def _key(shape: ParameterShape) -> tuple[str, str]:
+    return (shape.name.lower() if shape.where == "header" else shape.name), shape.where
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """An object, or an empty one where the description has something else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _items(fields: Mapping[str, Any], name: str) -> list[Any]:
+    items = fields.get(name)
+    return cast("list[Any]", items) if isinstance(items, list) else []

@@ -1,0 +1,445 @@
+"""An Arazzo workflow made ready to run: names resolved, expressions parsed, criteria compiled, operations found.
+
+All that can be wrong with a document is found here, before the first request leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from heddle.arazzo.criteria import Criterion, CriterionError, compile_criterion
+from heddle.arazzo.document import (
+    Action,
+    CriterionText,
+    Document,
+    Parameter,
+    Step,
+    Workflow,
+    merged_actions,
+    merged_parameters,
+)
+from heddle.arazzo.expressions import (
+    Expression,
+    ExpressionError,
+    Input,
+    SourceField,
+    parse,
+    pointer_tokens,
+)
+from heddle.arazzo.inputs import InputSchema
+from heddle.arazzo.leniency import Leniency
+from heddle.arazzo.openapi import Description, Operation, ParameterShape, origin
+from heddle.arazzo.requests import PlannedBody, PlannedParameter
+from heddle.arazzo.templates import Compiler, Template, Text, expressions_in
+from heddle.arazzo.tree import DocumentError, Place, Way
+
+_PATH_PARAMETER = re.compile(r"\{([^{}]+)\}")
+_OPERATION_PATH = re.compile(r"\{?\$sourceDescriptions\.([A-Za-z0-9_\-]+)\.url\}?#(/.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """`step` is the index of the target; `guarded` says that it has criteria."""
+
+    name: str
+    kind: str
+    step: int | None
+    workflow: str | None
+    retry_after: float | None
+    retry_limit: int | None
+    criteria: tuple[Criterion, ...]
+    place: Callable[[], Place] = field(compare=False)
+
+    @property
+    def guarded(self) -> bool:
+        return bool(self.criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """Exactly one of `operation` and `workflow` is set; a step that runs a workflow has `arguments`."""
+
+    id: str
+    index: int
+    description: str
+    operation: Operation | None
+    workflow: str | None
+    parameters: tuple[PlannedParameter, ...]
+    arguments: tuple[tuple[str, Template], ...]
+    body: PlannedBody | None
+    success_criteria: tuple[Criterion, ...]
+    on_success: tuple[PlannedAction, ...]
+    on_failure: tuple[PlannedAction, ...]
+    outputs: tuple[tuple[str, Template], ...]
+    place: Callable[[], Place] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWorkflow:
+    """One Arazzo workflow."""
+
+    id: str
+    inputs: InputSchema
+    depends_on: tuple[str, ...]
+    steps: tuple[PlannedStep, ...]
+    outputs: tuple[tuple[str, Template], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The Arazzo workflow `main` and every one that it can reach."""
+
+    document: Document
+    main: PlannedWorkflow
+    workflows: Mapping[str, PlannedWorkflow]
+    sources: Mapping[str, Mapping[str, Any]]
+    leniency: Leniency
+
+    def servers(self) -> tuple[str, ...]:
+        """Base URLs that the run will talk to, in order of first use."""
+        return tuple(dict.fromkeys(operation.server for operation in self._operations()))
+
+    def used_sources(self) -> tuple[str, ...]:
+        """Names of the sources whose operations the run calls."""
+        return tuple(dict.fromkeys(operation.source for operation in self._operations()))
+
+    def _operations(self) -> Iterator[Operation]:
+        for workflow in self.workflows.values():
+            yield from (step.operation for step in workflow.steps if step.operation is not None)
+
+    def bearer_inputs(self) -> dict[str, frozenset[str]]:
+        """Inputs whose every use is `Bearer <input>` in an Authorization header, with the origins they go to."""
+        uses: dict[str, list[str | None]] = {}
+        for name, server in _input_uses(self.main):
+            uses.setdefault(name, []).append(server)
+        found: dict[str, frozenset[str]] = {}
+        for name, servers in uses.items():
+            origins = frozenset(origin(server) for server in servers if server is not None)
+            if None not in servers and origins:
+                found[name] = origins
+        return found
+
+
+def make_plan(
+    document: Document, workflow_id: str | None, descriptions: Mapping[str, Description], leniency: Leniency
+) -> Plan:
+    """Raises DocumentError for the first thing that cannot work."""
+    main = choose_workflow(document, workflow_id)
+    planner = _Planner(document, descriptions, leniency)
+    planner.plan_all(main.id)
+    sources = {source.name: {"url": source.url, "type": source.kind} for source in document.sources}
+    return Plan(document, planner.planned[main.id], planner.planned, sources, leniency)
+
+
+def choose_workflow(document: Document, workflow_id: str | None) -> Workflow:
+    """The named Arazzo workflow, or the only one."""
+    names = ", ".join(workflow.id for workflow in document.workflows)
+    if workflow_id is None:
+        first, *others = document.workflows
+        if others:
+            raise DocumentError(document.tree.name, "the document has several workflows", f"choose with -w: {names}")
+        return first
+    found = document.workflow(workflow_id)
+    if found is None:
+        raise DocumentError(document.tree.name, f"there is no workflow {workflow_id!r}", f"there are: {names}")
+    return found
+
+
+class _Planner:
+    """Plans an Arazzo workflow and those that it names."""
+
+    def __init__(self, document: Document, descriptions: Mapping[str, Description], leniency: Leniency) -> None:
+        self._document = document
+        self._descriptions = descriptions
+        self._leniency = leniency
+        self.planned: dict[str, PlannedWorkflow] = {}
+
+    def plan_all(self, name: str) -> None:
+        waiting = [name]
+        while waiting:
+            workflow = self._document.workflow(waiting.pop())
+            if workflow is not None and workflow.id not in self.planned:
+                self.planned[workflow.id] = _WorkflowPlanner(
+                    self._document, workflow, self._descriptions, self._leniency
+                ).plan()
+                waiting += _named_workflows(self.planned[workflow.id])
+        self._check_dependencies(name, ())
+
+    def _check_dependencies(self, name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise DocumentError(self._document.tree.name, f"dependsOn goes in a circle: {' → '.join((*above, name))}")
+        for other in self.planned[name].depends_on:
+            self._check_dependencies(other, (*above, name))
+
+
+class _WorkflowPlanner:
+    """Plans one Arazzo workflow."""
+
+    def __init__(
+        self, document: Document, workflow: Workflow, descriptions: Mapping[str, Description], leniency: Leniency
+    ) -> None:
+        self._document = document
+        self._workflow = workflow
+        self._descriptions = descriptions
+        self._leniency = leniency
+        self._inputs = InputSchema(workflow.inputs, document.tree.value)
+        self._steps = {step.id: index for index, step in enumerate(workflow.steps)}
+        self._compiler = Compiler(leniency, self._inputs.names, self._steps)
+
+    def plan(self) -> PlannedWorkflow:
+        workflow = self._workflow
+        for name in workflow.depends_on:
+            self._known_workflow(name, (*workflow.way, "dependsOn"))
+        return PlannedWorkflow(
+            id=workflow.id,
+            inputs=self._inputs,
+            depends_on=workflow.depends_on,
+            steps=tuple(self._step(step) for step in workflow.steps),
+            outputs=self._outputs(workflow.outputs, workflow.way),
+        )
+
+    def _step(self, step: Step) -> PlannedStep:
+        operation = self._operation(step)
+        if step.workflow is not None:
+            self._known_workflow(step.workflow, (*step.way, "workflowId"))
+        parameters = merged_parameters(step.parameters, self._workflow.parameters)
+        return PlannedStep(
+            id=step.id,
+            index=self._steps[step.id],
+            description=step.description,
+            operation=operation,
+            workflow=step.workflow,
+            parameters=self._parameters(step, operation, parameters) if operation else (),
+            arguments=() if operation else tuple((one.name, self._value(one.value, one.way)) for one in parameters),
+            body=self._body(step, operation) if operation else None,
+            success_criteria=self._criteria(step.success_criteria),
+            on_success=self._actions(merged_actions(step.on_success, self._workflow.success_actions), success=True),
+            on_failure=self._actions(merged_actions(step.on_failure, self._workflow.failure_actions), success=False),
+            outputs=self._outputs(step.outputs, step.way),
+            place=self._at(step.way),
+        )
+
+    def _operation(self, step: Step) -> Operation | None:
+        if step.operation is not None:
+            return self._operation_named(step.operation, (*step.way, "operationId"))
+        if step.path is not None:
+            return self._operation_at(step.path, (*step.way, "operationPath"))
+        return None
+
+    def _operation_named(self, name: str, way: Way) -> Operation:
+        if name.startswith("$sourceDescriptions."):
+            return self._qualified(name, way)
+        owners = [one for one in self._descriptions.values() if name in one.operation_ids()]
+        if not owners:
+            raise self._error(way, f"no source has the operation {name!r}", self._suggestion(name))
+        if len(owners) > 1:
+            listed = ", ".join(f"$sourceDescriptions.{one.source}.{name}" for one in owners)
+            raise self._error(way, f"several sources have the operation {name!r}", f"write one of: {listed}")
+        if len(self._descriptions) > 1 and not self._leniency.allows("bare-operation", self._at(way), name):
+            raise self._error(
+                way,
+                f"the operation {name!r} must name its source, as the document has several",
+                f"write $sourceDescriptions.{owners[0].source}.{name}",
+            )
+        operation = owners[0].operation(name)
+        assert operation is not None
+        return operation
+
+    def _qualified(self, text: str, way: Way) -> Operation:
+        reference = self._parsed(text, way)
+        description = self._descriptions.get(reference.source) if isinstance(reference, SourceField) else None
+        operation = (
+            description.operation(reference.reference) if description and isinstance(reference, SourceField) else None
+        )
+        if operation is None:
+            raise self._error(way, f"there is no operation {text!r}", f"sources are: {', '.join(self._descriptions)}")
+        return operation
+
+    def _operation_at(self, text: str, way: Way) -> Operation:
+        match = _OPERATION_PATH.fullmatch(text)
+        if match is None:
+            raise self._error(
+                way,
+                f"{text!r} is not an operationPath",
+                "it looks like '{$sourceDescriptions.<name>.url}#/paths/~1things/get'",
+            )
+        description = self._descriptions.get(match[1])
+        operation = description.operation_at(match[2]) if description else None
+        if operation is None:
+            raise self._error(way, f"there is no operation at {text!r}")
+        return operation
+
+    def _suggestion(self, name: str) -> str:
+        known = [one for description in self._descriptions.values() for one in description.operation_ids()]
+        same = [one for one in known if one.lower() == name.lower()]
+        return f"did you mean {same[0]!r}?" if same else f"known operations: {', '.join(known[:12])}"
+
+    def _parameters(
+        self, step: Step, operation: Operation, parameters: tuple[Parameter, ...]
+    ) -> tuple[PlannedParameter, ...]:
+        planned: list[PlannedParameter] = []
+        for parameter in parameters:
+            where = parameter.where or self._only_place(operation, parameter)
+            shape = operation.shape(parameter.name, where)
+            planned.append(PlannedParameter(shape, self._value(parameter.value, (*parameter.way, "value"))))
+        given = {one.shape.name for one in planned if one.shape.where == "path"}
+        for name in _PATH_PARAMETER.findall(operation.path):
+            if name not in given:
+                raise self._error(step.way, f"step {step.id!r} gives no value for the path parameter {name!r}")
+        return tuple(planned)
+
+    def _only_place(self, operation: Operation, parameter: Parameter) -> str:
+        places = [where for name, where in operation.parameters if name.lower() == parameter.name.lower()]
+        if len(places) != 1:
+            raise self._error(
+                parameter.way, f"the parameter {parameter.name!r} needs `in`: path, query, header or cookie"
+            )
+        return places[0]
+
+    def _body(self, step: Step, operation: Operation) -> PlannedBody | None:
+        body = step.body
+        if body is None:
+            return None
+        content_type = body.content_type or _default_content_type(operation)
+        replacements = tuple(
+            (self._pointer(one.target, (*one.way, "target")), self._value(one.value, (*one.way, "value")))
+            for one in body.replacements
+        )
+        payload = self._value(body.payload, (*body.way, "payload"))
+        place = self._document.tree.place(body.way)
+        return PlannedBody(content_type, operation.body(content_type), payload, replacements, place)
+
+    def _pointer(self, target: str, way: Way) -> tuple[str, ...]:
+        try:
+            return pointer_tokens(target)
+        except ExpressionError as error:
+            raise self._error(way, error.message) from error
+
+    def _actions(self, actions: tuple[Action, ...], *, success: bool) -> tuple[PlannedAction, ...]:
+        return tuple(self._action(action, success=success) for action in actions)
+
+    def _action(self, action: Action, *, success: bool) -> PlannedAction:
+        if (
+            action.kind == "retry"
+            and success
+            and not self._leniency.allows("retry-on-success", self._at(action.way), action.name)
+        ):
+            raise self._error((*action.way, "type"), "`retry` belongs to onFailure; a step that succeeded uses goto")
+        if action.step is not None and action.step not in self._steps:
+            raise self._error((*action.way, "stepId"), f"there is no step {action.step!r} in this workflow")
+        if action.workflow is not None:
+            self._known_workflow(action.workflow, (*action.way, "workflowId"))
+        return PlannedAction(
+            name=action.name,
+            kind=action.kind,
+            step=None if action.step is None else self._steps[action.step],
+            workflow=action.workflow,
+            retry_after=action.retry_after,
+            retry_limit=action.retry_limit,
+            criteria=self._criteria(action.criteria),
+            place=self._at(action.way),
+        )
+
+    def _criteria(self, criteria: tuple[CriterionText, ...]) -> tuple[Criterion, ...]:
+        return tuple(self._criterion(criterion) for criterion in criteria)
+
+    def _criterion(self, text: CriterionText) -> Criterion:
+        try:
+            return compile_criterion(
+                text.condition,
+                text.kind,
+                text.version,
+                text.context,
+                compiler=self._compiler,
+                place=self._at((*text.way, "condition")),
+            )
+        except CriterionError as error:
+            raise self._error((*text.way, "condition"), error.message) from error
+
+    def _outputs(self, outputs: Mapping[str, Any], way: Way) -> tuple[tuple[str, Template], ...]:
+        return tuple((name, self._value(value, (*way, "outputs", name))) for name, value in outputs.items())
+
+    def _value(self, value: Any, way: Way) -> Template:
+        try:
+            return self._compiler.value(value, self._at(way))
+        except ExpressionError as error:
+            raise self._error(way, error.message) from error
+
+    def _parsed(self, text: str, way: Way) -> Expression:
+        try:
+            return parse(text)
+        except ExpressionError as error:
+            raise self._error(way, error.message) from error
+
+    def _known_workflow(self, name: str, way: Way) -> None:
+        if name.startswith("$sourceDescriptions."):
+            raise self._error(way, "workflows of another Arazzo document are not supported yet")
+        if self._document.workflow(name) is None:
+            raise self._error(way, f"there is no workflow {name!r} in this document")
+
+    def _at(self, way: Way) -> Callable[[], Place]:
+        return lambda: self._document.tree.place(way)
+
+    def _error(self, way: Way, problem: str, hint: str = "") -> DocumentError:
+        return self._document.tree.error(way, problem, hint)
+
+
+def _default_content_type(operation: Operation) -> str:
+    kinds = [body.content_type for body in operation.bodies]
+    return "application/json" if not kinds or "application/json" in kinds else kinds[0]
+
+
+def _named_workflows(workflow: PlannedWorkflow) -> Iterator[str]:
+    yield from workflow.depends_on
+    for step in workflow.steps:
+        names = [step.workflow, *(action.workflow for action in (*step.on_success, *step.on_failure))]
+        yield from (name for name in names if name is not None)
+
+
+def _input_uses(workflow: PlannedWorkflow) -> Iterator[tuple[str, str | None]]:
+    """Every use of an input with the server that sees it as a bearer token, or None for any other use."""
+    for step in workflow.steps:
+        for parameter in step.parameters:
+            bearer = _is_bearer(parameter.shape, parameter.template) and step.operation is not None
+            server = step.operation.server if bearer and step.operation else None
+            yield from ((name, server) for name in _inputs_in(parameter.template))
+        for template in _other_templates(step):
+            yield from ((name, None) for name in _inputs_in(template))
+        for expression in _criteria_expressions(step):
+            if isinstance(expression, Input):
+                yield expression.name, None
+    for _, template in workflow.outputs:
+        yield from ((name, None) for name in _inputs_in(template))
+
+
+def _is_bearer(shape: ParameterShape, template: Template) -> bool:
+    return (
+        shape.where == "header"
+        and shape.name.lower() == "authorization"
+        and isinstance(template, Text)
+        and len(template.parts) == 2
+        and template.parts[0] == "Bearer "
+    )
+
+
+def _other_templates(step: PlannedStep) -> Iterator[Template]:
+    if step.body is not None:
+        yield step.body.template
+        yield from (template for _, template in step.body.replacements)
+    yield from (template for _, template in (*step.arguments, *step.outputs))
+
+
+def _criteria_expressions(step: PlannedStep) -> Iterator[Expression]:
+    actions = (*step.on_success, *step.on_failure)
+    criteria = (*step.success_criteria, *(one for action in actions for one in action.criteria))
+    for criterion in criteria:
+        yield from criterion.expressions()
+
+
+def _inputs_in(template: Template) -> Iterator[str]:
+    for expression in expressions_in(template):
+        if isinstance(expression, Input):
+            yield expression.name

@@ -1,0 +1,334 @@
+"""From a planned step and a scope to one HTTP request.
+
+What is absent is left out: an optional input never arrives as `undefined`, `null` or `$inputs.x`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import quote, unquote_to_bytes, urlencode
+
+from heddle.arazzo.expressions import ABSENT, Expression, Message, Scope
+from heddle.arazzo.files import FileValue
+from heddle.arazzo.leniency import Leniency
+from heddle.arazzo.openapi import BodyShape, Operation, ParameterShape, media_type
+from heddle.arazzo.templates import Literal, Template, Text, as_text
+from heddle.arazzo.tree import Place
+from heddle.errors import HeddleError
+
+
+class RequestError(HeddleError):
+    """A request that cannot be made from the values at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedParameter:
+    """A value and how it is written."""
+
+    shape: ParameterShape
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBody:
+    """A payload, what is set inside it, and the content type it travels as."""
+
+    content_type: str
+    shape: BodyShape
+    template: Template
+    replacements: tuple[tuple[tuple[str, ...], Template], ...]
+    place: Place
+
+
+Part = tuple[str, tuple[str | None, bytes, str | None]]
+"""A multipart part: its name, then filename, content and content type."""
+
+
+@dataclass(slots=True)
+class Request:
+    """`parts` is set for multipart, `content` for every other body. `absent` did not resolve and was left out."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    content: bytes | None = None
+    parts: list[Part] | None = None
+    message: Message = field(default_factory=Message)
+    absent: list[Expression] = field(default_factory=list[Expression])
+
+
+def build_request(
+    operation: Operation,
+    parameters: Sequence[PlannedParameter],
+    body: PlannedBody | None,
+    scope: Scope,
+    leniency: Leniency,
+) -> Request:
+    """Raises RequestError where a value that the request cannot do without is missing."""
+    request = Request(operation.method, "")
+    rendered = list(_rendered(parameters, scope, request.absent))
+    request.url = _url(operation, rendered)
+    request.headers = [*_headers(rendered), *_cookies(rendered)]
+    request.message = _message(rendered, request.headers)
+    if body is not None:
+        _add_body(request, body, scope, leniency)
+    return request
+
+
+def secrets_of(request: Request) -> Iterator[str]:
+    """What must never be shown of a request: its credentials."""
+    for name, value in request.headers:
+        if name.lower() in ("authorization", "proxy-authorization", "cookie", "x-api-key"):
+            yield value
+            yield value.partition(" ")[2]
+
+
+def _rendered(
+    parameters: Sequence[PlannedParameter], scope: Scope, absent: list[Expression]
+) -> Iterator[tuple[ParameterShape, Any]]:
+    for parameter in parameters:
+        shape = parameter.shape
+        value = parameter.template.render(scope, absent)
+        if value is ABSENT or value is None:
+            if shape.where == "path":
+                cause = f"; {absent[-1]} did not resolve" if value is ABSENT and absent else ""
+                raise RequestError(f"the path parameter {shape.name!r} has no value{cause}")
+            continue
+        yield shape, value
+
+
+def _url(operation: Operation, rendered: Sequence[tuple[ParameterShape, Any]]) -> str:
+    path = operation.path
+    for shape, value in rendered:
+        if shape.where == "path":
+            text = _simple(shape, value, safe="")
+            if text in ("", ".", ".."):
+                raise RequestError(f"the path parameter {shape.name!r} is {text!r}, which would change the path")
+            path = path.replace("{" + shape.name + "}", text)
+    query = "&".join(pair for shape, value in rendered if shape.where == "query" for pair in _form(shape, value))
+    url = operation.server.rstrip("/") + path
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def _headers(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[str, str]]:
+    for shape, value in rendered:
+        if shape.where == "header":
+            text = _simple(shape, value, safe=None)
+            if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+                raise RequestError(f"the header {shape.name!r} would hold a control character")
+            yield shape.name, text
+
+
+def _cookies(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[str, str]]:
+    pairs = [pair for shape, value in rendered if shape.where == "cookie" for pair in _form(shape, value)]
+    if pairs:
+        yield "Cookie", "; ".join(pairs)
+
+
+def _message(rendered: Sequence[tuple[ParameterShape, Any]], headers: list[tuple[str, str]]) -> Message:
+    return Message(
+        headers={name.lower(): value for name, value in headers},
+        query={shape.name: value for shape, value in rendered if shape.where == "query"},
+        path={shape.name: value for shape, value in rendered if shape.where == "path"},
+    )
+
+
+def _simple(shape: ParameterShape, value: Any, *, safe: str | None) -> str:
+    """OpenAPI's style `simple`; `safe` None means no percent-encoding (headers)."""
+
+    def encode(item: Any) -> str:
+        return as_text(item) if safe is None else quote(as_text(item), safe=safe)
+
+    if shape.style != "simple":
+        raise RequestError(f"the parameter {shape.name!r} has the style {shape.style!r}, which is not supported yet")
+    if isinstance(value, list):
+        return ",".join(encode(item) for item in cast("list[Any]", value))
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value).items()
+        joint = "=" if shape.explode else ","
+        return ",".join(f"{encode(name)}{joint}{encode(member)}" for name, member in members)
+    return encode(value)
+
+
+def _form(shape: ParameterShape, value: Any) -> Iterator[str]:
+    """The styles of queries and cookies, as `name=value` pairs."""
+    safe = ":/?#[]@!$&'()*+,;=" if shape.allow_reserved else ""
+
+    def encode(item: Any) -> str:
+        return quote(as_text(item), safe=safe)
+
+    name = quote(shape.name, safe="[]")
+    if isinstance(value, list):
+        items = [encode(item) for item in cast("list[Any]", value) if item is not None]
+        if shape.explode and shape.style == "form":
+            yield from (f"{name}={item}" for item in items)
+        elif items:
+            yield f"{name}={_SEPARATORS.get(shape.style, ',').join(items)}"
+    elif isinstance(value, dict):
+        yield from _form_object(shape, name, cast("dict[str, Any]", value), encode)
+    else:
+        yield f"{name}={encode(value)}"
+
+
+_SEPARATORS = {"spaceDelimited": "%20", "pipeDelimited": "%7C"}
+
+
+def _form_object(shape: ParameterShape, name: str, value: Mapping[str, Any], encode: Any) -> Iterator[str]:
+    members = [(encode(key), encode(member)) for key, member in value.items() if member is not None]
+    if shape.style == "deepObject":
+        yield from (f"{name}[{key}]={member}" for key, member in members)
+    elif shape.explode:
+        yield from (f"{key}={member}" for key, member in members)
+    elif members:
+        yield f"{name}=" + ",".join(f"{key},{member}" for key, member in members)
+
+
+def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Leniency) -> None:
+    kind = media_type(body.content_type)
+    is_json = kind == "application/json" or kind.endswith("+json")
+    payload = _payload(body, scope, request.absent, is_json=is_json)
+    if payload is ABSENT:
+        return
+    request.message.body = payload
+    if kind.startswith("multipart/"):
+        request.parts = list(_parts(body, payload, leniency))
+        return
+    if not any(name.lower() == "content-type" for name, _ in request.headers):
+        request.headers.append(("Content-Type", body.content_type))
+    if is_json:
+        request.content = _json_bytes(payload, raw=_is_written_out(body))
+        if _is_written_out(body):
+            request.message.body = json.loads(request.content)
+    elif kind == "application/x-www-form-urlencoded":
+        request.content = _form_bytes(payload)
+    else:
+        request.content = payload.read() if isinstance(payload, FileValue) else as_text(payload).encode()
+
+
+def _payload(body: PlannedBody, scope: Scope, absent: list[Expression], *, is_json: bool) -> Any:
+    if isinstance(body.template, Text):
+        payload: Any = _filled(body.template, scope, absent, is_json=is_json)
+    else:
+        payload = body.template.render(scope, absent)
+    if not body.replacements:
+        return payload
+    payload = copy.deepcopy(payload)
+    for tokens, template in body.replacements:
+        value = template.render(scope, absent)
+        if value is not ABSENT:
+            payload = _replaced(payload, tokens, value)
+    return payload
+
+
+def _is_written_out(body: PlannedBody) -> bool:
+    """Whether the document wrote the payload as one text, serialized already."""
+    return isinstance(body.template, Text) or (
+        isinstance(body.template, Literal) and isinstance(body.template.value, str)
+    )
+
+
+def _filled(template: Text, scope: Scope, absent: list[Expression], *, is_json: bool) -> str:
+    """The text of a payload. Inside a JSON string a value is escaped, so that a quote in a prompt stays a quote."""
+    text = ""
+    for part in template.parts:
+        if isinstance(part, str):
+            text += part
+            continue
+        filled = Text((part,)).fill(scope, absent)
+        inside = is_json and len(re.findall(r'(?<!\\)(?:\\\\)*"', text)) % 2 == 1
+        text += json.dumps(filled, ensure_ascii=False)[1:-1] if inside else filled
+    return text
+
+
+def _replaced(payload: Any, tokens: tuple[str, ...], value: Any) -> Any:
+    """Set `value` at a pointer; the way to it must exist."""
+    if not tokens:
+        return value
+    holder = payload
+    for token in tokens[:-1]:
+        holder = _inside(holder, token, tokens)
+    last = tokens[-1]
+    if isinstance(holder, dict):
+        cast("dict[str, Any]", holder)[last] = value
+    elif isinstance(holder, list) and (last == "-" or (last.isdigit() and int(last) <= len(cast("list[Any]", holder)))):
+        items = cast("list[Any]", holder)
+        at = len(items) if last == "-" else int(last)
+        items[at : at + 1] = [value]
+    else:
+        raise RequestError(f"the replacement target /{'/'.join(tokens)} leads nowhere")
+    return payload
+
+
+def _inside(holder: Any, token: str, tokens: tuple[str, ...]) -> Any:
+    if isinstance(holder, dict) and token in holder:
+        return cast("dict[str, Any]", holder)[token]
+    if isinstance(holder, list) and token.isdigit() and int(token) < len(cast("list[Any]", holder)):
+        return cast("list[Any]", holder)[int(token)]
+    raise RequestError(f"the replacement target /{'/'.join(tokens)} leads nowhere")
+
+
+def _json_bytes(payload: Any, *, raw: bool) -> bytes:
+    if raw:
+        try:
+            json.loads(payload)
+        except ValueError as error:
+            raise RequestError(f"the payload is not JSON once its expressions are filled in: {error}") from error
+        return str(payload).encode()
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), default=as_text).encode()
+
+
+def _form_bytes(payload: Any) -> bytes:
+    if not isinstance(payload, dict):
+        return as_text(payload).encode()
+    pairs: list[tuple[str, str]] = []
+    for name, value in cast("dict[str, Any]", payload).items():
+        values = cast("list[Any]", value) if isinstance(value, list) else [value]
+        pairs += [(name, as_text(item)) for item in values if item is not None]
+    return urlencode(pairs).encode()
+
+
+def _parts(body: PlannedBody, payload: Any, leniency: Leniency) -> Iterator[Part]:
+    if not isinstance(payload, dict):
+        raise RequestError(f"a multipart payload must be an object of parts, not {type(payload).__name__}")
+    for name, value in cast("dict[str, Any]", payload).items():
+        values = cast("list[Any]", value) if isinstance(value, list) else [value]
+        for item in values:
+            if item is not None:
+                yield name, _part(body, name, item, leniency)
+
+
+def _part(body: PlannedBody, name: str, value: Any, leniency: Leniency) -> tuple[str | None, bytes, str | None]:
+    declared = body.shape.part_types.get(name)
+    if isinstance(value, FileValue):
+        return value.name, value.read(), value.media_type
+    if name in body.shape.binary:
+        data = _data_url(value)
+        if data is not None:
+            return name, data[1], data[0]
+        if not leniency.allows("multipart-text", lambda: body.place, name):
+            raise RequestError(f"the part {name!r} is a file, and its value is text; give the input as `@path`")
+    if isinstance(value, (dict, list)):
+        return None, as_text(value).encode(), declared or "application/json"
+    return None, as_text(value).encode(), declared
+
+
+def _data_url(value: Any) -> tuple[str, bytes] | None:
+    """Media type and bytes of a `data:` URL."""
+    if not isinstance(value, str) or not value.startswith("data:"):
+        return None
+    head, comma, data = value[5:].partition(",")
+    if not comma:
+        return None
+    kind = head.removesuffix(";base64") or "text/plain"
+    try:
+        content = base64.b64decode(data, validate=True) if head.endswith(";base64") else unquote_to_bytes(data)
+    except (binascii.Error, ValueError) as error:
+        raise RequestError("the data: URL is not valid base64") from error
+    return kind, content

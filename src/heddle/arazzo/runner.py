@@ -1,0 +1,598 @@
+"""The engine: walks a plan, one HTTP call after the other, and tells what it does as a stream of events.
+
+Safety before speed of mind: where the document does not clearly say what comes next, the run stops as undecided and
+never walks past a guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol, cast
+
+from heddle.arazzo.conditions import Undecidable
+from heddle.arazzo.events import (
+    ActionTaken,
+    EndedBy,
+    Event,
+    LeniencyUsed,
+    Result,
+    RunEnded,
+    RunStarted,
+    Status,
+    StepEnded,
+    StepRecord,
+    StepStarted,
+    Uploaded,
+    Waiting,
+    Warned,
+)
+from heddle.arazzo.exchange import Answer, Client, ExchangeError
+from heddle.arazzo.expressions import ABSENT, Call, Expression, Input, Message, Scope
+from heddle.arazzo.guards import only_loops, passed_guard
+from heddle.arazzo.masking import Secrets
+from heddle.arazzo.plan import Plan, PlannedAction, PlannedStep, PlannedWorkflow
+from heddle.arazzo.requests import Request, RequestError, build_request, secrets_of
+from heddle.arazzo.transfers import TransferError, Upload, put
+from heddle.errors import UsageError
+
+MAX_DEPTH = 20
+
+
+class Clock(Protocol):
+    """Time, so that a test can own it."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The real one."""
+
+    def now(self) -> float:
+        return monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Budgets and pace of a run."""
+
+    max_steps: int = 10_000
+    deadline: float = 3600.0
+    first_pause: float = 0.25
+    longest_pause: float = 2.0
+    pause_growth: float = 1.5
+    fall_through: bool = False
+    uploads: tuple[Upload, ...] = ()
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One Arazzo workflow while it runs."""
+
+    workflow: PlannedWorkflow
+    inputs: Mapping[str, Any]
+    depth: int
+    steps: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    loops: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    retries: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    missing: tuple[str, ...] = ()
+    ended_by: EndedBy | None = None
+    failure: str = ""
+    transfer: str | None = None
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One run of a step, as it comes about."""
+
+    scope: Scope
+    ok: bool = False
+    reason: str = ""
+    code: int | None = None
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    answer: Answer | None = None
+
+
+class _Stopped(Exception):
+    """The whole run cannot go on."""
+
+    def __init__(self, status: Status, reason: str, ended_by: EndedBy | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.ended_by = ended_by
+
+
+class Run:
+    """One run of a plan. `events()` may be consumed once; the last event carries the result."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Any],
+        client: Client,
+        *,
+        options: Options | None = None,
+        secrets: Secrets | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._plan = plan
+        self._inputs = inputs
+        self._client = client
+        self._options = options or Options()
+        self._clock = clock or SystemClock()
+        self._secrets = secrets or Secrets()
+        self._records: dict[str, StepRecord] = {}
+        self._warnings: list[Warned] = []
+        self._finished: dict[str, Mapping[str, Mapping[str, Any]]] = {}
+        self._departures_told = 0
+        self._warnings_told = 0
+        self._steps_run = 0
+        self._calls = 0
+        self._started = self._clock.now()
+        _check_uploads(plan.main, self._options.uploads)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Run the plan to its end."""
+        self._started = self._clock.now()
+        plan = self._plan
+        yield RunStarted(plan.main.id, plan.document.title, plan.servers())
+        for event in self._news():
+            yield event
+        frame = _Frame(plan.main, self._inputs, 0)
+        stop: _Stopped | None = None
+        try:
+            async for event in self._workflow(frame):
+                yield event
+        except _Stopped as stopped:
+            stop = stopped
+        self._warn_of_unresolved(frame)
+        for event in self._news():
+            yield event
+        if stop is not None:
+            yield RunEnded(self._result(frame, stop.status, stop.reason, stop.ended_by))
+        elif frame.failure:
+            yield RunEnded(self._result(frame, Status.FAILED, frame.failure, frame.ended_by))
+        else:
+            status = Status.INCOMPLETE if frame.missing else Status.SUCCEEDED
+            yield RunEnded(self._result(frame, status, "", frame.ended_by))
+
+    def snapshot(self) -> Result:
+        """How far the run got, for one that was interrupted."""
+        return self._result(_Frame(self._plan.main, self._inputs, 0), Status.FAILED, "interrupted", None)
+
+    # The walk through one Arazzo workflow
+
+    async def _workflow(self, frame: _Frame) -> AsyncIterator[Event]:
+        """Run a frame to its end: its outputs, or its failure, are in the frame afterwards."""
+        while True:
+            async for event in self._dependencies(frame):
+                yield event
+            if not frame.failure:
+                async for event in self._steps(frame):
+                    yield event
+            if frame.transfer is None or frame.failure:
+                break
+            self._enter(frame, frame.transfer)
+        if not frame.failure:
+            self._collect_outputs(frame)
+            self._finished[frame.workflow.id] = {"inputs": frame.inputs, "outputs": frame.outputs}
+
+    async def _dependencies(self, frame: _Frame) -> AsyncIterator[Event]:
+        for name in frame.workflow.depends_on:
+            if name in self._finished:
+                continue
+            inner = self._inner(frame, name, self._shared_inputs(name, frame.inputs))
+            async for event in self._workflow(inner):
+                yield event
+            if inner.failure:
+                frame.failure = (
+                    f"the workflow {name!r}, on which {frame.workflow.id!r} depends, failed: {inner.failure}"
+                )
+                frame.ended_by = inner.ended_by
+                return
+
+    async def _steps(self, frame: _Frame) -> AsyncIterator[Event]:
+        at: int | None = 0
+        while at is not None and at < len(frame.workflow.steps):
+            step = frame.workflow.steps[at]
+            attempt = self._attempt(frame)
+            async for event in self._step(frame, step, attempt):
+                yield event
+            action = self._choose(frame, step, attempt)
+            if action is None:
+                async for event in self._without_action(frame, step, attempt):
+                    yield event
+                at = None if frame.failure else at + 1
+                continue
+            yield _taken(frame, step, action)
+            pause = self._pause(frame, step, action, attempt)
+            if pause is not None:
+                yield pause
+                await self._rest(pause)
+            if action.kind == "retry":
+                async for event in self._before_retry(frame, action):
+                    yield event
+                at = None if frame.failure else at
+            else:
+                at = self._follow(frame, step, action)
+        if frame.ended_by is None and frame.transfer is None:
+            frame.ended_by = EndedBy(frame.workflow.steps[-1].id, None)
+
+    def _follow(self, frame: _Frame, step: PlannedStep, action: PlannedAction) -> int | None:
+        """Where `end` and `goto` lead: an index, or None when the walk is over."""
+        if action.kind == "end":
+            frame.ended_by = EndedBy(step.id, action.name, action.place())
+            return None
+        if action.workflow is not None:
+            frame.transfer = action.workflow
+            return None
+        return action.step
+
+    async def _without_action(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+        """No action matched: a failed step fails its workflow, a succeeded one goes on, unless that passes a guard."""
+        if not attempt.ok:
+            frame.failure = f"step {step.id!r} failed: {attempt.reason}"
+            frame.ended_by = EndedBy(step.id, None, step.place())
+            return
+        self._leave_loops(frame, step)
+        if not step.on_success:
+            return
+        problem = passed_guard(step, attempt.scope, len(frame.workflow.steps))
+        if problem and not self._options.fall_through:
+            raise _Stopped(Status.UNDECIDED, problem, EndedBy(step.id, None, step.place()))
+        if problem or not only_loops(step):
+            self._warn(step.id, f"none of the onSuccess actions of {step.id!r} matched; going on with the next step")
+        for event in self._news():
+            yield event
+
+    def _choose(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> PlannedAction | None:
+        """The first action whose criteria all hold."""
+        for action in step.on_success if attempt.ok else step.on_failure:
+            try:
+                matches = all(criterion.holds(attempt.scope) for criterion in action.criteria)
+            except Undecidable as error:
+                raise _Stopped(
+                    Status.UNDECIDED,
+                    f"the action {action.name!r} of step {step.id!r} cannot be decided: {error.message}",
+                    EndedBy(step.id, action.name, action.place()),
+                ) from error
+            if matches and not self._used_up(frame, step, action):
+                return action
+        return None
+
+    def _used_up(self, frame: _Frame, step: PlannedStep, action: PlannedAction) -> bool:
+        """Whether a retry has no tries left; counts this one otherwise."""
+        if action.kind != "retry":
+            return False
+        key = step.index, action.name
+        used = frame.retries.get(key, 0)
+        if used >= (1 if action.retry_limit is None else action.retry_limit):
+            return True
+        frame.retries[key] = used + 1
+        return False
+
+    async def _before_retry(self, frame: _Frame, action: PlannedAction) -> AsyncIterator[Event]:
+        """A retry may name a step or an Arazzo workflow to run first."""
+        if action.step is not None:
+            step = frame.workflow.steps[action.step]
+            attempt = self._attempt(frame)
+            async for event in self._step(frame, step, attempt):
+                yield event
+            if not attempt.ok:
+                frame.failure = f"step {step.id!r}, to be run before a retry, failed: {attempt.reason}"
+        elif action.workflow is not None:
+            inner = self._inner(frame, action.workflow, self._shared_inputs(action.workflow, frame.inputs))
+            async for event in self._workflow(inner):
+                yield event
+            frame.failure = inner.failure
+
+    # One run of one step
+
+    async def _step(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+        self._spend(step)
+        record = self._records.setdefault(step.id, StepRecord(step.id))
+        record.runs += 1
+        started = self._clock.now()
+        if step.operation is not None:
+            operation = step.operation
+            yield StepStarted(step.id, record.runs, f"{operation.method} {operation.path}")
+            await self._call(frame, step, attempt)
+        else:
+            yield StepStarted(step.id, record.runs, f"workflow {step.workflow}")
+            async for event in self._nested(frame, step, attempt):
+                yield event
+        if attempt.ok:
+            self._step_outputs(step, attempt)
+            async for event in self._uploads(step, attempt):
+                yield event
+        if attempt.ok:
+            frame.steps[step.id] = attempt.outputs
+            self._forget_retries(frame, step)
+        record.ok, record.code, record.reason = attempt.ok, attempt.code, attempt.reason
+        record.outputs = attempt.outputs
+        seconds = self._clock.now() - started
+        record.seconds += seconds
+        for event in self._news():
+            yield event
+        yield StepEnded(step.id, record.runs, attempt.ok, attempt.code, seconds, attempt.outputs, attempt.reason)
+
+    async def _call(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> None:
+        """Build, send, judge."""
+        assert step.operation is not None
+        leniency = self._plan.leniency
+        try:
+            request = build_request(step.operation, step.parameters, step.body, attempt.scope, leniency)
+            self._note_absent(step, request.absent)
+        except (RequestError, UsageError) as error:
+            attempt.reason = error.message
+            return
+        self._secrets.add(*secrets_of(request))
+        attempt.scope.call = Call(request.method, request.url, request.message)
+        try:
+            attempt.answer = await self._send(request)
+        except ExchangeError as error:
+            attempt.reason = error.message
+            return
+        answer = attempt.answer
+        attempt.code = answer.status
+        attempt.scope.call.status = answer.status
+        attempt.scope.call.response = Message(answer.headers, body=answer.body())
+        attempt.reason = _failure(step, attempt.scope, answer)
+        attempt.ok = not attempt.reason
+
+    async def _send(self, request: Request) -> Answer:
+        left = self._time_left()
+        self._calls += 1
+        try:
+            async with asyncio.timeout(left):
+                return await self._client.send(request)
+        except TimeoutError as error:
+            raise self._out_of_time() from error
+
+    async def _nested(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+        """A step that runs another Arazzo workflow of the document."""
+        assert step.workflow is not None
+        absent: list[Expression] = []
+        rendered = ((name, template.render(attempt.scope, absent)) for name, template in step.arguments)
+        arguments = {name: value for name, value in rendered if value is not ABSENT}
+        try:
+            inner = self._inner(frame, step.workflow, arguments)
+        except UsageError as error:
+            attempt.reason = error.message
+            return
+        async for event in self._workflow(inner):
+            yield event
+        attempt.reason = inner.failure
+        attempt.scope.outputs = inner.outputs
+        try:
+            if not attempt.reason and not all(one.holds(attempt.scope) for one in step.success_criteria):
+                attempt.reason = "its successCriteria do not hold"
+        except Undecidable as error:
+            attempt.reason = error.message
+        attempt.ok = not attempt.reason
+
+    def _step_outputs(self, step: PlannedStep, attempt: _Attempt) -> None:
+        for name, template in step.outputs:
+            absent: list[Expression] = []
+            value = template.render(attempt.scope, absent)
+            if value is not ABSENT:
+                attempt.outputs[name] = value
+            elif not self._plan.leniency.allows("unresolved-output", step.place, f"{step.id}.{name}"):
+                attempt.ok, attempt.reason = False, f"the output {name!r} did not resolve: {absent[0]}"
+
+    async def _uploads(self, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+        for upload in self._options.uploads:
+            if upload.step != step.id or not attempt.ok:
+                continue
+            try:
+                size = await put(self._client, attempt.outputs.get(upload.output), upload.file, _asked_headers(attempt))
+                self._calls += 1
+                yield Uploaded(step.id, upload.output, upload.file.path, size)
+            except (TransferError, UsageError) as error:
+                attempt.ok, attempt.reason = False, error.message
+
+    def _note_absent(self, step: PlannedStep, absent: Sequence[Expression]) -> None:
+        """An absent optional input is a leniency; anything else that is absent deserves a warning."""
+        for expression in absent:
+            if isinstance(expression, Input):
+                if not self._plan.leniency.allows("absent-input", step.place, str(expression)):
+                    raise RequestError(f"{expression} has no value")
+            else:
+                self._warn(step.id, f"{expression} did not resolve and was left out of the request of {step.id!r}")
+
+    # Budgets and pace
+
+    def _spend(self, step: PlannedStep) -> None:
+        if self._steps_run >= self._options.max_steps:
+            raise _Stopped(
+                Status.EXHAUSTED,
+                f"the run took {self._options.max_steps} steps without coming to an end; it was at {step.id!r}",
+                EndedBy(step.id, None, step.place()),
+            )
+        self._steps_run += 1
+        if self._time_left() <= 0:
+            raise self._out_of_time()
+
+    def _time_left(self) -> float:
+        return self._options.deadline - (self._clock.now() - self._started)
+
+    def _out_of_time(self) -> _Stopped:
+        return _Stopped(Status.EXHAUSTED, f"the run did not end within {self._options.deadline:g} s")
+
+    def _pause(self, frame: _Frame, step: PlannedStep, action: PlannedAction, attempt: _Attempt) -> Waiting | None:
+        """A jump back or a retry waits; the server's Retry-After overrules every other figure."""
+        back = action.kind == "retry" or (
+            action.kind == "goto" and action.step is not None and action.step <= step.index
+        )
+        if not back:
+            self._leave_loops(frame, step)
+            return None
+        asked = attempt.answer.retry_after() if attempt.answer else None
+        if asked is not None:
+            return Waiting(step.id, asked, "the server asked for it")
+        if action.retry_after is not None:
+            return Waiting(step.id, action.retry_after, "the document asks for it")
+        if not self._plan.leniency.allows("loop-pacing", action.place, action.name):
+            return None
+        key = step.index, step.index if action.step is None else action.step
+        turns = frame.loops.get(key, 0)
+        frame.loops[key] = turns + 1
+        seconds = min(
+            self._options.first_pause * self._options.pause_growth ** min(turns, 50), self._options.longest_pause
+        )
+        return Waiting(step.id, seconds, "between two rounds") if seconds > 0 else None
+
+    async def _rest(self, pause: Waiting) -> None:
+        if pause.seconds >= self._time_left():
+            raise self._out_of_time()
+        await self._clock.sleep(pause.seconds)
+
+    def _leave_loops(self, frame: _Frame, step: PlannedStep) -> None:
+        for key in [key for key in frame.loops if key[0] == step.index]:
+            del frame.loops[key]
+
+    def _forget_retries(self, frame: _Frame, step: PlannedStep) -> None:
+        """A step that succeeded starts with all its retries again, except those that repeat a success."""
+        repeats = {action.name for action in step.on_success if action.kind == "retry"}
+        for key in [key for key in frame.retries if key[0] == step.index and key[1] not in repeats]:
+            del frame.retries[key]
+
+    # Frames, outputs, news
+
+    def _attempt(self, frame: _Frame) -> _Attempt:
+        return _Attempt(
+            Scope(
+                inputs=frame.inputs,
+                steps=frame.steps,
+                workflows=self._finished,
+                sources=self._plan.sources,
+                outputs=frame.outputs,
+            )
+        )
+
+    def _inner(self, frame: _Frame, name: str, inputs: Mapping[str, Any]) -> _Frame:
+        if frame.depth >= MAX_DEPTH:
+            raise _Stopped(Status.EXHAUSTED, f"Arazzo workflows run each other more than {MAX_DEPTH} levels deep")
+        workflow = self._plan.workflows[name]
+        return _Frame(workflow, workflow.inputs.bind(inputs), frame.depth + 1)
+
+    def _enter(self, frame: _Frame, name: str) -> None:
+        """A goto to another Arazzo workflow: control goes there and does not come back."""
+        workflow = self._plan.workflows[name]
+        try:
+            frame.inputs = workflow.inputs.bind(self._shared_inputs(name, frame.inputs))
+        except UsageError as error:
+            frame.failure = error.message
+        frame.workflow, frame.transfer = workflow, None
+        frame.steps, frame.loops, frame.retries = {}, {}, {}
+
+    def _shared_inputs(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = self._plan.workflows[name].inputs.names
+        return {key: value for key, value in inputs.items() if key in wanted}
+
+    def _collect_outputs(self, frame: _Frame) -> None:
+        scope = self._attempt(frame).scope
+        missing: list[str] = []
+        for name, template in frame.workflow.outputs:
+            value = template.render(scope, [])
+            if value is ABSENT:
+                missing.append(name)
+            else:
+                frame.outputs[name] = value
+        frame.missing = tuple(missing)
+
+    def _warn(self, step: str | None, message: str) -> None:
+        warning = Warned(step, message)
+        if warning not in self._warnings:
+            self._warnings.append(warning)
+
+    def _warn_of_unresolved(self, frame: _Frame) -> None:
+        """At the end only: an output that a poll could not read yet is no news."""
+        for step in frame.workflow.steps:
+            outputs = frame.steps.get(step.id)
+            lacking = [name for name, _ in step.outputs if outputs is not None and name not in outputs]
+            if lacking:
+                self._warn(step.id, f"outputs of {step.id!r} that did not resolve: {', '.join(lacking)}")
+
+    def _news(self) -> list[Event]:
+        """Leniencies and warnings since the last time."""
+        used = self._plan.leniency.used
+        events: list[Event] = []
+        if len(used) > self._departures_told:
+            events += [LeniencyUsed(departure) for departure in list(used.values())[self._departures_told :]]
+            self._departures_told = len(used)
+        if len(self._warnings) > self._warnings_told:
+            events += self._warnings[self._warnings_told :]
+            self._warnings_told = len(self._warnings)
+        return events
+
+    def _result(self, frame: _Frame, status: Status, reason: str, ended_by: EndedBy | None) -> Result:
+        declared = [name for name, _ in frame.workflow.outputs]
+        finished = status in (Status.SUCCEEDED, Status.INCOMPLETE)
+        return Result(
+            status=status,
+            workflow=self._plan.main.id,
+            outputs={name: frame.outputs.get(name) for name in declared},
+            missing=frame.missing if finished else tuple(name for name in declared if name not in frame.outputs),
+            steps=tuple(self._records.values()),
+            warnings=tuple(self._warnings),
+            departures=tuple(self._plan.leniency.used.values()),
+            calls=self._calls,
+            seconds=self._clock.now() - self._started,
+            ended_by=ended_by,
+            reason=reason,
+        )
+
+
+def _taken(frame: _Frame, step: PlannedStep, action: PlannedAction) -> ActionTaken:
+    target = action.workflow if action.step is None else frame.workflow.steps[action.step].id
+    return ActionTaken(step.id, action.name, action.kind, target)
+
+
+def _failure(step: PlannedStep, scope: Scope, answer: Answer) -> str:
+    """Why the step failed; empty when it succeeded. Without criteria, a 2xx answer is a success."""
+    if not step.success_criteria:
+        return "" if 200 <= answer.status < 300 else f"the server answered {answer.status}{_said(answer)}"
+    for criterion in step.success_criteria:
+        try:
+            holds = criterion.holds(scope)
+        except Undecidable as error:
+            return f"the criterion {criterion.text!r} cannot be decided: {error.message}"
+        if not holds:
+            return f"the criterion {criterion.text!r} does not hold: the server answered {answer.status}{_said(answer)}"
+    return ""
+
+
+def _said(answer: Answer) -> str:
+    """The server's own words for a refusal."""
+    body = answer.body()
+    if answer.status < 400 or not isinstance(body, dict):
+        return ""
+    problem = cast("dict[str, Any]", body)
+    words = next((problem[name] for name in ("message", "detail", "title", "error") if problem.get(name)), "")
+    return f": {str(words)[:300]}" if words else ""
+
+
+def _asked_headers(attempt: _Attempt) -> Mapping[str, Any]:
+    """The `headers` object that an answer with an upload URL may carry."""
+    body = attempt.scope.call.response.body if attempt.scope.call else None
+    headers = cast("dict[str, Any]", body).get("headers") if isinstance(body, dict) else None
+    return cast("dict[str, Any]", headers) if isinstance(headers, dict) else {}
+
+
+def _check_uploads(workflow: PlannedWorkflow, uploads: Sequence[Upload]) -> None:
+    produced = [f"{step.id}.{name}" for step in workflow.steps for name, _ in step.outputs]
+    for upload in uploads:
+        if f"{upload.step}.{upload.output}" not in produced:
+            raise UsageError(
+                f"no step produces {upload.step}.{upload.output} to upload to", f"steps produce: {', '.join(produced)}"
+            )

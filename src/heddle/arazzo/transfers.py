@@ -1,0 +1,120 @@
+"""Bytes beside the document: a file put to a URL that a step produced, and outputs that are URLs saved to disk."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import httpx
+
+from heddle.arazzo.exchange import Client, ExchangeError
+from heddle.arazzo.files import FileValue, extension
+from heddle.arazzo.openapi import origin
+from heddle.arazzo.requests import Request
+from heddle.errors import HeddleError
+
+_MAX_NAMES = 10_000
+
+
+class TransferError(HeddleError):
+    """An upload or a download that did not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Put `file` to the URL in `output` as soon as `step` has produced it."""
+
+    step: str
+    output: str
+    file: FileValue
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of one URL among the outputs: a file, or the reason why there is none."""
+
+    output: str
+    url: str
+    path: Path | None
+    size: int = 0
+    reason: str = ""
+
+
+async def put(client: Client, url: Any, file: FileValue, headers: Mapping[str, Any]) -> int:
+    """The number of bytes sent. `headers` are those that the server asked for."""
+    if not _is_url(url):
+        raise TransferError(f"there is no URL to put {file.path} to: the output is {url!r}")
+    asked = {str(name): str(value) for name, value in headers.items()}
+    if not any(name.lower() == "content-type" for name in asked):
+        asked["Content-Type"] = file.media_type
+    content = file.read()
+    try:
+        answer = await client.send(Request("PUT", url, list(asked.items()), content))
+    except ExchangeError as error:
+        raise TransferError(f"{file.path} could not be uploaded: {error.message}") from error
+    if not 200 <= answer.status < 300:
+        raise TransferError(
+            f"{file.path} was refused with {answer.status}: {answer.content[:200].decode(errors='replace')}"
+        )
+    return len(content)
+
+
+async def save_outputs(
+    client: Client, outputs: Mapping[str, Any], folder: Path, servers: Collection[str]
+) -> list[Saved]:
+    """Download every output that is a URL on one of `servers`; nothing is ever overwritten."""
+    origins = {origin(server) for server in servers}
+    return [await _save(client, name, url, folder, origins) for name, url in _urls(outputs)]
+
+
+async def _save(client: Client, name: str, url: str, folder: Path, origins: set[str]) -> Saved:
+    if origin(url) not in origins:
+        return Saved(name, url, None, reason=f"{origin(url)} is not a server of this run")
+    try:
+        async with client.open(Request("GET", url, [("Accept", "*/*")])) as response:
+            if response.status_code != 200:
+                return Saved(name, url, None, reason=f"the server answered {response.status_code}")
+            folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else waits for this loop
+            path, file = _fresh(folder, name, extension(response.headers.get("content-type", "")))
+            try:
+                with file:
+                    size = await _write(response, file)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            return Saved(name, url, path, size)
+    except ExchangeError as error:
+        return Saved(name, url, None, reason=error.message)
+    except httpx.TransportError as error:
+        return Saved(name, url, None, reason=f"the download broke off: {error}")
+
+
+async def _write(response: httpx.Response, file: BinaryIO) -> int:
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += file.write(chunk)
+    return size
+
+
+def _fresh(folder: Path, name: str, suffix: str) -> tuple[Path, BinaryIO]:
+    """A file that did not exist before: `name.png`, else `name-2.png` and so on."""
+    for number in range(1, _MAX_NAMES):
+        path = folder / f"{name}{'' if number == 1 else f'-{number}'}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            return path, path.open("xb")
+    raise TransferError(f"{folder} is full of files called {name}")
+
+
+def _urls(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in outputs.items():
+        values = cast("list[Any]", value) if isinstance(value, list) else [value]
+        for item in values:
+            if _is_url(item):
+                yield name, item
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://"))

@@ -1,0 +1,373 @@
+"""`heddle run`: run an Arazzo document.
+
+Exit status: 0 when the Arazzo workflow ended and every output that it declares resolved; 2 when it ended but outputs
+are missing; 1 when a step failed, the run could not be decided or the command line is wrong; 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from heddle.cli import credentials
+from heddle.cli.output import Command, is_terminal
+from heddle.errors import UsageError
+
+# The runner and its HTTP client cost a fifth of a second to import; `heddle run --help` does without them.
+if TYPE_CHECKING:
+    from heddle.arazzo.document import Document
+    from heddle.arazzo.inputs import InputSchema
+    from heddle.arazzo.leniency import Leniency
+    from heddle.arazzo.masking import Secrets
+    from heddle.arazzo.plan import Plan
+    from heddle.arazzo.runner import Options
+    from heddle.arazzo.sources import Servers
+    from heddle.arazzo.transfers import Saved, Upload
+    from heddle.cli.narration import Narrator
+
+_PLACEHOLDER = "http://embedded.invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The command line."""
+
+    document: Path
+    workflow: str | None
+    inputs: tuple[str, ...]
+    input_values: str | None
+    servers: tuple[str, ...]
+    sources: tuple[str, ...]
+    uploads: tuple[str, ...]
+    save: Path | None
+    embedded: bool
+    strict: bool
+    without: tuple[str, ...]
+    fall_through: bool
+    max_steps: int
+    deadline: float
+    pause: float
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a run goes: servers for its sources, tokens by origin, and what to call the place."""
+
+    servers: Servers
+    name: str
+    tokens: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@click.command(cls=Command)
+@click.argument("document", type=click.Path(path_type=Path))
+@click.option("-w", "--workflow", metavar="ID", help="Which Arazzo workflow, when the document has several.")
+@click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; NAME=@FILE sends a file.")
+@click.option("--inputs", "input_values", metavar="FILE_OR_JSON", help="Inputs as a JSON or YAML object.")
+@click.option("--server", "servers", multiple=True, metavar="[NAME=]URL", help="The server of one source, or of all.")
+@click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where the description of a source is.")
+@click.option("--upload", "uploads", multiple=True, metavar="STEP.OUTPUT=@FILE", help="PUT a file to a produced URL.")
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Download output URLs.")
+@click.option("--embedded", is_flag=True, help="Start a Heddle for this run even if you are logged in somewhere.")
+@click.option("--strict", is_flag=True, help="By the letter of the specification: every leniency off.")
+@click.option("--without", multiple=True, metavar="NAME", help="Switch one leniency off.")
+@click.option("--fall-through", is_flag=True, help="Go on with the next step even past a guard that did not hold.")
+@click.option("--max-steps", type=click.IntRange(min=1), default=10_000, show_default=True, help="Stop after so many.")
+@click.option(
+    "--deadline", type=click.FloatRange(min=0, min_open=True), default=3600, show_default=True, help="Seconds."
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    default=0.25,
+    show_default=True,
+    help="First wait in a loop; grows to 8 times that.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON report and nothing else.")
+@click.option("--help-inputs", is_flag=True, help="List the inputs of the document and stop.")
+def run(help_inputs: bool, **options: Any) -> None:
+    """Run an Arazzo document.
+
+    Without --server the run goes to the server of your last `heddle login`; without a login, a Heddle is started for
+    it. Exit status: 0 all outputs are there, 2 it ended without some of them, 1 it failed.
+
+    \b
+    Examples:
+      heddle run text-to-image.yaml -i prompt="a red fox in the snow" --save out
+      heddle run image-to-image.yaml -i prompt="in watercolor" -i file=@photo.png --save out
+      heddle run flow.yaml --server http://127.0.0.1:8765 --inputs inputs.json --json
+      heddle run presigned.yaml -i prompt=fog --upload requestUploadUrl.uploadUrl=@photo.png
+    """
+    asked = Asked(**options)
+    if help_inputs:
+        _show_inputs(asked)
+        return
+    sys.exit(_run(asked))
+
+
+def _run(asked: Asked) -> int:
+    from heddle.arazzo.document import read_document  # noqa: PLC0415
+    from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
+    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
+    from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
+
+    document = read_document(asked.document)
+    schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
+    given = _given_inputs(asked, schema)
+    opened = _target(asked)
+    if opened is None:
+        _checked(asked, document, schema, given)
+        opened = _embedded()
+    with opened as target:
+        plan = _plan(asked, document, target)
+        filled = _filled(plan, given, target)
+        secrets = Secrets(_secret_texts(schema, {**given, **filled}))
+        narrator = _narrator(asked, secrets)
+        for name in filled:
+            narrator.note(f"the input {name!r} is filled with the token of {target.name}")
+        values = schema.bind({**given, **filled})
+        return _carried_out(asked, plan, values, secrets, narrator)
+
+
+def _checked(asked: Asked, document: Document, schema: InputSchema, given: Mapping[str, Any]) -> None:
+    """Everything that can be wrong with document and inputs, before a server is started for them."""
+    from heddle.arazzo.sources import Servers  # noqa: PLC0415
+
+    nowhere = Target(Servers(default=_PLACEHOLDER), "nowhere", {_PLACEHOLDER: "token"})
+    plan = _plan(asked, document, nowhere)
+    schema.bind({**given, **_filled(plan, given, nowhere)})
+    _options(asked)
+
+
+def _plan(asked: Asked, document: Document, target: Target) -> Plan:
+    from heddle.arazzo.plan import make_plan  # noqa: PLC0415
+    from heddle.arazzo.sources import load_descriptions  # noqa: PLC0415
+
+    paths = {name: Path(path) for name, path in _pairs(asked.sources, "--source", "NAME=PATH")}
+    descriptions = load_descriptions(document, target.servers, paths)
+    plan = make_plan(document, asked.workflow, descriptions, _leniency(asked))
+    _check_covered(plan, target.servers)
+    return plan
+
+
+def _check_covered(plan: Plan, servers: Servers) -> None:
+    """A request never goes to a server that nobody named: the one in a description may cost money."""
+    for source in plan.used_sources():
+        if servers.default is None and source not in servers.named:
+            raise UsageError(
+                f"no server is given for the source {source!r}", f"add --server {source}=URL, or --server URL for all"
+            )
+
+
+def _carried_out(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets, narrator: Narrator) -> int:
+    """Run, save, report; the exit status."""
+    from heddle.arazzo.exchange import Client  # noqa: PLC0415
+    from heddle.arazzo.runner import Run  # noqa: PLC0415
+
+    options = _options(asked)
+    holder: list[Run] = []
+
+    async def go() -> int:
+        async with Client() as client:
+            this_run = Run(plan, values, client, options=options, secrets=secrets)
+            holder.append(this_run)
+            return await _followed(this_run, client, plan, asked.save, narrator)
+
+    try:
+        return asyncio.run(go())
+    except KeyboardInterrupt:
+        if holder:
+            narrator.end(holder[0].snapshot(), [])
+        return 130
+
+
+async def _followed(this_run: Any, client: Any, plan: Plan, folder: Path | None, narrator: Narrator) -> int:
+    from heddle.arazzo.events import RunEnded  # noqa: PLC0415
+
+    async for event in this_run.events():
+        narrator.event(event)
+        if isinstance(event, RunEnded):
+            saved = await _saved(client, plan, event.result.outputs, folder)
+            narrator.end(event.result, saved)
+            return event.result.exit_code
+    raise AssertionError("a run ends with RunEnded")
+
+
+async def _saved(client: Any, plan: Plan, outputs: Mapping[str, Any], folder: Path | None) -> Sequence[Saved]:
+    from heddle.arazzo.transfers import save_outputs  # noqa: PLC0415
+
+    return [] if folder is None else await save_outputs(client, outputs, folder, plan.servers())
+
+
+def _target(asked: Asked) -> AbstractContextManager[Target] | None:
+    """The servers of the command line, else of the last login; None asks for an embedded one."""
+    from heddle.arazzo.sources import Servers  # noqa: PLC0415
+
+    if asked.servers:
+        named, default = _servers(asked.servers)
+        return _known(Servers(named, default), ", ".join([*named.values(), *([default] if default else [])]))
+    stored = None if asked.embedded else credentials.load().default
+    return _known(Servers(default=stored), stored) if stored else None
+
+
+@contextmanager
+def _known(servers: Servers, name: str) -> Generator[Target]:
+    stored = credentials.load()
+    urls = [*servers.named.values(), *([servers.default] if servers.default else [])]
+    found = {credentials.origin_of(url): stored.token_for(url) for url in urls}
+    yield Target(servers, name, {origin: token for origin, token in found.items() if token})
+
+
+@contextmanager
+def _embedded() -> Generator[Target]:
+    from heddle.arazzo.sources import Servers  # noqa: PLC0415
+    from heddle.cli.embedded import embedded  # noqa: PLC0415 - brings the whole server along
+
+    start: Callable[[], AbstractContextManager[tuple[str, str]]] = embedded
+    with start() as (url, token):
+        yield Target(Servers(default=url), "the embedded server", {credentials.origin_of(url): token})
+
+
+def _filled(plan: Plan, given: Mapping[str, Any], target: Target) -> dict[str, str]:
+    """Tokens for missing inputs that are bearer tokens and nothing else, where all their servers share one."""
+    filled: dict[str, str] = {}
+    for name, origins in plan.bearer_inputs().items():
+        tokens = {target.tokens.get(credentials.origin_of(origin)) for origin in origins}
+        token = tokens.pop() if len(tokens) == 1 else None
+        if name not in given and token is not None:
+            filled[name] = token
+    return filled
+
+
+def _options(asked: Asked) -> Options:
+    from heddle.arazzo.runner import Options  # noqa: PLC0415
+
+    return Options(
+        max_steps=asked.max_steps,
+        deadline=asked.deadline,
+        first_pause=asked.pause,
+        longest_pause=asked.pause * 8,
+        fall_through=asked.fall_through,
+        uploads=tuple(_upload(text) for text in asked.uploads),
+    )
+
+
+def _upload(text: str) -> Upload:
+    from heddle.arazzo.files import file_value  # noqa: PLC0415
+    from heddle.arazzo.transfers import Upload  # noqa: PLC0415
+
+    match = re.fullmatch(r"([^.=]+)\.([^=]+)=@(.+)", text)
+    if match is None:
+        raise UsageError(f"--upload {text!r} is not STEP.OUTPUT=@FILE", "for example requestUploadUrl.uploadUrl=@a.png")
+    return Upload(match[1], match[2], file_value(Path(match[3])))
+
+
+def _leniency(asked: Asked) -> Leniency:
+    from heddle.arazzo import leniency  # noqa: PLC0415
+
+    return leniency.strict() if asked.strict else leniency.without(asked.without)
+
+
+def _servers(texts: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    named: dict[str, str] = {}
+    default: str | None = None
+    for text in texts:
+        match = re.fullmatch(r"([A-Za-z0-9_\-]+)=(.+)", text)
+        url = match[2] if match else text
+        credentials.origin_of(url)
+        if match:
+            named[match[1]] = url.rstrip("/")
+        else:
+            default = url.rstrip("/")
+    return named, default
+
+
+def _given_inputs(asked: Asked, schema: InputSchema) -> dict[str, Any]:
+    given = _input_object(asked.input_values) if asked.input_values else {}
+    for name, text in _pairs(asked.inputs, "-i", "NAME=VALUE"):
+        given[name] = _input_value(schema, name, text)
+    return given
+
+
+def _input_value(schema: InputSchema, name: str, text: str) -> Any:
+    """`@file` is a file, `@@text` the text `@text`; a file for a list or an object is read as JSON."""
+    from heddle.arazzo.files import file_value  # noqa: PLC0415
+
+    if text.startswith("@@") or not text.startswith("@"):
+        return schema.parse(name, text[1:] if text.startswith("@@") else text)
+    file = file_value(Path(text[1:]))
+    return schema.parse(name, file.text()) if schema.is_structured(name) else file
+
+
+def _input_object(text: str) -> dict[str, Any]:
+    from heddle.arazzo.tree import Tree, read_tree  # noqa: PLC0415
+
+    inline = text.lstrip().startswith("{")
+    values = Tree("--inputs", text).value if inline else read_tree(Path(text)).value
+    if not isinstance(values, dict):
+        raise UsageError("--inputs is not an object", 'it looks like {"prompt": "a fox", "width": 512}')
+    folder = Path() if inline else Path(text).parent
+    return {name: _file_or_value(value, folder) for name, value in cast("dict[str, Any]", values).items()}
+
+
+def _file_or_value(value: Any, folder: Path) -> object:
+    """`{"$file": "photo.png"}` is a file, relative to the file that says so."""
+    from heddle.arazzo.files import file_value  # noqa: PLC0415
+
+    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    if set(fields) == {"$file"}:
+        return file_value(folder / str(fields["$file"]))
+    return value
+
+
+def _pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {text!r} is not {shape}", f"for example {option} {shape.lower()}")
+        pairs.append((name, value))
+    return pairs
+
+
+def _secret_texts(schema: InputSchema, values: Mapping[str, Any]) -> list[str]:
+    return [value for name, value in values.items() if isinstance(value, str) and schema.is_secret(name)]
+
+
+def _narrator(asked: Asked, secrets: Secrets) -> Narrator:
+    from heddle.cli import narration  # noqa: PLC0415
+
+    if asked.as_json:
+        return narration.Report(secrets, str(asked.document))
+    return narration.Terminal(secrets) if is_terminal() else narration.Lines(secrets)
+
+
+def _show_inputs(asked: Asked) -> None:
+    from heddle.arazzo.document import read_document  # noqa: PLC0415
+    from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
+    from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
+
+    document = read_document(asked.document)
+    workflow = choose_workflow(document, asked.workflow)
+    fields = list(InputSchema(workflow.inputs, document.tree.value).fields())
+    if asked.as_json:
+        shown = [
+            {"name": one.name, "type": one.kind, "required": one.required, "description": one.description}
+            for one in fields
+        ]
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{workflow.id}: {workflow.summary or document.title}")
+    for one in fields:
+        notes = [one.kind, "required" if one.required else "optional"]
+        notes += [f"default {one.default!r}"] if one.default is not None else []
+        click.echo(f"  {one.name} ({', '.join(notes)})" + (f": {one.description}" if one.description else ""))
