@@ -160,8 +160,8 @@ def test_the_limit_is_the_last_size_that_passes() -> None:
             examine(picture(kind, (20, 10)), max_pixels=199)
 
 
-def test_a_compressed_text_that_unpacks_to_gigabytes_is_not_unpacked() -> None:
-    bomb = zlib.compress(b"\0" * 300_000_000, 9)
+def test_a_compressed_text_that_unpacks_to_far_more_is_not_unpacked() -> None:
+    bomb = zlib.compress(b"\0" * 30_000_000, 9)
     data = png(8, 8, (b"zTXt", b"k\0\0" + bomb), (b"IDAT", zlib.compress(b"\0" * 72)))
     with pytest.raises(UnsupportedMedia):
         examine(data)

@@ -146,7 +146,8 @@ async def read_form(request: Request, incoming: Incoming, seconds: float, limit:
         await receive(request, sink, seconds)
     except FormParserError as error:
         raise InvalidRequest.of("body", f"not a valid form: {error}") from error
-    return form.end()
+    # Text that stands for bytes is decoded there: up to the limit, that takes a while.
+    return await asyncio.to_thread(form.end)
 
 
 def _boundary(request: Request) -> bytes:
