@@ -23,6 +23,8 @@ from heddle.contract import shown
 from heddle.contract.orchestration import StepRequest
 from heddle.errors import CallerError, Unavailable
 
+Document = dict[str, Any]
+
 #: Stands for the server's own address until somebody asks: whoever asks knows under which address they reach us.
 SERVER = "http://server.invalid"
 
@@ -105,31 +107,32 @@ def page(operations: Sequence[Operation]) -> Handler:
     return docs
 
 
-def build(operations: Iterable[Operation], *, server: str = SERVER, prefix: str = "") -> dict[str, Any]:
-    """The document of operations whose paths start with `prefix`; the paths in it are relative to that."""
-    chosen = [op for op in operations if op.path.startswith(prefix)]
-    made = _schemas(chosen)
+def build(operations: Sequence[Operation], *, server: str = SERVER, base: str = "", title: str = "Heddle") -> Document:
+    """The document of some operations; the part `base` of their paths belongs to `server` and is left out."""
+    schemas = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
-    for op in chosen:
-        paths.setdefault(op.path.removeprefix(prefix), {})[op.method.lower()] = _operation(op)
+    for op in operations:
+        paths.setdefault(op.path.removeprefix(base), {})[op.method.lower()] = _operation(op)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Heddle",
+            "title": title,
             "version": heddle.__version__,
             "description": _ABOUT,
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": server}],
         "security": [{"BearerAuth": []}],
-        "tags": [{"name": tag, "description": _TAGS.get(tag, "")} for tag in dict.fromkeys(op.tag for op in chosen)],
+        "tags": [
+            {"name": tag, "description": _TAGS.get(tag, "")} for tag in dict.fromkeys(op.tag for op in operations)
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {
                 "BearerAuth": {"type": "http", "scheme": "bearer", "description": "`heddle tokens create` makes one."}
             },
-            "responses": {_response_name(status): _error(status) for status in _statuses(chosen)},
-            "schemas": made,
+            "responses": {_response_name(status): _error(status) for status in _statuses(operations)},
+            "schemas": schemas,
         },
     }
 
