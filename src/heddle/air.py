@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from heddle.errors import InvalidRequest
+
 #: Sources whose ids are numbers, and whose version may carry `+fileId` and `.format`.
 NUMBERED = frozenset({"civitai", "heddle"})
 
@@ -105,6 +107,10 @@ _NUMBERED_VERSION = re.compile(r"([0-9]+)(?:\+([0-9]+))?(?:\.([A-Za-z0-9_]+))?")
 _FORM = "urn:air:{ecosystem}:{type}:{source}:{id}@{version}"
 
 
+class NotAnAir(InvalidRequest, ValueError):
+    """A text that names no model. A ValueError as well, so that a pydantic validator may let it fly."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Air:
     """A model by name. Ecosystem, type and source are in lower case; id and version are the source's own."""
@@ -127,13 +133,13 @@ class Air:
 
 
 def parse(text: str) -> Air:
-    """Read an AIR. Raises ValueError (which a pydantic validator may let fly) with one sentence."""
+    """Read an AIR. Raises NotAnAir."""
     short = text if len(text) <= 80 else text[:77] + "..."
     if _URL.match(text):
-        raise ValueError(f"{short!r} is an address, not an AIR such as {_FORM}")
+        raise NotAnAir(f"{short!r} is an address, not an AIR such as {_FORM}")
     match = _AIR.fullmatch(text, _prefix_end(text)) if len(text) <= _LONGEST else None
     if match is None or match["source"].lower() in ("urn", "air"):
-        raise ValueError(f"{short!r} is not an AIR such as {_FORM}")
+        raise NotAnAir(f"{short!r} is not an AIR such as {_FORM}")
     ecosystem, kind = _sort_out(match["ecosystem"], match["type"])
     air = Air(source=match["source"].lower(), id=match["id"], version=match["version"], ecosystem=ecosystem, type=kind)
     return _numbered(air, short) if air.source in NUMBERED else air
@@ -170,7 +176,7 @@ def _numbered(air: Air, text: str) -> Air:
     model = _NUMBERED_ID.fullmatch(air.id)
     version = _NUMBERED_VERSION.fullmatch(air.version) if air.version else None
     if model is None or (air.version and (version is None or model[2])):
-        raise ValueError(f"{text!r}: the model and version of a {air.source} AIR are numbers, as in 101055@128078")
+        raise NotAnAir(f"{text!r}: the model and version of a {air.source} AIR are numbers, as in 101055@128078")
     return Air(
         source=air.source,
         id=model[1],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from heddle import air as airs
-from heddle.air import Air, ecosystem_of, parse, type_of
+from heddle.air import Air, NotAnAir, ecosystem_of, parse, type_of
 from heddle.catalog.models import TYPES
+from heddle.errors import InvalidRequest
 
 #: The pattern that the API publishes.
 PUBLISHED = re.compile(
@@ -66,9 +69,19 @@ def test_other_sources_keep_their_versions_whole(version: str) -> None:
     ],
 )
 def test_what_is_not_an_air_is_refused_with_its_text(text: str) -> None:
-    with pytest.raises(ValueError, match=r"AIR") as refused:
+    with pytest.raises(NotAnAir, match=r"AIR") as refused:
         parse(text)
     assert repr(text)[1:40].rstrip("'") in str(refused.value)
+
+
+def test_a_refusal_is_the_callers_and_a_validator_may_let_it_fly() -> None:
+    class Request(BaseModel):
+        model: Annotated[str, AfterValidator(lambda text: str(parse(text)))]
+
+    assert Request(model="civitai:1@2").model == "urn:air:civitai:1@2"
+    with pytest.raises(ValidationError, match="'nope' is not an AIR"):
+        Request(model="nope")
+    assert issubclass(NotAnAir, InvalidRequest)
 
 
 _segment = st.from_regex(r"[a-z0-9_\-/]{1,12}", fullmatch=True)
@@ -110,10 +123,10 @@ def test_what_we_write_fits_the_published_pattern(air: Air) -> None:
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(urn:)?(air:)?[a-z:@+./0-9]{0,30}", fullmatch=True))
-def test_any_text_is_an_air_or_a_value_error(text: str) -> None:
+def test_any_text_is_an_air_or_is_refused(text: str) -> None:
     try:
         found = parse(text)
-    except ValueError:
+    except NotAnAir:
         return
     assert parse(str(found)) == found
 

@@ -67,7 +67,7 @@ def of_air(tx: Tx, air: str | Air) -> Version | None:
     """
     try:
         wanted = airs.parse(air) if isinstance(air, str) else air
-    except ValueError:
+    except airs.NotAnAir:
         return None
     if wanted.source not in airs.NUMBERED:
         row = tx.one(f"SELECT {_COLUMNS} FROM model_versions WHERE air = ?", (str(wanted),))  # noqa: S608
