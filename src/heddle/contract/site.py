@@ -144,76 +144,82 @@ def model_file(value: CatalogFile) -> dict[str, Any]:
 class User(Wire):
     """The account that a token belongs to."""
 
-    id: int
-    username: str
-    email: str | None = None
-    tier: Literal["Free", "Founder", "Bronze", "Silver", "Gold"]
-    created_at: datetime
+    id: int = Field(description="The account.")
+    username: str = Field(description="Unique on this server.")
+    email: str | None = Field(None, description="Where one is known.")
+    tier: Literal["Free", "Founder", "Bronze", "Silver", "Gold"] = Field(
+        description="Shown only; nothing depends on it."
+    )
+    created_at: datetime = Field(description="When the account was made.")
 
 
 class Stats(Wire):
-    """Counts."""
+    """Counts; zero here, where nobody can download, rate or comment."""
 
-    download_count: int
-    favorite_count: int
-    comment_count: int
-    rating_count: int
-    thumbs_up_count: int
+    download_count: int = Field(description="Downloads.")
+    favorite_count: int = Field(description="Favorites.")
+    comment_count: int = Field(description="Comments.")
+    rating_count: int = Field(description="Ratings.")
+    thumbs_up_count: int = Field(description="Thumbs up.")
 
 
 class Hashes(Wire):
     """Upper-case hexadecimal digits; what a file does not have is absent."""
 
-    sha256: str = Field(alias="SHA256")
-    auto_v1: str | None = Field(None, alias="AutoV1")
-    auto_v2: str = Field(alias="AutoV2")
-    auto_v3: str | None = Field(None, alias="AutoV3")
-    crc32: str = Field(alias="CRC32")
-    blake3: str | None = Field(None, alias="Blake3")
+    sha256: str = Field(alias="SHA256", description="Of the file.")
+    auto_v1: str | None = Field(None, alias="AutoV1", description="8 digits over the 64 KiB that begin at 1 MiB.")
+    auto_v2: str = Field(alias="AutoV2", description="The first 10 digits of SHA256.")
+    auto_v3: str | None = Field(None, alias="AutoV3", description="12 digits over what follows a safetensors header.")
+    crc32: str = Field(alias="CRC32", description="Of the file.")
+    blake3: str | None = Field(None, alias="Blake3", description="Of the file, where the server can compute it.")
 
 
 class FileMetadata(Wire):
     """More of a file."""
 
-    format: str
+    format: str = Field(description="`SafeTensor`, `GGUF` or `Other`.")
 
 
 class ModelFile(Wire):
     """A file of a version."""
 
-    id: int
-    name: str
-    size_kb: float = Field(alias="sizeKB")
-    type: Literal["Model", "VAE", "Config", "Negative", "Training Data", "Archive", "Other"]
-    format: Literal["SafeTensor", "PickleTensor", "Other"]
-    metadata: FileMetadata
-    pickle_scan_result: str
-    hashes: Hashes
-    primary: bool
+    id: int = Field(description="The file.")
+    name: str = Field(description="Its name; in a folder of files, its path there.")
+    size_kb: float = Field(alias="sizeKB", description="In KiB.")
+    type: Literal["Model", "VAE", "Config", "Negative", "Training Data", "Archive", "Other"] = Field(
+        description="What is in it."
+    )
+    format: Literal["SafeTensor", "PickleTensor", "Other"] = Field(
+        description="`metadata.format` says what `Other` is."
+    )
+    metadata: FileMetadata = Field(description="More of it.")
+    pickle_scan_result: str = Field(description="`Success`: only formats that cannot carry code are taken in.")
+    hashes: Hashes = Field(description="By which people find it.")
+    primary: bool = Field(description="Whether it is the one that is meant when nobody says which.")
 
 
 class ModelSummary(Wire):
     """The model of a version, in short."""
 
-    name: str
-    type: str
+    name: str = Field(description="The model's name.")
+    type: str = Field(description="For example `Checkpoint` or `LORA`.")
 
 
 class ModelVersion(Wire):
     """A version of a catalog model; `air` is what a workflow names."""
 
-    id: int
-    model_id: int
-    name: str
-    description: str | None = None
-    base_model: str
-    base_model_type: str
-    created_at: datetime
-    updated_at: datetime
-    published_at: datetime | None = None
-    trained_words: list[str]
-    air: str
-    model: ModelSummary
-    files: list[ModelFile]
-    images: list[dict[str, Any]]
-    stats: Stats
+    id: int = Field(description="The version.")
+    model_id: int = Field(description="Its model.")
+    name: str = Field(description="The version's name.")
+    description: str | None = Field(None, description="What is new in it.")
+    base_model: str = Field(description="For example `SD 1.5`, `SDXL 1.0`, `Sketch`.")
+    base_model_type: str = Field(description="`Standard`, `Inpainting`, `Refiner` or `Pix2Pix`.")
+    created_at: datetime = Field(description="When it was added.")
+    updated_at: datetime = Field(description="When it was changed last.")
+    published_at: datetime | None = Field(None, description="When it was published here.")
+    trained_words: list[str] = Field(description="Words that call it.")
+    air: str = Field(description="What a workflow names: `urn:air:{ecosystem}:{type}:{source}:{model}@{version}`.")
+    model: ModelSummary = Field(description="Its model, in short.")
+    files: list[ModelFile] = Field(description="The primary file first; none for what is built in.")
+    images: list[dict[str, Any]] = Field(description="Example pictures.")
+    stats: Stats = Field(description="Counts.")
