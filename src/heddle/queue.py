@@ -50,16 +50,20 @@ def enqueue(tx: Tx, entries: Sequence[Entry], at: datetime) -> None:
     tx.wake("queue")
 
 
-def claim(tx: Tx, owner: str, limit: int, until: datetime, at: datetime) -> list[Lease]:
-    """Take up to `limit` jobs: by priority, then by age.
+def claim(
+    tx: Tx, owner: str, limit: int, until: datetime, at: datetime, engines: Sequence[str] | None = None
+) -> list[Lease]:
+    """Take up to `limit` jobs (of these engines): by priority, then by age.
 
     PostgreSQL adds `FOR UPDATE SKIP LOCKED` to the inner select, so that claimers pass each other.
     """
+    of_engines = f" AND engine IN ({marks(engines)})" if engines is not None else ""
     found = tx.all(
-        "UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE job_id IN ("
-        "SELECT job_id FROM queued_jobs WHERE owner IS NULL AND run_at <= ? ORDER BY band, run_at, job_id LIMIT ?)"
+        "UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE job_id IN ("  # noqa: S608
+        f"SELECT job_id FROM queued_jobs WHERE owner IS NULL AND run_at <= ?{of_engines}"
+        " ORDER BY band, run_at, job_id LIMIT ?)"
         " RETURNING job_id, workflow_id, attempt, failures, band, run_at",
-        (owner, to_ms(until), to_ms(at), limit),
+        (owner, to_ms(until), to_ms(at), *(engines or ()), limit),
     )
     # RETURNING gives no order.
     return [_lease(row) for row in sorted(found, key=lambda r: (r["band"], r["run_at"], r["job_id"]))]

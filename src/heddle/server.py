@@ -76,7 +76,7 @@ async def loops(parts: Parts) -> AsyncGenerator[None]:
         return events.fill(body, lambda blob_id: deps.signer.url(public_url(settings), blob_id, until))
 
     deliverer = Deliverer(parts.db, settings, fill)
-    timer = Timer(parts.db, deps.storage)
+    timer = Timer(parts.db, deps.storage, settings.folder / "blobs")
     await dispatcher.start()
     tasks = [asyncio.create_task(part.run()) for part in (dispatcher, deliverer, timer)]
     watch = asyncio.create_task(_watch(tasks))
@@ -141,6 +141,8 @@ async def serve(parts: Parts, sock: socket.socket, stop: asyncio.Event, ready: C
             lifespan="off",
             timeout_graceful_shutdown=5,
             server_header=False,
+            # A proxy in front is told of by HEDDLE_PUBLIC_URL, which cannot be forged by a header.
+            proxy_headers=False,
             ws="none",
         ),
         ready,

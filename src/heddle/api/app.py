@@ -114,7 +114,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=blobs.get_blob_upload_url,
         shows=shown.UploadUrl,
         query=UploadQuery,
-        errors=(400, 401, 413, 415),
+        errors=(400, 401, 413),
     ),
     Operation(
         id="openBlob",
@@ -158,7 +158,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=blobs.refresh_blob,
         shows=shown.Blob,
         params=BLOB,
-        errors=(401, 404),
+        errors=(401, 404, 409),
     ),
     # HEAD before GET: Starlette's GET routes answer HEAD too, with GET's headers.
     Operation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from heddle.errors import InvalidRequest, TooLarge
 from heddle.settings import Settings
 from heddle.storage import Storage
 from heddle.workflows.planning import Planner
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?")
 
 _encoder = msgspec.json.Encoder()
 
@@ -40,7 +43,11 @@ def deps(request: Request) -> Deps:
 
 def base_url(request: Request) -> str:
     """The address under which this caller reaches us; links start with it."""
-    return deps(request).settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    if url := deps(request).settings.public_url:
+        return url.rstrip("/")
+    host = request.headers.get("host", "")
+    # The header is the caller's own, and a link goes back to the same caller; still, no markup belongs in it.
+    return f"{request.scope['scheme']}://{host}" if _HOST.fullmatch(host) else str(request.base_url).rstrip("/")
 
 
 def link_expiry(settings: Settings) -> datetime:

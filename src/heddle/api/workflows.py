@@ -98,23 +98,20 @@ async def get_workflow_log(request: Request) -> Response:
 
 
 async def _amend(request: Request, who: Account, **change: Any) -> Response:
-    amendment = amend.Amendment(
-        account_id=who.id, workflow_id=request.path_params["workflowId"], at=now(), **change
-    )
+    amendment = amend.Amendment(account_id=who.id, workflow_id=request.path_params["workflowId"], at=now(), **change)
     return answer(_shown(request, await deps(request).db.write(amend.amend, amendment)))
 
 
 def _one(tx: Tx, account_id: int, workflow_id: str) -> Workflow:
-    if not rows.of_account(tx, account_id, [workflow_id]):
+    found = rows.get(tx, [workflow_id], account_id)
+    if not found:
         raise NotFound(f"there is no workflow {workflow_id!r}")
-    return _with_progress(tx, rows.get(tx, [workflow_id]))[0]
+    return _with_progress(tx, found)[0]
 
 
 def _page(tx: Tx, account_id: int, wanted: QueryWorkflows) -> list[Workflow]:
     """One more than asked for, to know whether there is a next page."""
-    ids = rows.query(
-        tx, account_id, take=wanted.take + 1, before=wanted.cursor, tags=wanted.tags, status=wanted.status
-    )
+    ids = rows.query(tx, account_id, take=wanted.take + 1, before=wanted.cursor, tags=wanted.tags, status=wanted.status)
     return _with_progress(tx, rows.get(tx, ids))
 
 

@@ -37,7 +37,8 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
     """
     chosen = settings.read(**flags)
     logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     lock = HomeLock(chosen.folder)
     lock.take("")
     sock, chosen = server.listen(chosen)

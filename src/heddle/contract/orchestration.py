@@ -171,7 +171,7 @@ def blob(value: Artifact, link: Link) -> dict[str, Any]:
             "width": value.width,
             "height": value.height,
             "durationMs": value.duration_ms,
-            "nsfwLevel": 1,
+            "nsfwLevel": value.metadata.get("nsfwLevel", 1),
             "seed": value.metadata.get("seed"),
             "metadata": value.metadata or None,
         }

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from heddle import queue
+from heddle import queue, registry
 from heddle.db import Database
 from heddle.domain import new_id, now
 from heddle.errors import Unavailable
@@ -55,6 +55,7 @@ class Dispatcher:
         self._settings = settings
         self._alone = alone
         self._owner = new_id("disp")
+        self._lookaheads = _lookaheads()
         self._held: dict[queue.Pair, _Held] = {}
         self._wake = asyncio.Event()
         self._check = asyncio.Event()
@@ -86,8 +87,7 @@ class Dispatcher:
     async def _claim_forever(self) -> None:
         while True:
             self._wake.clear()
-            free = self._executor.free()
-            if free > 0 and not self._closing and await self._claim(free) == free:
+            if not self._closing and await self._claim():
                 continue
             try:
                 await asyncio.wait_for(self._wake.wait(), self._nap())
@@ -101,17 +101,29 @@ class Dispatcher:
             return POLL_S
         return min(POLL_S, max(0.005, at / 1000 - now().timestamp())) if self._executor.free() > 0 else POLL_S
 
-    async def _claim(self, free: int) -> int:
-        wanted = advance.Claim(owner=self._owner, limit=free, lease_s=self._settings.lease_s, at=now())
+    async def _claim(self) -> bool:
+        """Claim what the executor takes; True when there may be more."""
+        free = self._executor.free()
+        short = max((self._executor.free(n) for n in self._lookaheads.values()), default=0)
+        if max(free, short) <= 0:
+            return False
+        wanted = advance.Claim(
+            owner=self._owner,
+            limit=free,
+            short_limit=short,
+            short_engines=list(self._lookaheads),
+            lease_s=self._settings.lease_s,
+            at=now(),
+        )
         try:
             attempts = await self._db.write(advance.claim, wanted)
         except Unavailable as error:
             log.warning("cannot claim jobs: %s", error.message)
             await asyncio.sleep(POLL_S)
-            return 0
+            return False
         for attempt in attempts:
             self._hand_over(attempt)
-        return len(attempts)
+        return bool(attempts)
 
     def _hand_over(self, attempt: Attempt) -> None:
         self._held[attempt.job_id, attempt.attempt] = _Held()
@@ -123,6 +135,7 @@ class Dispatcher:
                 payload=attempt.payload,
                 inputs=attempt.inputs,
                 timeout_s=attempt.timeout_s,
+                lookahead=self._lookaheads.get(attempt.engine, 0),
             )
         )
 
@@ -233,6 +246,12 @@ class Dispatcher:
             except Unavailable as error:
                 log.warning("cannot look for lost jobs: %s", error.message)
                 await asyncio.sleep(POLL_S)
+
+
+def _lookaheads() -> dict[str, int]:
+    """Engines whose jobs are so short that a worker should have a row of them."""
+    offers = {name: registry.get("engines", name)().offer() for name in registry.targets("engines")}
+    return {name: offer.lookahead for name, offer in offers.items() if offer.lookahead}
 
 
 def _failure(event: Failed) -> Failure:

@@ -33,10 +33,12 @@ _SWEEP = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A dispatcher asks for work."""
+    """A dispatcher asks for work: up to `limit` jobs, and up to `short_limit` of engines whose jobs are short."""
 
     owner: str
     limit: int
+    short_limit: int = 0
+    short_engines: Sequence[str] = ()
     lease_s: float
     at: datetime
 
@@ -115,7 +117,10 @@ def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
 
 
 def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
-    leases = queue.claim(tx, wanted.owner, wanted.limit, wanted.at + timedelta(seconds=wanted.lease_s), wanted.at)
+    until = wanted.at + timedelta(seconds=wanted.lease_s)
+    leases = queue.claim(tx, wanted.owner, wanted.limit, until, wanted.at) if wanted.limit > 0 else []
+    if wanted.short_engines and (more := wanted.short_limit - len(leases)) > 0:
+        leases += queue.claim(tx, wanted.owner, more, until, wanted.at, wanted.short_engines)
     jobs = rows.claimed(tx, [lease.job_id for lease in leases])
     sources = blobs.get(tx, sorted({blob_id for job in jobs.values() for blob_id in job.inputs}))
     return [
