@@ -94,7 +94,7 @@ async def get_workflow_log(request: Request) -> Response:
     parts, who = deps(request), await account(request)
     found = await parts.db.read(_one, who.id, request.path_params["workflowId"])
     lines = await parts.db.read(rows.logs, found.id)
-    return answer({"items": [{"step": step, "job": job, "lines": text.splitlines()} for step, job, text in lines]})
+    return answer({"items": [{"jobId": job_id, "lines": text.splitlines()} for job_id, text in lines]})
 
 
 async def _amend(request: Request, who: Account, **change: Any) -> Response:

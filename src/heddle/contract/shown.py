@@ -116,8 +116,7 @@ class WorkflowPage(Wire):
 class LogEntry(Wire):
     """What was logged for one job."""
 
-    step: int = Field(ge=0, description="The place of the step in the workflow.")
-    job: int = Field(ge=0, description="The place of the job in the step, as planned.")
+    job_id: str = Field(description="The job.")
     lines: list[str]
 
 

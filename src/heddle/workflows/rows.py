@@ -308,12 +308,12 @@ def waiting_for(tx: Tx, blob_ids: Sequence[str]) -> list[str]:
     return [row["workflow_id"] for row in found]
 
 
-def logs(tx: Tx, workflow_id: str) -> list[tuple[int, int, str]]:
-    """What engines wrote: (step, job index, lines)."""
+def logs(tx: Tx, workflow_id: str) -> list[tuple[str, str]]:
+    """What engines wrote: (job id, lines)."""
     found = tx.all(
-        "SELECT step, idx, log FROM jobs WHERE workflow_id = ? AND log IS NOT NULL ORDER BY step, idx", (workflow_id,)
+        "SELECT id, log FROM jobs WHERE workflow_id = ? AND log IS NOT NULL ORDER BY step, idx", (workflow_id,)
     )
-    return [(row["step"], row["idx"], row["log"]) for row in found]
+    return [(row["id"], row["log"]) for row in found]
 
 
 def costs(tx: Tx) -> list[tuple[str, bool, int]]:

@@ -1,0 +1,286 @@
+"""`heddle submit`, `ps`, `logs` and `cancel`: workflows from the command line."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from heddle.cli.client import Client, connected
+from heddle.cli.output import duration, is_terminal, size
+from heddle.errors import UsageError
+
+_SERVER = click.option("--server", metavar="URL", help="Default: the last login, else this machine's own.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+#: Options of `submit` that are fields of the step's input, by the name of the field.
+_FIELDS = {
+    "prompt": "prompt",
+    "negative": "negativePrompt",
+    "engine": "engine",
+    "model": "model",
+    "width": "width",
+    "height": "height",
+    "aspect_ratio": "aspectRatio",
+    "steps": "steps",
+    "cfg_scale": "cfgScale",
+    "sampler": "sampler",
+    "seed": "seed",
+    "quantity": "quantity",
+    "strength": "strength",
+    "output_format": "outputFormat",
+}
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("-p", "--prompt", help="What the picture shows.")
+@click.option("-n", "--negative", help="What it must not show.")
+@click.option("--engine", help="A model family or engine; default: what the server has.")
+@click.option("--model", metavar="AIR", help="A model of the catalog.")
+@click.option("--lora", "loras", multiple=True, metavar="AIR[=STRENGTH]", help="A LoRA of the catalog; repeatable.")
+@click.option("--width", type=int, help="Pixels.")
+@click.option("--height", type=int, help="Pixels.")
+@click.option("--aspect-ratio", help="For example 16:9, instead of a size.")
+@click.option("--steps", type=int, help="Sampling steps.")
+@click.option("--cfg-scale", type=float, help="How strictly the prompt is followed.")
+@click.option("--sampler", help="For example 'DPM++ 2M Karras'.")
+@click.option("--seed", type=int, help="The same seed gives the same picture.")
+@click.option("-q", "--quantity", type=int, help="How many pictures.")
+@click.option("--image", type=click.Path(path_type=Path), help="A source picture: image to image.")
+@click.option("--strength", type=float, help="How far the result may leave the source, 0 to 1.")
+@click.option("--output-format", type=click.Choice(["png", "jpeg", "webp"]), help="Default: png.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
+@click.option("--priority", type=click.Choice(["low", "normal", "high"]))
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), show_default=True)
+@click.option("--no-wait", is_flag=True, help="Print the id and go.")
+@click.option("--timeout", type=float, default=3600.0, show_default=True, help="Seconds to wait.")
+@_SERVER
+@_JSON
+def submit(
+    file: Path | None,
+    *,
+    image: Path | None,
+    loras: tuple[str, ...],
+    tags: tuple[str, ...],
+    priority: str | None,
+    save: Path,
+    no_wait: bool,
+    timeout: float,
+    server: str | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Submit a workflow, wait for it, and save what it made.
+
+    FILE is a workflow request in JSON ('-': standard input); without it, the options describe one imageGen step.
+
+    \b
+    Examples:
+      heddle submit -p "a red fox in the snow, watercolor" --seed 7
+      heddle submit -p "the same at night" --image out/fox.png --strength 0.5
+      heddle submit request.json --save pictures
+    """
+    given = {_FIELDS[name]: value for name, value in fields.items() if value is not None}
+    if file is None and "prompt" not in given:
+        raise UsageError("there is nothing to submit", 'give --prompt "…", or a JSON file')
+    with connected(server) as client:
+        request = _read(file) if file else _request(client, given, image, loras, priority)
+        if tags:
+            request["tags"] = [*request.get("tags", []), *tags]
+        made = client.call("POST", "/v2/consumer/workflows", json=request)
+        if no_wait:
+            click.echo(json.dumps(made, indent=2) if as_json else made["id"])
+            return
+        shown = _wait(client, made["id"], timeout, quiet=as_json)
+        saved = _save(client, shown, save)
+    _report(shown, saved, as_json=as_json)
+
+
+@click.command()
+@click.option("--status", help="Only workflows in this status.")
+@click.option("--tag", "tags", multiple=True, help="Only workflows with this tag; repeatable.")
+@click.option("-n", "--take", type=click.IntRange(1, 100), default=20, show_default=True)
+@_SERVER
+@_JSON
+def ps(status: str | None, tags: tuple[str, ...], take: int, server: str | None, as_json: bool) -> None:
+    """List workflows, newest first.
+
+    \b
+    Examples:
+      heddle ps
+      heddle ps --status failed
+    """
+    query = {"take": take, "tags": list(tags)} | ({"status": status} if status else {})
+    with connected(server) as client:
+        items = client.call("GET", "/v2/consumer/workflows", params=query)["items"]
+    if as_json:
+        click.echo(json.dumps(items, indent=2))
+        return
+    for shown in items:
+        click.echo(_line(shown))
+    if not items:
+        click.echo("no workflows")
+
+
+@click.command()
+@click.argument("workflow_id")
+@_SERVER
+@_JSON
+def logs(workflow_id: str, server: str | None, as_json: bool) -> None:
+    """Show what happened to a workflow: its steps, jobs, attempts, and what the engines said.
+
+    \b
+    Example:
+      heddle logs wf_01J…
+    """
+    with connected(server) as client:
+        shown = client.call("GET", f"/v2/consumer/workflows/{workflow_id}")
+        said = client.call("GET", f"/v2/consumer/workflows/{workflow_id}/log")["items"]
+    if as_json:
+        click.echo(json.dumps({"workflow": shown, "log": said}, indent=2))
+        return
+    click.echo(_line(shown))
+    for line in _history(shown, {item["jobId"]: item["lines"] for item in said}):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("workflow_ids", nargs=-1, required=True)
+@_SERVER
+def cancel(workflow_ids: tuple[str, ...], server: str | None) -> None:
+    """Cancel workflows; what did not run is refunded.
+
+    \b
+    Example:
+      heddle cancel wf_01J…
+    """
+    with connected(server) as client:
+        for workflow_id in workflow_ids:
+            shown = client.call("PUT", f"/v2/consumer/workflows/{workflow_id}", json={"status": "canceled"})
+            click.echo(_line(shown))
+
+
+# ── submitting ────────────────────────────────────────────────────────────────
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+        request = json.loads(text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{file} is not JSON: {error}") from error
+    if not isinstance(request, dict) or "steps" not in request:
+        raise UsageError(f"{file} is not a workflow request", 'it looks like {"steps": [{"$type": …, "input": …}]}')
+    return request  # pyright: ignore[reportUnknownVariableType] - the server checks the rest
+
+
+def _request(
+    client: Client, given: dict[str, Any], image: Path | None, loras: Iterable[str], priority: str | None
+) -> dict[str, Any]:
+    networks = [_network(text) for text in loras]
+    if networks:
+        given["additionalNetworks"] = networks
+    if image is not None:
+        given["images"] = [client.upload(image)]
+    step = {"$type": "imageGen", "name": "image", "input": given} | ({"priority": priority} if priority else {})
+    return {"steps": [step]}
+
+
+def _network(text: str) -> dict[str, Any]:
+    air, found, strength = text.rpartition("=")
+    if not found:
+        return {"air": text}
+    try:
+        return {"air": air, "strength": float(strength)}
+    except ValueError as error:
+        raise UsageError(f"the strength of --lora {text!r} is not a number", "write AIR=0.8") from error
+
+
+def _wait(client: Client, workflow_id: str, seconds: float, *, quiet: bool) -> Mapping[str, Any]:
+    shown: Mapping[str, Any] = {}
+    if quiet or not is_terminal():
+        told = ""
+        for shown in client.follow(workflow_id, seconds):
+            if not quiet and shown["status"] != told:
+                told = shown["status"]
+                click.echo(f"{workflow_id} {told}")
+        return shown
+    from rich.progress import Progress  # noqa: PLC0415 - only where somebody looks
+
+    with Progress(transient=True) as bar:
+        task = bar.add_task(workflow_id, total=1.0)
+        for shown in client.follow(workflow_id, seconds):
+            bar.update(task, completed=_fraction(shown), description=f"{workflow_id} {shown['status']}")
+    return shown
+
+
+def _fraction(shown: Mapping[str, Any]) -> float:
+    jobs = [job for step in shown["steps"] for job in step["jobs"]]
+    return sum(1.0 if j["status"] == "succeeded" else j.get("estimatedProgressRate", 0.0) for j in jobs) / len(jobs)
+
+
+def _save(client: Client, shown: Mapping[str, Any], folder: Path) -> list[Path]:
+    saved: list[Path] = []
+    for blob in _blobs(shown):
+        folder.mkdir(parents=True, exist_ok=True)
+        suffix = mimetypes.guess_extension(blob["mimeType"]) or ".bin"
+        file = folder / f"{blob['blobId']}{suffix}"
+        client.download(blob["url"], file)
+        saved.append(file)
+    return saved
+
+
+def _blobs(shown: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [b for step in shown["steps"] for job in step["jobs"] for b in job.get("result", {}).get("blobs", [])]
+
+
+def _report(shown: Mapping[str, Any], saved: list[Path], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"workflow": shown, "saved": [str(f) for f in saved]}, indent=2))
+    else:
+        for file in saved:
+            click.echo(f"saved {file} ({size(file.stat().st_size)})")
+        click.echo(_line(shown))
+    if shown["status"] != "succeeded":
+        if not as_json:
+            for line in _history(shown, {}):
+                click.echo(line, err=True)
+        raise click.exceptions.Exit(1)
+
+
+# ── showing ───────────────────────────────────────────────────────────────────
+
+
+def _line(shown: Mapping[str, Any]) -> str:
+    """One workflow on one line."""
+    kinds = ", ".join(step["$type"] for step in shown["steps"])
+    reason = f" ({shown['reason']})" if shown.get("reason") else ""
+    tags = f"  [{', '.join(shown['tags'])}]" if shown["tags"] else ""
+    return f"{shown['id']}  {shown['status']}{reason}  {kinds}  {shown['cost']['total']} Buzz  {_took(shown)}{tags}"
+
+
+def _took(shown: Mapping[str, Any]) -> str:
+    begun = datetime.fromisoformat(shown["createdAt"])
+    ended = datetime.fromisoformat(shown["completedAt"]) if "completedAt" in shown else datetime.now(UTC)
+    return duration((ended - begun).total_seconds())
+
+
+def _history(shown: Mapping[str, Any], said: Mapping[str, list[str]]) -> list[str]:
+    lines: list[str] = []
+    for step in shown["steps"]:
+        lines.append(f"  step {step['name']} {step['$type']} {step['status']}")
+        for job in step["jobs"]:
+            why = f": {job['message']}" if job.get("message") else ""
+            lines.append(f"    job {job['id']} {job['status']} on {job['engine']}, attempt {job['attempt']}{why}")
+            lines += [f"      {blob['blobId']} {blob['mimeType']}" for blob in job.get("result", {}).get("blobs", [])]
+            lines += [f"      | {line}" for line in said.get(job["id"], [])]
+    return lines
