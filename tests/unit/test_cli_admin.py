@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 
 from heddle import accounts, server, settings
 from heddle.api.app import create_app
-from heddle.cli import home, main
+from heddle.cli import home
 from heddle.cli.main import COMMANDS, Row, cli
 from heddle.server import Parts
 
@@ -120,12 +120,18 @@ def test_a_bug_is_one_sentence_and_a_traceback_only_on_demand(heddle: Heddle, mo
     assert "Traceback" in loud.stderr
 
 
+def test_a_reader_that_leaves_early_is_no_error_of_ours(folder: Path) -> None:
+    command = f"{sys.executable} -m heddle doctor --settings | true"
+    env = {"HEDDLE_HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, env=env, check=False)
+    assert ran.stderr == ""
+
+
 def test_the_entry_point_of_the_process(folder: Path) -> None:
     args = [sys.executable, "-m", "heddle", "buzz", "balance", "nobody"]
     ran = subprocess.run(args, capture_output=True, text=True, env={"HEDDLE_HOME": str(folder)}, check=False)
     assert ran.returncode == 1
     assert ran.stderr.startswith("heddle: there is no account yet")
-    assert main.main is not None
 
 
 # ── the data folder ───────────────────────────────────────────────────────────
@@ -166,6 +172,16 @@ def sql(folder: Path, statement: str) -> list[Any]:
             return connection.execute(statement).fetchall()
     finally:
         connection.close()
+
+
+def test_commands_that_start_at_once_do_not_hurt_each_other(folder: Path) -> None:
+    args = [sys.executable, "-m", "heddle", "accounts", "create", "alice", "--buzz", "5"]
+    env = {"HEDDLE_HOME": str(folder)}
+    running = [subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    said = [process.communicate() for process in running]
+    assert sorted(process.returncode for process in running) == [0, 1, 1, 1]
+    assert sum(b"exists already" in err for _, err in said) == 3
+    assert sql(folder, "SELECT available FROM balances") == [(5,)]
 
 
 # ── accounts, tokens, Buzz ────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,8 +67,8 @@ class Commands(click.Group):
         """Run a command; what goes wrong is one sentence and a hint, and exit status 1."""
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.ClickException, click.Abort):
-            raise
+        except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
+            raise  # click knows what to do with these
         except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
             if ctx.params.get("debug"):
                 traceback.print_exc()
@@ -118,7 +117,3 @@ def _say(message: str, hint: str = "") -> None:
     click.echo(f"heddle: {message}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
