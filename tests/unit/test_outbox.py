@@ -177,6 +177,18 @@ def test_an_outcome_counts_only_while_its_claim_stands(box):
     assert box.offered() == [2]
 
 
+def test_two_claims_are_told_apart_even_when_their_leases_end_together(box):
+    box.append(event())
+    (slow,) = box.claim(1, when=T0, lease_s=5)
+    (quick,) = box.claim(1, when=at(5), lease_s=0)
+    assert slow.lease == quick.lease
+    box.settle(slow, "delivered", at(5))
+    assert box.entries()[0].state == "waiting"
+    box.settle(quick, "dead", at(5))
+    box.settle(quick, "delivered", at(5))
+    assert box.entries()[0].state == "dead"
+
+
 def test_many_outcomes_in_one_transaction_end_their_own_lines_only(box):
     box.append(*(event(f"wf_{n}", n=k) for n in range(3) for k in range(2)))
     claimed = box.claim(1, 3, 5, when=T0)

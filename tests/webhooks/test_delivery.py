@@ -27,6 +27,11 @@ def failing(*replies: Any):
     return behavior
 
 
+def line(mail: Any, endpoint: str, n: int) -> Event:
+    """An event of a workflow of its own."""
+    return Event(workflow_id=f"wf_{n}", account_id=mail.account_id, endpoint=endpoint, body={"n": n})
+
+
 def test_a_line_arrives_in_order_with_all_its_headers(mail, receiver, running):
     async def scenario():
         async with receiver() as there, running(mail.deliverer()):
@@ -150,15 +155,9 @@ def test_a_dead_letter_lets_the_next_go_and_can_be_replayed(mail, receiver, runn
 def test_an_endpoint_that_hangs_delays_nobody_else(mail, receiver, running):
     async def scenario():
         settings = replace(mail.settings, webhook_timeout_s=0.3, webhook_tries=2)
-        async with receiver(failing(*[None] * 9)) as hung, receiver() as well:
+        async with receiver(failing(*[None] * 600)) as hung, receiver() as well:
             # The dead endpoint has a backlog that fills the window of a look several times over.
-            mail.append_all(
-                [
-                    Event(workflow_id=f"wf_{n}", account_id=mail.account_id, endpoint=hung.url, body={})
-                    for n in range(600)
-                ],
-                now() - timedelta(minutes=1),
-            )
+            mail.append_all([line(mail, hung.url, n) for n in range(600)], now() - timedelta(minutes=1))
             async with running(mail.deliverer(settings=settings)):
                 await hung.expect(4)
                 mail.append(well.url, *range(5), workflow_id="wf_well")
@@ -169,23 +168,56 @@ def test_an_endpoint_that_hangs_delays_nobody_else(mail, receiver, running):
     asyncio.run(scenario())
 
 
-def test_a_silent_host_keeps_one_hand_until_it_answers(mail, receiver, running):
+def test_a_silent_host_gets_one_delivery_at_a_time_until_it_answers(mail, receiver, running):
     async def scenario():
         settings = replace(mail.settings, webhook_timeout_s=0.1, webhook_tries=50)
+        answering, at_once = asyncio.Event(), []
+        deliverer = mail.deliverer(settings=settings)
+
+        async def behavior(request: Any) -> Any:
+            at_once.append(len(deliverer._sending))
+            return 200 if answering.is_set() else None
+
+        async with receiver(behavior) as there, running(deliverer):
+            mail.append_all([line(mail, there.url, n) for n in range(8)])
+            await there.expect(7)
+            assert at_once[4:7] == [1, 1, 1]
+            answering.set()
+            await mail.until(*["delivered"] * 8)
+
+            seen = len(there.requests)
+            mail.append_all([line(mail, there.url, n) for n in range(4)])
+            await there.expect(seen + 1)
+            assert at_once[seen] == 4
+
+    asyncio.run(scenario())
+
+
+def test_a_free_hand_goes_to_the_host_that_has_none(mail, receiver, running):
+    async def scenario():
         gate = asyncio.Event()
 
         async def behavior(request: Any) -> Any:
-            return 200 if gate.is_set() else None
+            await gate.wait()
+            return 200
 
-        async with receiver(behavior) as there, running(mail.deliverer(settings=settings)):
-            for n in range(8):
-                mail.append(there.url, n, workflow_id=f"wf_{n}")
-            await there.expect(4)
-            # The first four time out; from then on one at a time is tried.
-            await there.expect(6)
-            assert len([e for e in mail.entries() if e.error]) >= 4
-            gate.set()
-            await mail.until(*["delivered"] * 8)
+        async with receiver(behavior) as many, receiver() as one:
+            mail.append_all([line(mail, many.url, n) for n in range(8)], now() - timedelta(seconds=9))
+            mail.append_all([line(mail, one.url, 8)])
+            async with running(mail.deliverer(pace=Pace(poll_s=600, at_once=4, per_host=4))):
+                await one.expect(1)
+                gate.set()
+                await mail.until(*["delivered"] * 9)
+
+    asyncio.run(scenario())
+
+
+def test_a_retry_is_on_time_without_the_poll(mail, receiver, running):
+    async def scenario():
+        pace = Pace(poll_s=600, first_retry_s=0.02)
+        async with receiver(failing(500, 500)) as there, running(mail.deliverer(pace=pace)):
+            mail.append(there.url, "a")
+            await there.expect(3)
 
     asyncio.run(scenario())
 
@@ -256,6 +288,7 @@ def test_what_was_sent_but_not_recorded_is_sent_again_with_the_same_id(mail, rec
             async with running(mail.deliverer()):
                 await there.expect(1)
             assert mail.states() == ["waiting", "waiting"]
+            assert len(mail.db.look(outbox.due, now(), 9)) == 1
             async with running(mail.deliverer()):
                 got = await there.expect(3)
                 await mail.until("delivered", "delivered")
