@@ -1,0 +1,89 @@
+"""One good call of every operation, as a client makes them, and what the server answered."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import httpx
+from live import Live
+from PIL import Image
+
+TERMINAL = {"succeeded", "failed", "expired", "canceled"}
+PATIENCE_S = 90.0
+
+
+def png(side: int = 64) -> bytes:
+    """A picture."""
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), (180, 60, 20)).save(file, "PNG")
+    return file.getvalue()
+
+
+def image_gen(**wanted: Any) -> dict[str, Any]:
+    """The smallest request for a picture."""
+    given = {"engine": "sketch", "prompt": "a red fox in fresh snow", "width": 64, "height": 64} | wanted
+    return {"steps": [{"$type": "imageGen", "input": given}]}
+
+
+def submit(client: httpx.Client, **wanted: Any) -> dict[str, Any]:
+    """A workflow that was accepted."""
+    answer = client.post("/v2/consumer/workflows", json=image_gen(**wanted))
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def finished(client: httpx.Client, workflow_id: str) -> httpx.Response:
+    """Poll as clients do until the workflow has ended."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        answer = client.get(f"/v2/consumer/workflows/{workflow_id}")
+        if answer.json()["status"] in TERMINAL:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{workflow_id} has not ended: {answer.text}")
+
+
+def visit(live: Live) -> dict[str, httpx.Response]:
+    """operationId -> the answer."""
+    with live.client(live.owner) as client, live.client(None) as bare:
+        return _blobs(client, bare) | _workflows(client) | _site(client)
+
+
+def _blobs(client: httpx.Client, bare: httpx.Client) -> dict[str, httpx.Response]:
+    seen = {"uploadBlob": client.post("/v2/consumer/blobs", files={"file": ("fox.png", png(), "image/png")})}
+    blob = seen["uploadBlob"].json()
+    where = f"/v2/consumer/blobs/{blob['id']}"
+    seen["getBlob"] = client.get(where)
+    seen["headBlob"] = client.head(where)
+    seen["refreshBlob"] = client.post(f"{where}/refresh")
+    seen["openBlob"] = bare.get(seen["refreshBlob"].json()["url"])
+    for name, method in (("putBlob", "PUT"), ("postBlob", "POST")):
+        seen["getBlobUploadUrl"] = client.get("/v2/consumer/blobs/upload-url", params={"mimeType": "image/png"})
+        promised = seen["getBlobUploadUrl"].json()
+        seen[name] = bare.request(method, promised["uploadUrl"], content=png(), headers=promised["headers"])
+    return seen
+
+
+def _workflows(client: httpx.Client) -> dict[str, httpx.Response]:
+    body = image_gen(quantity=2) | {"tags": ["tour"], "callbackUrl": None}
+    seen = {"submitWorkflow": client.post("/v2/consumer/workflows", json=body)}
+    first = seen["submitWorkflow"].json()["id"]
+    seen["getWorkflow"] = finished(client, first)
+    where = f"/v2/consumer/workflows/{first}"
+    seen["updateWorkflow"] = client.put(where, json={"tags": ["tour", "seen"]})
+    patch = [{"op": "add", "path": "/tags/-", "value": "favorite"}]
+    seen["patchWorkflow"] = client.patch(where, json=patch, headers={"Content-Type": "application/json-patch+json"})
+    seen["getWorkflowLog"] = client.get(f"{where}/log")
+    second = submit(client)["id"]
+    seen["queryWorkflows"] = client.get("/v2/consumer/workflows", params={"take": 1})
+    seen["deleteWorkflow"] = client.delete(f"/v2/consumer/workflows/{second}")
+    return seen
+
+
+def _site(client: httpx.Client) -> dict[str, httpx.Response]:
+    return {
+        "getModelVersion": client.get("/api/v1/model-versions/1"),
+        "getCurrentUser": client.get("/api/v1/me"),
+    }
