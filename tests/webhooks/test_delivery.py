@@ -204,7 +204,8 @@ def test_a_free_hand_goes_to_the_host_that_has_none(mail, receiver, running):
         async with receiver(behavior) as many, receiver() as one:
             mail.append_all([line(mail, many.url, n) for n in range(8)], now() - timedelta(seconds=9))
             mail.append_all([line(mail, one.url, 8)])
-            async with running(mail.deliverer(pace=Pace(poll_s=600, at_once=4, per_host=4))):
+            patient = replace(mail.settings, webhook_timeout_s=60.0)
+            async with running(mail.deliverer(settings=patient, pace=Pace(poll_s=600, at_once=4, per_host=4))):
                 await one.expect(1)
                 gate.set()
                 await mail.until(*["delivered"] * 9)
