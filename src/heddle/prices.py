@@ -24,6 +24,8 @@ class Family:
     steps: int = 20
     cfg: float = 7.0
     edits: bool = False
+    #: Ecosystems whose models it can load, as AIRs name them; empty: the one of its own name.
+    ecosystems: tuple[str, ...] = ()
 
 
 #: Image families by the name that `input.engine` gives.
@@ -31,10 +33,19 @@ IMAGE: Mapping[str, Family] = {
     "sketch": Family(1.0, side=1000),
     "sd1": Family(4.0, side=512, per_steps=20, native=512),
     "sdxl": Family(8.0, side=1024, per_steps=20),
-    "flux1": Family(0.5, per_steps=1, doubles_cfg=True, per_source=1.0, steps=28, cfg=3.5, edits=True),
+    "flux1": Family(
+        0.5,
+        per_steps=1,
+        doubles_cfg=True,
+        per_source=1.0,
+        steps=28,
+        cfg=3.5,
+        edits=True,
+        ecosystems=("flux1", "fluxkrea", "flux1kontext"),
+    ),
     "flux2": Family(0.3, per_steps=1, doubles_cfg=True, per_source=1.0, cfg=5.0, edits=True),
-    "z-image": Family(8.0, side=1024, per_steps=9, steps=9, cfg=1.0),
-    "qwen": Family(30.0, side=1328, per_steps=20, cfg=2.5, per_source=0.1, edits=True),
+    "z-image": Family(8.0, side=1024, per_steps=9, steps=9, cfg=1.0, ecosystems=("zimageturbo", "zimagebase")),
+    "qwen": Family(30.0, side=1328, per_steps=20, cfg=2.5, per_source=0.1, edits=True, ecosystems=("qwen", "qwen2")),
     "seedream": Family(40.0, edits=True),
     "grok": Family(26.0),
     "openai": Family(100.0, edits=True),

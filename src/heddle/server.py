@@ -203,6 +203,12 @@ class HomeLock:
         self._file.write(json.dumps({"pid": os.getpid(), "url": url}))
         self._file.flush()
 
+    def release(self) -> None:
+        """Let the folder go before the process ends."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     def holder(self) -> Running | None:
         """The server that holds the folder now, None when there is none."""
         try:

@@ -10,6 +10,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from ulid import ULID
 
 from heddle.errors import CallerError, HeddleError, InvalidRequest, TooManyRequests, Unavailable
@@ -39,10 +40,16 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         message = f"{request.method} is not possible at {request.url.path}"
-        return problem(request, 405, "method_not_allowed", message, headers=dict(error.headers or {}))
+        return problem(request, 405, "method_not_allowed", message, headers={"Allow": ", ".join(_methods(request))})
     message = f"there is nothing at {request.url.path}" if error.status_code == 404 else error.detail
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     return problem(request, error.status_code, code, message, headers=dict(error.headers or {}))
+
+
+def _methods(request: Request) -> list[str]:
+    """What is possible at this address; every operation is a route of its own, and the error knows only one."""
+    here = [r for r in request.app.routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
@@ -77,4 +84,6 @@ def problem(
     }
     if fields:
         body["errors"] = fields
+    if request.url.path.startswith("/api/"):
+        body["error"] = message  # the Site API's name for it
     return Response(msgspec.json.encode(body), status, headers, "application/json")

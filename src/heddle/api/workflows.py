@@ -34,7 +34,7 @@ async def submit_workflow(request: Request) -> Response:
         wanted,
         account_id=who.id,
         key=_idempotency_key(request),
-        knows=lambda air: parts.db.look(versions.of_air, air) is not None,
+        find=lambda air: _air(parts, air),
         at=now(),
     )
     written = await parts.db.write(submit.submit, draft)
@@ -136,6 +136,11 @@ def _check_callback(parts: Deps, url: str) -> None:
         check_url(url, allow_private=private, https_only=not private)
     except InvalidRequest as error:
         raise InvalidRequest.of("callbackUrl", error.message) from error
+
+
+def _air(parts: Deps, air: str) -> str | None:
+    found = parts.db.look(versions.of_air, air)
+    return None if found is None else str(found.air)
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -40,6 +40,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A model named by its AIR: where the request names it, and whether it is the base or something added to one."""
+
+    air: str
+    path: str
+    added: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a step asks for: one payload per job, and what must be at hand to run them."""
 
@@ -48,8 +57,10 @@ class Plan:
     operation: str
     payloads: Sequence[dict[str, Any]]
     sources: Sequence[Source] = ()
-    #: AIRs of the models that the jobs load, by the path of the field that names them.
-    resources: Sequence[tuple[str, str]] = ()
+    #: Models that the jobs load.
+    resources: Sequence[Resource] = ()
+    #: Ecosystems whose models the family can load; empty: the one of its own name.
+    ecosystems: Sequence[str] = ()
 
 
 class StepType(Protocol):

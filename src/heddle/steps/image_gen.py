@@ -12,7 +12,7 @@ from heddle import air, prices
 from heddle.contract.base import Wire, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
-from heddle.steps import Plan, Source
+from heddle.steps import Plan, Resource, Source
 
 #: The wire's range of sizes; an engine may be narrower.
 SMALLEST, LARGEST = 64, 2048
@@ -111,6 +111,7 @@ class ImageGen:
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
             sources=[Source(blob_id=b, path=f"images[{i}]", media="image") for i, b in enumerate(given.images)],
             resources=_resources(given),
+            ecosystems=family.ecosystems,
         )
 
 
@@ -143,6 +144,7 @@ def _clamp(side: int) -> int:
     return max(SMALLEST, min(LARGEST, side))
 
 
-def _resources(given: ImageGenInput) -> list[tuple[str, str]]:
-    models = [("model", given.model)] if given.model else []
-    return [*models, *((f"additionalNetworks[{i}].air", n.air) for i, n in enumerate(given.additional_networks))]
+def _resources(given: ImageGenInput) -> list[Resource]:
+    models = [Resource(air=given.model, path="model")] if given.model else []
+    networks = enumerate(given.additional_networks)
+    return [*models, *(Resource(air=n.air, path=f"additionalNetworks[{i}].air", added=True) for i, n in networks)]

@@ -21,8 +21,11 @@ from heddle.settings import Settings
 from heddle.steps import Plan, Source, StepType
 from heddle.workflows.rows import NewWorkflow
 
-#: Whether the catalog has a model with this AIR.
-Knows = Callable[[str], bool]
+#: The AIR under which the catalog has a model, None when it has none.
+Find = Callable[[str], str | None]
+
+#: AIR types of what is added to a base model.
+_ADDED = frozenset({"lora", "lycoris", "dora", "embedding", "hypernet", "controlnet"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,10 @@ class Planner:
         }
         self._engines = [_ready(name) for name in registry.targets("engines")]
 
-    def plan(self, request: WorkflowRequest, *, account_id: int, key: str | None, knows: Knows, at: datetime) -> Draft:
+    def plan(self, request: WorkflowRequest, *, account_id: int, key: str | None, find: Find, at: datetime) -> Draft:
         """A request as a workflow. Raises InvalidRequest with every bad field of every step."""
         workflow_id = new_id("wf")
-        planned = self._plan_steps(workflow_id, request.steps, knows)
+        planned = self._plan_steps(workflow_id, request.steps, find)
         made = [step for step, _ in planned]
         workflow = Workflow(
             id=workflow_id,
@@ -70,12 +73,12 @@ class Planner:
         inputs = {job.id: [source.blob_id for source in plan.sources] for step, plan in planned for job in step.jobs}
         return Draft(new=NewWorkflow(workflow=workflow, idempotency_key=key, inputs=inputs), sources=sources)
 
-    def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], knows: Knows) -> list[tuple[Step, Plan]]:
+    def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], find: Find) -> list[tuple[Step, Plan]]:
         planned: list[tuple[Step, Plan]] = []
         problems: dict[str, list[str]] = {}
         for index, request in enumerate(requests):
             try:
-                planned.append(self._plan_step(workflow_id, index, request, knows))
+                planned.append(self._plan_step(workflow_id, index, request, find))
             except InvalidRequest as error:
                 problems.update(error.fields)
         if problems:
@@ -84,15 +87,15 @@ class Planner:
             raise InvalidRequest(f"{first}: {problems[first][0]}{more}", problems)
         return planned
 
-    def _plan_step(self, workflow_id: str, index: int, request: StepRequest, knows: Knows) -> tuple[Step, Plan]:
+    def _plan_step(self, workflow_id: str, index: int, request: StepRequest, find: Find) -> tuple[Step, Plan]:
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
             plan = kind.plan(request.input)
             ready, stands_in_for = self._choose(request.type, kind, plan)
             _check(plan, ready.offer)
-            if not stands_in_for:
-                _check_resources(plan, ready.name, knows)
-        payloads = [_payload(p, ready.name, stands_in_for) for p in plan.payloads]
+            # A stand-in loads no models, so it takes any that are named.
+            known = {} if stands_in_for else _resolve(plan, ready.name, find)
+        payloads = [_payload(p, ready.name, stands_in_for, known) for p in plan.payloads]
         costs = share([ready.engine.price(p) for p in payloads])
         jobs = [
             Job(
@@ -211,22 +214,42 @@ def _check(plan: Plan, offer: Offer) -> None:
         raise InvalidRequest.of("sampler", f"{sampler!r} is not one of: {', '.join(sorted(offer.samplers))}")
 
 
-def _check_resources(plan: Plan, engine: str, knows: Knows) -> None:
-    """Every named model must be an AIR that the catalog has, of an ecosystem that the family can load."""
-    for path, text in plan.resources:
+def _resolve(plan: Plan, engine: str, find: Find) -> dict[str, str]:
+    """Every model that the step names, by the text that names it: must be in the catalog and fit the family."""
+    family = plan.family or engine
+    fits = plan.ecosystems or (family,)
+    found: dict[str, str] = {}
+    for resource in plan.resources:
         try:
-            named = air.parse(text)
+            named = air.parse(resource.air)
         except CallerError as error:
-            raise InvalidRequest.of(path, error.message) from error
-        family = plan.family or engine
-        if named.ecosystem is not None and named.ecosystem != family:
-            raise InvalidRequest.of(path, f"{text!r} is a model for {named.ecosystem!r}, and this step runs {family!r}")
-        if not knows(text):
-            raise InvalidRequest.of(path, f"{text!r} is not in the catalog; `heddle models list` shows what is")
+            raise InvalidRequest.of(resource.path, error.message) from error
+        known = find(resource.air)
+        if known is None:
+            raise InvalidRequest.of(
+                resource.path, f"{resource.air!r} is not in the catalog; `heddle models list` shows what is"
+            )
+        named = air.parse(known)
+        if named.ecosystem not in fits:
+            raise InvalidRequest.of(
+                resource.path, f"{resource.air!r} is a model for {named.ecosystem!r}, and this step runs {family!r}"
+            )
+        if (named.type in _ADDED) is not resource.added:
+            wanted = "a LoRA or its like" if resource.added else "a checkpoint"
+            raise InvalidRequest.of(resource.path, f"{resource.air!r} is a {named.type}, and this must be {wanted}")
+        found[resource.air] = known
+    return found
 
 
-def _payload(payload: Mapping[str, Any], engine: str, stands_in_for: str | None) -> dict[str, Any]:
+def _payload(
+    payload: Mapping[str, Any], engine: str, stands_in_for: str | None, known: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the engine gets: the family by name, and models by the AIR that the catalog has."""
     made = {**payload, "family": payload.get("family") or engine}
+    if "model" in made:
+        made["model"] = known.get(made["model"], made["model"])
+    if "networks" in made:
+        made["networks"] = [{**n, "air": known.get(n["air"], n["air"])} for n in made["networks"]]
     if stands_in_for:
         made["standInFor"] = stands_in_for
     return made
