@@ -185,6 +185,7 @@ class Error(Wire):
     code: str = Field(description="A stable word for programs.")
     message: str = Field(description="One sentence for people: what was wrong, and what would be right.")
     trace_id: str = Field(description="Stands in the server's log, too, when the error is the server's.")
+    error: str | None = Field(None, description="The same as `message`, under the Site API's own name; only there.")
     errors: dict[str, list[str]] | None = Field(
         None, description="Every bad field, by its path such as `steps[0].input.width`."
     )
