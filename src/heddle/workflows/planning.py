@@ -245,11 +245,12 @@ def _payload(
     payload: Mapping[str, Any], engine: str, stands_in_for: str | None, known: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the engine gets: the family by name, and models by the AIR that the catalog has."""
-    made = {**payload, "family": payload.get("family") or engine}
+    made: dict[str, Any] = {**payload, "family": payload.get("family") or engine}
     if "model" in made:
         made["model"] = known.get(made["model"], made["model"])
     if "networks" in made:
-        made["networks"] = [{**n, "air": known.get(n["air"], n["air"])} for n in made["networks"]]
+        networks: list[dict[str, Any]] = made["networks"]
+        made["networks"] = [n | {"air": known.get(n["air"], n["air"])} for n in networks]
     if stands_in_for:
         made["standInFor"] = stands_in_for
     return made
