@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -113,19 +113,16 @@ class WorkerProcess(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._fault = ""
         self._deaf = False
+        self._burying = False
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[Exit] = self._loop.create_future()
 
     async def start(self, hello: Hello, timeout_s: float) -> None:
         """Come up, or raise StartFailed and leave nothing behind."""
-        ours, theirs = socket.socketpair()
         try:
-            self._spawn(theirs)
+            ours = self._spawn()
         except OSError as error:
-            ours.close()
             raise StartFailed(f"the worker process could not be started: {error}") from error
-        finally:
-            theirs.close()
         ours.setblocking(False)
         try:
             await self._loop.create_unix_connection(lambda: self, sock=ours)
@@ -134,6 +131,7 @@ class WorkerProcess(asyncio.Protocol):
         except asyncio.CancelledError:
             self.kill()
             await self.gone()
+            ours.close()
             raise
         if not self._ready.done():
             self.kill(f"was not ready within {timeout_s:g} s")
@@ -149,28 +147,31 @@ class WorkerProcess(asyncio.Protocol):
             raise
         return self.ended.result()
 
-    def _spawn(self, theirs: socket.socket) -> None:
-        """A session of its own: what engines start dies with it, and Ctrl-C reaches the server alone."""
-        output, their_output = os.pipe()
-        command = [sys.executable, "-P", "-X", "faulthandler", "-m", "heddle.fleet.worker", str(theirs.fileno())]
-        try:
+    def _spawn(self) -> socket.socket:
+        """Start it and return our end of the channel. In a session of its own: what engines start dies with it, and
+        Ctrl-C reaches the server alone."""
+        with ExitStack() as ours, ExitStack() as theirs:
+            channel, their_channel = socket.socketpair()
+            ours.callback(channel.close)
+            theirs.callback(their_channel.close)
+            output, their_output = os.pipe()
+            ours.callback(os.close, output)
+            theirs.callback(os.close, their_output)
+            command = [sys.executable, "-P", "-X", "faulthandler", "-m", "heddle.fleet.worker"]
             self._process = subprocess.Popen(
-                command,
+                [*command, str(their_channel.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=their_output,
                 stderr=their_output,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[their_channel.fileno()],
                 start_new_session=True,
                 env=child_environment(),
             )
-        except OSError:
-            os.close(output)
-            raise
-        finally:
-            os.close(their_output)
+            ours.pop_all()
         os.set_blocking(output, False)
         self._output_fd = output
         self._loop.add_reader(output, self._read_output)
+        return channel
 
     @property
     def pid(self) -> int:
@@ -191,9 +192,9 @@ class WorkerProcess(asyncio.Protocol):
         """End the process and what it started; nothing that it says from now on is heard."""
         self._deaf = True
         self._fault = self._fault or fault
-        self._signal()
         if self._transport is not None:
             self._transport.abort()
+        self._bury()
 
     def _signal(self) -> None:
         # Until the leader is reaped the group's number cannot belong to strangers.
@@ -234,14 +235,22 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
-        self._signal()
-        self._bury(0.001, self._loop.time() + _BURIAL_S)
+        self._bury()
 
-    def _bury(self, wait_s: float, deadline: float) -> None:
-        """Reap the process; it is about to end, so looking now and then is enough."""
+    # ── its end ───────────────────────────────────────────────────────────────
+
+    def _bury(self) -> None:
+        """Make sure of the end, then wait for it. Once, whoever noticed first."""
+        if not self._burying:
+            self._burying = True
+            self._signal()
+            self._reap(0.001, self._loop.time() + _BURIAL_S)
+
+    def _reap(self, wait_s: float, deadline: float) -> None:
+        """It is about to end, so looking now and then is enough."""
         code = self._process.poll()
         if code is None and self._loop.time() < deadline:
-            self._loop.call_later(wait_s, self._bury, min(wait_s * 2, 0.05), deadline)
+            self._loop.call_later(wait_s, self._reap, min(wait_s * 2, 0.05), deadline)
             return
         self._finish(code)
 

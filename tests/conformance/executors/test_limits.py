@@ -209,6 +209,24 @@ async def test_processes_that_an_engine_started_end_with_its_worker(fleet: Any) 
         assert await vanished(pid)
 
 
+async def test_close_while_a_worker_is_being_replaced(fleet: Any) -> None:
+    async with fleet() as f:
+        await f.fails(f.run("Exit"))
+
+
+def test_another_event_loop(fleet: Any) -> None:
+    """A server may run on uvloop, which treats sockets and canceled connections in its own way."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def scenario() -> None:
+        async with fleet() as f:
+            await f.done(f.run("Echo"))
+            assert (await f.fails(f.run("StopSelf"))).reason == "worker_hung"
+            assert (await f.fails(f.run("Exit"))).reason == "worker_died"
+
+    uvloop.run(asyncio.wait_for(scenario(), 30))
+
+
 PARENT = """
 from __future__ import annotations
 import asyncio, sys
