@@ -122,7 +122,7 @@ class Stub:
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 pass
 
         return Requests
@@ -305,3 +305,30 @@ def _check_json(value: Any, way: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check_json(item, f"{way}[{index}]")
+
+
+#: A small API for documents that a test writes itself.
+DESCRIPTION = {
+    "openapi": "3.1.0",
+    "info": {"title": "A small API", "version": "1"},
+    "servers": [{"url": "https://api.example.org/base"}],
+    "paths": {
+        "/look": {"get": {"operationId": "look", "responses": {"200": {"description": "ok"}}}},
+        "/make": {"post": {"operationId": "make", "responses": {"200": {"description": "ok"}}}},
+        "/fetch": {"get": {"operationId": "fetch", "responses": {"200": {"description": "ok"}}}},
+        "/things/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "get": {
+                "operationId": "thing",
+                "parameters": [
+                    {"name": "tags", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}},
+                    {"name": "flat", "in": "query", "explode": False, "schema": {"type": "array"}},
+                    {"name": "deep", "in": "query", "style": "deepObject", "schema": {"type": "object"}},
+                    {"name": "X-Trace", "in": "header", "schema": {"type": "string"}},
+                    {"name": "mood", "in": "cookie", "schema": {"type": "string"}},
+                ],
+                "responses": {"200": {"description": "ok"}},
+            },
+        },
+    },
+}

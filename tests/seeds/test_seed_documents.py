@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -167,8 +168,6 @@ def test_the_stub_is_strict() -> None:
     api = SeedApi()
     stub: Stub
     with serving(api) as stub:
-        import httpx
-
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(base_url=stub.url, headers=headers) as client:
             blobs = "/v2/consumer/blobs"

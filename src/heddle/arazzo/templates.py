@@ -120,11 +120,9 @@ class Compiler:
     def text(self, text: str, place: Callable[[], Place] | None = None) -> Template:
         if "$" not in text:
             return Literal(text)
-        if text.startswith("$") and looks_like_one(text):
-            try:
-                return Whole(self.checked(parse(text), place))
-            except ExpressionError:
-                pass  # perhaps a longer text that only begins with an expression
+        found = _whole(text)
+        if found is not None:
+            return Whole(self.checked(found, place))
         whole = _BRACED.fullmatch(text)
         if whole is not None:
             return Whole(self.checked(parse(whole.group(1)), place))
@@ -194,6 +192,16 @@ def as_text(value: Any) -> str:
     if isinstance(value, FileValue):
         return value.text()
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole(text: str) -> Expression | None:
+    """The expression that a text is; None for a text that at most begins with one."""
+    if not looks_like_one(text):
+        return None
+    try:
+        return parse(text)
+    except ExpressionError:
+        return None
 
 
 def _embedded(expression: Expression, scope: Scope, absent: list[Expression]) -> str:

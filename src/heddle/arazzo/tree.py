@@ -24,6 +24,8 @@ _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+")
 _RADIX_INT = re.compile(r"0(?:o[0-7]+|x[0-9a-fA-F]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_ESCAPE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+"""Half of a pair in JSON; YAML refuses it. Only places are read from the text in which it is replaced."""
 _PLAIN = "heddle:plain"
 _TAG = "tag:yaml.org,2002:"
 
@@ -55,6 +57,7 @@ class Tree:
         self.name = name
         self._text = text
         self._root: yaml.Node | None = None
+        self._json = False
         self.value: Any = self._read()
 
     def place(self, way: Way) -> Place:
@@ -73,14 +76,17 @@ class Tree:
     def _read(self) -> Any:
         if self._text.lstrip().startswith(("{", "[")):
             try:
-                return json.loads(self._text)
-            except ValueError:
+                value = json.loads(self._text)
+            except (ValueError, RecursionError):
                 pass  # flow-style YAML begins the same way; its parser also gives the better message
+            else:
+                self._json = True
+                return value
         return _Builder(self.name).build(self._nodes(), 0)
 
     def _nodes(self) -> yaml.Node:
         if self._root is None:
-            self._root = _compose(self.name, self._text)
+            self._root = _compose(self.name, _as_yaml(self._text) if self._json else self._text)
         return self._root
 
 
@@ -109,6 +115,11 @@ class _Loader(_Base):
         if kind is yaml.ScalarNode:
             return _PLAIN if implicit[0] else f"{_TAG}str"
         return f"{_TAG}seq" if kind is yaml.SequenceNode else f"{_TAG}map"
+
+
+def _as_yaml(text: str) -> str:
+    """JSON that YAML takes as well, with everything at the same place."""
+    return _ESCAPE.sub(r"\\u0020", text).replace("\t", " ")
 
 
 def _compose(name: str, text: str) -> yaml.Node:

@@ -323,10 +323,10 @@ def _file_or_value(value: Any, folder: Path) -> object:
     """`{"$file": "photo.png"}` is a file, relative to the file that says so."""
     from heddle.arazzo.files import file_value  # noqa: PLC0415
 
-    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    if set(fields) == {"$file"}:
-        return file_value(folder / str(fields["$file"]))
-    return value
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    return file_value(folder / str(fields["$file"])) if set(fields) == {"$file"} else fields
 
 
 def _pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:
