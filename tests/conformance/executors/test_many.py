@@ -67,7 +67,7 @@ async def test_every_run_ends_once_while_workers_are_killed(fleet: Any, lookahea
 
         async def murder() -> None:
             while True:
-                await asyncio.sleep(chance.uniform(0, 0.05))
+                await asyncio.sleep(chance.uniform(0.02, 0.15))
                 if pids:
                     victim = chance.choice(sorted(pids))
                     pids.discard(victim)
