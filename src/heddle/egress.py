@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self, cast
 from urllib.parse import urljoin
@@ -139,6 +140,7 @@ def normal(url: str) -> str:
     return parsed.origin + parsed.target
 
 
+@lru_cache(maxsize=4096)
 def origin(url: str) -> str:
     """`scheme://host[:port]` of a URL in its normal form."""
     return "/".join(url.split("/", 3)[:3])

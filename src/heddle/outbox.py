@@ -157,6 +157,16 @@ def due(tx: Tx, at: datetime, limit: int, passing: Sequence[str] = ()) -> list[O
     return [Offer(id=r["id"], endpoint=r["endpoint"]) for r in found]
 
 
+def newest_due(tx: Tx, at: datetime, limit: int) -> list[Offer]:
+    """The other end of what is due: fresh events are found here, however long the backlog before them is."""
+    found = tx.all(
+        "SELECT id, endpoint FROM events WHERE state = 'waiting' AND next_at <= ?"
+        " ORDER BY next_at DESC, id DESC LIMIT ?",
+        (to_ms(at), limit),
+    )
+    return [Offer(id=r["id"], endpoint=r["endpoint"]) for r in reversed(found)]
+
+
 def next_due(tx: Tx, after: datetime) -> datetime | None:
     """When something becomes due after `after`; None when nothing will."""
     row = tx.one(

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 Fill = Callable[[JSON], JSON]
 
 #: How many due events one look reads.
-_WINDOW = 256
+_WINDOW = 128
 #: A lease outlives the try that it covers by this, so that only a dead sender's lease runs out.
 _GRACE_S = 15.0
 #: A receiver may ask for a pause of at most this.
@@ -130,11 +130,18 @@ class Deliverer:
             self._start(claimed)
 
     async def _choose(self, at: datetime, free: int) -> list[Offer]:
-        """As many due events as there are free hands, hosts that wait for nothing else first."""
+        """As many due events as there are free hands, hosts that wait for nothing else first.
+
+        The oldest are looked at first. When they are all for hosts at their bound, fresh events are found at the
+        other end, and what lies between by a longer look now and then.
+        """
         offers = await self._db.read(outbox.due, at, _WINDOW)
         chosen = self._fitting(offers, free)
         if len(chosen) < free and len(offers) == _WINDOW:
-            chosen = self._fitting([*chosen, *await self._look_past(offers, at)], free)
+            offers = _merged(offers, await self._db.read(outbox.newest_due, at, _WINDOW))
+            chosen = self._fitting(offers, free)
+        if len(chosen) < free and len(offers) > _WINDOW:
+            chosen = self._fitting(_merged(offers, await self._look_past(offers, at)), free)
         return chosen
 
     def _fitting(self, offers: Sequence[Offer], free: int) -> list[Offer]:
@@ -255,6 +262,10 @@ class Deliverer:
         # Counts only for those that were interrupted before their outcome was recorded.
         await asyncio.gather(*(self._db.write(outbox.release, claimed) for claimed in under_way.values()))
         await self._client.aclose()
+
+
+def _merged(offers: Sequence[Offer], more: Sequence[Offer]) -> list[Offer]:
+    return list({offer.id: offer for offer in [*offers, *more]}.values())
 
 
 def _pause_s(answer: Answer, at: datetime) -> float:

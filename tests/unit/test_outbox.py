@@ -103,6 +103,12 @@ def test_origins_can_be_passed_over_by_their_whole_name(box):
     assert box.due(T0, passing=("https://a.example", "https://a.example.org")) == [3]
 
 
+def test_the_newest_of_what_is_due_is_found_from_the_other_end(box):
+    for n in range(5):
+        box.append(event(f"wf_{n}"), when=at(n))
+    assert [offer.id for offer in box.db.look(outbox.newest_due, at(3), 2)] == [3, 4]
+
+
 def test_a_claim_gives_the_whole_event_and_takes_it_off_the_offers(box):
     box.append(event(n=7))
     (claimed,) = box.claim(1, when=at(1))

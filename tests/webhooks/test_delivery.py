@@ -168,6 +168,21 @@ def test_an_endpoint_that_hangs_delays_nobody_else(mail, receiver, running):
     asyncio.run(scenario())
 
 
+def test_an_event_in_the_middle_of_a_dead_backlog_is_found(mail, receiver, running):
+    async def scenario():
+        settings = replace(mail.settings, webhook_timeout_s=60.0)
+        async with receiver(failing(*[None] * 9)) as hung, receiver() as well:
+            ago = [now() - timedelta(minutes=n) for n in (3, 2, 1)]
+            mail.append_all([line(mail, hung.url, n) for n in range(300)], ago[0])
+            mail.append_all([line(mail, well.url, 300)], ago[1])
+            mail.append_all([line(mail, hung.url, n) for n in range(301, 600)], ago[2])
+            async with running(mail.deliverer(settings=settings)):
+                await well.expect(1)
+        assert len(hung.requests) == 4
+
+    asyncio.run(scenario())
+
+
 def test_a_silent_host_gets_one_delivery_at_a_time_until_it_answers(mail, receiver, running):
     async def scenario():
         settings = replace(mail.settings, webhook_timeout_s=0.1, webhook_tries=50)
