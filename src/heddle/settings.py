@@ -49,7 +49,7 @@ class Settings:
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."
     )
-    webhook_tries: int = _setting(12, "Deliveries of one event before it is dead-lettered.")
+    webhook_tries: int = _setting(40, "Deliveries of one event before it is dead-lettered: about five hours.")
     webhook_timeout_s: float = _setting(10.0, "How long one delivery may take.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 

@@ -131,11 +131,7 @@ def _shown(request: Request, workflow: Workflow) -> dict[str, Any]:
 
 
 def _check_callback(parts: Deps, url: str) -> None:
-    private = parts.settings.callbacks_private
-    try:
-        check_url(url, allow_private=private, https_only=not private)
-    except InvalidRequest as error:
-        raise InvalidRequest.of("callbackUrl", error.message) from error
+    check_url(url, allow_private=parts.settings.callbacks_private, https_only=True, path="callbackUrl")
 
 
 def _air(parts: Deps, air: str) -> str | None:
