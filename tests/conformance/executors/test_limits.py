@@ -27,6 +27,11 @@ def exists(pid: int) -> bool:
         return False
 
 
+def is_frozen(pid: int) -> bool:
+    """Whether the process is stopped, so that it cannot see that its parent died."""
+    return ") T " in Path(f"/proc/{pid}/stat").read_text()
+
+
 async def vanished(pid: int, within_s: float = 5) -> bool:
     """Nobody tells a stranger that a process ended, so this looks again and again."""
     async with asyncio.timeout(within_s):
@@ -250,7 +255,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
 async def test_workers_end_when_the_server_is_killed(fleet: Any, tmp_path: Path) -> None:
     """By kill -9, so that nobody can tell them."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, fleet.name, str(tmp_path / "other"), "Slow", "Slow", "SayAndHang"],
+        [sys.executable, "-c", PARENT, fleet.name, str(tmp_path / "other"), "Slow", "Slow", "SayAndStop"],
         stdout=subprocess.PIPE,
         env={**child_environment(), "PYTHONPATH": str(FIXTURES)},
     )
@@ -259,6 +264,8 @@ async def test_workers_end_when_the_server_is_killed(fleet: Any, tmp_path: Path)
         with parent.stdout as lines:
             pids = [int(lines.readline().removeprefix(b"pid ")) for _ in range(3)]
             assert all(map(exists, pids))
+            while not any(map(is_frozen, pids)):
+                await asyncio.sleep(0.01)
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
