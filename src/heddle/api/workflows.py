@@ -8,7 +8,7 @@ from typing import Any, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from heddle import queue
+from heddle import blobs, queue
 from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
@@ -20,6 +20,7 @@ from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
 from heddle.errors import InvalidRequest, NotFound
 from heddle.workflows import amend, rows, submit
+from heddle.workflows.planning import Look
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -34,7 +35,7 @@ async def submit_workflow(request: Request) -> Response:
         wanted,
         account_id=who.id,
         key=_idempotency_key(request),
-        find=lambda air: _air(parts, air),
+        look=Look(find=lambda air: _air(parts, air), size_of=lambda blob_id: _size(parts, who.id, blob_id)),
         at=now(),
     )
     written = await parts.db.write(submit.submit, draft)
@@ -137,6 +138,13 @@ def _check_callback(parts: Deps, url: str) -> None:
 def _air(parts: Deps, air: str) -> str | None:
     found = parts.db.look(versions.of_air, air)
     return None if found is None else str(found.air)
+
+
+def _size(parts: Deps, account_id: int, blob_id: str) -> tuple[int, int] | None:
+    found = parts.db.look(blobs.get, [blob_id]).get(blob_id)
+    if found is None or found.account_id != account_id or not (found.width and found.height):
+        return None
+    return found.width, found.height
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -5,7 +5,7 @@ One file per type and one row in `registry.py`, or an entry point in the group `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,6 +63,10 @@ class Plan:
     ecosystems: Sequence[str] = ()
 
 
+#: Width and height of a source blob, None when it has none or is not there yet.
+SizeOf = Callable[[str], tuple[int, int] | None]
+
+
 class StepType(Protocol):
     """Pure: no database, no engine, no torch."""
 
@@ -72,6 +76,6 @@ class StepType(Protocol):
     #: The families that exist in the world, whether or not this server can run them.
     families: Sequence[str]
 
-    def plan(self, raw: JSON) -> Plan:
+    def plan(self, raw: JSON, size_of: SizeOf) -> Plan:
         """Check an input and split it into jobs. Raises InvalidRequest with paths relative to the input."""
         ...

@@ -12,7 +12,7 @@ from heddle import air, prices
 from heddle.contract.base import Wire, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
-from heddle.steps import Plan, Resource, Source
+from heddle.steps import Plan, Resource, SizeOf, Source
 
 #: The wire's range of sizes; an engine may be narrower.
 SMALLEST, LARGEST = 64, 2048
@@ -77,14 +77,14 @@ class ImageGen:
     model = ImageGenInput
     families = tuple(prices.IMAGE)
 
-    def plan(self, raw: JSON) -> Plan:
+    def plan(self, raw: JSON, size_of: SizeOf) -> Plan:
         given = validate(ImageGenInput, raw)
         family_name = _family(given)
         family = prices.IMAGE.get(family_name or "", prices.IMAGE["sketch"])
         operation = "create" if not given.images else "edit" if family.edits else "variant"
         if given.strength is not None and not given.images:
             raise InvalidRequest.of("strength", "is for a source picture, and `images` has none")
-        width, height = size(given, family.native)
+        width, height = size(given, family.native, size_of(given.images[0]) if given.images else None)
         first_seed = secrets.randbelow(_SEEDS) if given.seed in {None, -1} else given.seed
         assert first_seed is not None
         shared: dict[str, Any] = {
@@ -125,19 +125,40 @@ def _family(given: ImageGenInput) -> str | None:
     return prices.ALIASES.get(given.engine or "", given.engine)
 
 
-def size(given: ImageGenInput, native: int) -> tuple[int, int]:
-    """Width and height: as given, or by the aspect ratio at the family's native area in multiples of 16."""
+def size(given: ImageGenInput, native: int, source: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Width and height: as given, else the source's, else by the aspect ratio at the family's native area."""
     if given.width and given.height:
         return given.width, given.height
-    if given.aspect_ratio is None:
-        return given.width or native, given.height or native
-    across, down = (int(part) for part in given.aspect_ratio.split(":"))
-    ratio = across / down
-    if given.width or given.height:
-        width = given.width or _clamp(round((given.height or native) * ratio))
-        return width, given.height or _clamp(round(width / ratio))
-    width = _clamp(round(native * math.sqrt(ratio) / 16) * 16)
-    return width, _clamp(round(native / math.sqrt(ratio) / 16) * 16)
+    if given.aspect_ratio is not None:
+        across, down = (int(part) for part in given.aspect_ratio.split(":"))
+        return _by_ratio(given, across / down, native)
+    if source is not None and (given.width or given.height):
+        return _by_ratio(given, source[0] / source[1], native)
+    if source is not None:
+        return _like(source, native)
+    return given.width or native, given.height or native
+
+
+def _by_ratio(given: ImageGenInput, ratio: float, native: int) -> tuple[int, int]:
+    if given.width:
+        return given.width, _clamp(round(given.width / ratio))
+    if given.height:
+        return _clamp(round(given.height * ratio)), given.height
+    return _sixteenths(native * math.sqrt(ratio)), _sixteenths(native / math.sqrt(ratio))
+
+
+def _like(source: tuple[int, int], native: int) -> tuple[int, int]:
+    """The source's own size, unless that is far from what the family draws well: then its shape only."""
+    width, height = source
+    area = width * height / native**2
+    if 1 / 4 <= area <= 9 / 4 and max(source) <= LARGEST and min(source) >= SMALLEST:
+        return source
+    ratio = min(4.0, max(0.25, width / height))
+    return _sixteenths(native * math.sqrt(ratio)), _sixteenths(native / math.sqrt(ratio))
+
+
+def _sixteenths(side: float) -> int:
+    return _clamp(round(side / 16) * 16)
 
 
 def _clamp(side: int) -> int:

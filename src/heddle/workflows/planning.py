@@ -18,11 +18,20 @@ from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
 from heddle.engines import Engine, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.settings import Settings
-from heddle.steps import Plan, Source, StepType
+from heddle.steps import Plan, SizeOf, Source, StepType
 from heddle.workflows.rows import NewWorkflow
 
 #: The AIR under which the catalog has a model, None when it has none.
 Find = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What planning may look up."""
+
+    find: Find
+    size_of: SizeOf
+
 
 #: AIR types of what is added to a base model.
 _ADDED = frozenset({"lora", "lycoris", "dora", "embedding", "hypernet", "controlnet"})
@@ -54,10 +63,10 @@ class Planner:
         }
         self._engines = [_ready(name) for name in registry.targets("engines")]
 
-    def plan(self, request: WorkflowRequest, *, account_id: int, key: str | None, find: Find, at: datetime) -> Draft:
+    def plan(self, request: WorkflowRequest, *, account_id: int, key: str | None, look: Look, at: datetime) -> Draft:
         """A request as a workflow. Raises InvalidRequest with every bad field of every step."""
         workflow_id = new_id("wf")
-        planned = self._plan_steps(workflow_id, request.steps, find)
+        planned = self._plan_steps(workflow_id, request.steps, look)
         made = [step for step, _ in planned]
         workflow = Workflow(
             id=workflow_id,
@@ -73,12 +82,12 @@ class Planner:
         inputs = {job.id: [source.blob_id for source in plan.sources] for step, plan in planned for job in step.jobs}
         return Draft(new=NewWorkflow(workflow=workflow, idempotency_key=key, inputs=inputs), sources=sources)
 
-    def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], find: Find) -> list[tuple[Step, Plan]]:
+    def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], look: Look) -> list[tuple[Step, Plan]]:
         planned: list[tuple[Step, Plan]] = []
         problems: dict[str, list[str]] = {}
         for index, request in enumerate(requests):
             try:
-                planned.append(self._plan_step(workflow_id, index, request, find))
+                planned.append(self._plan_step(workflow_id, index, request, look))
             except InvalidRequest as error:
                 problems.update(error.fields)
         if problems:
@@ -87,14 +96,14 @@ class Planner:
             raise InvalidRequest(f"{first}: {problems[first][0]}{more}", problems)
         return planned
 
-    def _plan_step(self, workflow_id: str, index: int, request: StepRequest, find: Find) -> tuple[Step, Plan]:
+    def _plan_step(self, workflow_id: str, index: int, request: StepRequest, look: Look) -> tuple[Step, Plan]:
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
-            plan = kind.plan(request.input)
+            plan = kind.plan(request.input, look.size_of)
             ready, stands_in_for = self._choose(request.type, kind, plan)
             _check(plan, ready.offer)
             # A stand-in loads no models, so it takes any that are named.
-            known = {} if stands_in_for else _resolve(plan, ready.name, find)
+            known = {} if stands_in_for else _resolve(plan, ready.name, look.find)
         payloads = [_payload(p, ready.name, stands_in_for, known) for p in plan.payloads]
         costs = share([ready.engine.price(p) for p in payloads])
         jobs = [

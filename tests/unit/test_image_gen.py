@@ -1,0 +1,103 @@
+"""imageGen: what an input becomes, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heddle import prices
+from heddle.errors import InvalidRequest
+from heddle.steps import Plan
+from heddle.steps.image_gen import ImageGen
+from heddle.workflows.planning import share
+
+
+def plan(source: tuple[int, int] | None = None, **given: Any) -> Plan:
+    return ImageGen().plan({"prompt": "a fox", **given}, lambda _: source)
+
+
+@pytest.mark.parametrize(
+    ("given", "source", "size"),
+    [
+        ({}, None, (1024, 1024)),
+        ({"engine": "sd1"}, None, (512, 512)),
+        ({"width": 640, "height": 480}, None, (640, 480)),
+        ({"width": 640}, None, (640, 1024)),
+        ({"aspectRatio": "16:9"}, None, (1360, 768)),
+        ({"aspectRatio": "16:9", "width": 800}, None, (800, 450)),
+        ({"images": ["blob_1"]}, (1024, 768), (1024, 768)),
+        ({"images": ["blob_1"]}, (4000, 3000), (1184, 880)),
+        ({"images": ["blob_1"]}, (40, 30), (1184, 880)),
+        ({"images": ["blob_1"], "height": 600}, (1024, 768), (800, 600)),
+        ({"images": ["blob_1"]}, None, (1024, 1024)),
+    ],
+)
+def test_sizes(given: dict[str, Any], source: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    payload = plan(source, **given).payloads[0]
+    assert (payload["width"], payload["height"]) == size
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"width": 63}, "width"),
+        ({"height": 2049}, "height"),
+        ({"width": "wide"}, "width"),
+        ({"quantity": 11}, "quantity"),
+        ({"quantity": 0}, "quantity"),
+        ({"steps": 0}, "steps"),
+        ({"cfgScale": 31}, "cfgScale"),
+        ({"seed": -2}, "seed"),
+        ({"clipSkip": 0}, "clipSkip"),
+        ({"aspectRatio": "wide"}, "aspectRatio"),
+        ({"aspectRatio": "9:1"}, "aspectRatio"),
+        ({"images": ["a", "b"]}, "images"),
+        ({"strength": 0.5}, "strength"),
+        ({"images": ["a"], "strength": 1.5}, "strength"),
+        ({"additionalNetworks": [{"strength": 1}]}, "additionalNetworks[0].air"),
+        ({"outputFormat": "bmp"}, "outputFormat"),
+        ({"model": "not an air"}, "model"),
+    ],
+)
+def test_refusals_name_the_field(given: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        plan(**given)
+    assert list(refusal.value.fields) == [path]
+
+
+def test_every_bad_field_is_named() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        ImageGen().plan({"width": 1, "height": 1, "quantity": 99}, lambda _: None)
+    assert set(refusal.value.fields) == {"prompt", "width", "height", "quantity"}
+
+
+def test_pictures_have_seeds_of_their_own() -> None:
+    assert [p["seed"] for p in plan(quantity=3, seed=7).payloads] == [7, 8, 9]
+    assert plan(seed=-1).payloads != plan(seed=-1).payloads
+
+
+@pytest.mark.parametrize(
+    ("engine", "operation"), [("sketch", "variant"), ("flux1", "edit"), ("sdxl", "variant"), ("qwen", "edit")]
+)
+def test_what_a_source_picture_means(engine: str, operation: str) -> None:
+    assert plan(engine=engine).operation == "create"
+    assert plan(engine=engine, images=["blob_1"]).operation == operation
+
+
+def test_the_published_price_of_an_sdxl_pair() -> None:
+    """1024², 30 steps, two pictures: 24 Buzz, as the public API's own example says."""
+    payloads = plan(engine="sdxl", steps=30, quantity=2, sampler="DPM++ 2M Karras").payloads
+    assert share([prices.image(p) for p in payloads]) == [12, 12]
+
+
+@given(st.lists(st.floats(0, 1000), min_size=1, max_size=10))
+def test_shares_are_whole_and_add_up(parts: list[float]) -> None:
+    costs = share(parts)
+    assert sum(costs) >= max(1, sum(parts) - 1e-6)
+    assert sum(costs) <= max(1, sum(parts) + 1)
+    assert all(cost >= 0 for cost in costs)
+    assert all(abs(cost - part) <= 2 for cost, part in zip(costs, parts, strict=True)) or sum(parts) < 1
