@@ -112,3 +112,10 @@ def test_names_with_two_kinds_of_members_are_read_as_documented(owner: httpx.Cli
 def test_a_timeout_may_be_seconds_or_text(owner: httpx.Client, timeout: object) -> None:
     step = {"$type": "imageGen", "input": {"prompt": "x", "width": 64, "height": 64}, "timeout": timeout}
     assert owner.post("/v2/consumer/workflows", json={"steps": [step]}).status_code == 202
+
+
+def test_any_text_can_be_drawn(owner: httpx.Client) -> None:
+    texts = ["²", "(fox:³)", "狐狸", "🦊", "((((", "\u202efox", "9" * 5000, "fox " * 2000, "\x01", "<svg>&amp;</svg>"]
+    made = [submit(owner, prompt=text)["id"] for text in texts]
+    ends = {text: finished(owner, workflow).json() for text, workflow in zip(texts, made, strict=True)}
+    assert {text[:20]: end["status"] for text, end in ends.items()} == {text[:20]: "succeeded" for text in texts}

@@ -62,7 +62,7 @@ _SUCCESS = {
     204: "Done; nothing to say.",
 }
 
-_ERRORS = {
+ERRORS = {
     400: "The request is wrong; `errors` lists every bad field.",
     401: "The token is missing, unknown, expired or revoked.",
     402: "The account has not enough Buzz; nothing was written.",
@@ -231,7 +231,7 @@ def _response_name(status: int) -> str:
 
 
 def _error(status: int) -> dict[str, Any]:
-    return {"description": _ERRORS[status], "content": {_JSON: {"schema": {"$ref": _REF.format(model="Error")}}}}
+    return {"description": ERRORS[status], "content": {_JSON: {"schema": {"$ref": _REF.format(model="Error")}}}}
 
 
 # ── schemas ───────────────────────────────────────────────────────────────────

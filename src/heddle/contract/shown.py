@@ -30,6 +30,8 @@ __all__ = (
 )
 
 Bytes = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+_NSFW = "0 unrated, 1 everybody, 2 teenagers, 4 restricted, 8 explicit, 16 more than that, 32 blocked."
+
 Uri = Annotated[str, WithJsonSchema({"type": "string", "format": "uri"})]
 
 
@@ -50,7 +52,7 @@ class JobBlob(Wire):
     width: int | None = Field(None, ge=1, description="Pixels.")
     height: int | None = Field(None, ge=1, description="Pixels.")
     duration_ms: int | None = Field(None, ge=0, description="For sound and video.")
-    nsfw_level: int = Field(description="1 (everybody), 2, 4, 8 or 16 (explicit).")
+    nsfw_level: int = Field(description=_NSFW)
     seed: int | None = Field(None, description="The seed that makes this very picture again.")
     metadata: dict[str, Any] | None = Field(None, description="Whatever else the engine says of it.")
 
@@ -148,8 +150,8 @@ class Blob(Wire):
     url: Uri | None = Field(None, description="A signed link to the bytes; there once they are.")
     url_expires_at: datetime | None = Field(None, description="When the link ends; refresh makes a new one.")
     sha256: str | None = Field(None, description="64 lower-case hexadecimal digits.")
-    nsfw_level: int = Field(description="1 (everybody), 2, 4, 8 or 16 (explicit).")
-    nsfw_reason: str | None = None
+    nsfw_level: int = Field(description=_NSFW)
+    nsfw_reason: str | None = Field(None, description="What it was rated for.")
     created_at: datetime
     available: bool = Field(description="Whether the bytes are there.")
     width: int | None = Field(None, ge=1, description="Pixels.")
@@ -162,7 +164,7 @@ class BlobUpload(Wire):
     """An upload as a form."""
 
     file: Bytes = Field(description="The bytes.")
-    moderate: bool = Field(True, description="Taken and kept for compatibility.")
+    moderate: bool = Field(True, description="Accepted, and without effect as long as nothing moderates.")
 
 
 class UploadUrl(Wire):
