@@ -1,0 +1,183 @@
+"""Write the pages of the documentation that are made from the code: docs/settings.md and docs/reference.md.
+
+`python scripts/reference.py` writes them; `--check` only says whether they are current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from heddle import prices, registry, steps
+from heddle.cli.main import COMMANDS
+from heddle.contract.orchestration import CallbackEvent
+from heddle.errors import CallerError, HeddleError, Unavailable
+from heddle.settings import Settings
+
+FOLDER = Path(__file__).parents[1] / "docs"
+
+_HEAD = "<!-- Written by scripts/reference.py from the code; do not edit. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name -> what should be in it."""
+    return {"settings.md": _HEAD + settings(), "reference.md": _HEAD + reference()}
+
+
+def settings() -> str:
+    """Every setting."""
+    rows = [(f"`HEDDLE_{f.name.upper()}`", _kind(f.type), _value(f.default), f.metadata["doc"]) for f in _settings()]
+    return f"""# Settings
+
+Settings are environment variables, read once when a command starts; nothing changes while the server runs.
+`heddle serve --help` lists those that are flags as well, and a flag wins. An empty variable counts as absent.
+Yes-or-no settings take `on`, `off`, `yes`, `no`, `true`, `false`, `1` and `0`. Times are in seconds.
+
+{_table(("variable", "is", "default", "what it does"), rows)}
+Two more variables concern the command line alone: `HEDDLE_DEBUG=1` shows tracebacks, like `heddle --debug`, and
+`XDG_CONFIG_HOME` says where `heddle login` keeps its tokens.
+"""
+
+
+def reference() -> str:
+    """Names that a program or an operator meets."""
+    return f"""# Reference
+
+The operations of the API, their bodies and their answers are described by the server itself: `/docs` for people and
+`/openapi.json` for programs. Settings have [a page of their own](settings.md).
+
+## Commands
+
+Every command has `--help` with examples.
+
+{_table(("command", "does"), ((f"`heddle {name}`", row.help) for name, row in COMMANDS.items()))}
+## Error codes
+
+Every error is one object with the members of problem details (RFC 9457: `type`, `title`, `status`, `detail`,
+`instance`) and `code`, `message`, `traceId`. A bad request has `errors`: every bad field by its path.
+
+{_table(("`code`", "status", "means"), sorted(_codes(), key=lambda row: row[1]))}
+Why a job failed is a word of its own, its `reason`: see
+[how attempts end](architecture/03-fleet.md#how-attempts-end) and
+[the life of a job](architecture/02-job.md#when-an-attempt-does-not-succeed).
+
+## Events
+
+What `callbackEvents` may name; `*` is every status. See [webhooks](webhooks.md).
+
+{_table(("event",), ((f"`{name}`",) for name in get_args(CallbackEvent)))}
+## Plug-ins
+
+{_table(("seam", "name", "is"), _plugins())}
+Step types of the API that have no plug-in here, and are refused at submit with a list of those that have:
+{_absent()}.
+
+{"".join(_step_type(name, target) for name, target in registry.targets("steps").items())}## Picture families
+
+The family is what `input.engine` names; whether it can run here is another matter, which `heddle doctor` answers.
+Prices are in Buzz for one picture of the native size with the default steps.
+
+{_table(("family", "also called", "native side", "steps", "cfgScale", "price"), _families())}"""
+
+
+def stale() -> list[str]:
+    """The names of the pages that are not as they should be."""
+    return [name for name, text in pages().items() if not _is(FOLDER / name, text)]
+
+
+def _settings() -> Sequence[Any]:
+    return fields(Settings)
+
+
+def _kind(kind: Any) -> str:
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no"}[str(kind)]
+
+
+def _value(default: object) -> str:
+    if isinstance(default, bool):
+        return "`on`" if default else "`off`"
+    if default == "":
+        return "empty"
+    return f"`{default:g}`" if isinstance(default, float) and default < 1e5 else f"`{default}`"
+
+
+def _codes() -> Iterable[tuple[str, str, str]]:
+    yield "`unavailable`", "503", _sentence(Unavailable)
+    yield "`internal_error`", "500", "A bug of the server; the `traceId` is in its log."
+    todo: list[type[CallerError]] = list(CallerError.__subclasses__())
+    while todo:
+        error = todo.pop()
+        todo += error.__subclasses__()
+        if error.__module__ == "heddle.errors":
+            yield f"`{error.code}`", str(error.status), _sentence(error)
+
+
+def _sentence(error: type[HeddleError]) -> str:
+    return " ".join((error.__doc__ or "").split("\n\n")[0].split())
+
+
+def _plugins() -> Iterable[tuple[str, str, str]]:
+    for seam in registry.SEAMS:
+        for name, target in registry.targets(seam).items():
+            yield seam, f"`{name}`", f"`{target}`"
+
+
+def _absent() -> str:
+    return ", ".join(f"`{name}`" for name in steps.NAMES if name not in registry.targets("steps"))
+
+
+def _step_type(name: str, target: str) -> str:
+    model: type[BaseModel] = registry.load(target).model
+    rows = [
+        (f"`{field.alias or key}`", "required" if field.is_required() else _default(field), field.description or "")
+        for key, field in model.model_fields.items()
+    ]
+    return f"## Step type `{name}`\n\n{_table(('input', 'default', 'what it is'), rows)}\n"
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return "" if value in (None, []) else f"`{value}`"
+
+
+def _families() -> Iterable[tuple[str, ...]]:
+    for name, family in prices.IMAGE.items():
+        also = ", ".join(f"`{other}`" for other, meant in prices.ALIASES.items() if meant == name)
+        price = prices.image(
+            {
+                "family": name,
+                "width": family.native,
+                "height": family.native,
+                "steps": family.steps,
+                "cfgScale": family.cfg,
+            }
+        )
+        yield f"`{name}`", also, str(family.native), str(family.steps), f"{family.cfg:g}", f"{price:.4g}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text("utf-8") == text
+
+
+def main() -> int:
+    if "--check" in sys.argv[1:]:
+        if old := stale():
+            print(f"not current: {', '.join(old)}; run python scripts/reference.py", file=sys.stderr)
+        return bool(old)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
