@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle import registry
+from heddle import registry, storage
 from heddle.errors import Unavailable
 from heddle.fleet import Limits, Sink
 from heddle.fleet.messages import (
@@ -39,11 +39,6 @@ log = logging.getLogger(__name__)
 _SENDS = 3
 
 _CANCELED = ("canceled", "the job was canceled")
-
-
-def storage_options(settings: Settings) -> dict[str, str]:
-    """What the configured storage is built with, here and in workers."""
-    return {"root": str(settings.folder / "blobs")} if settings.storage == "disk" else {}
 
 
 @dataclass(slots=True, eq=False)
@@ -387,6 +382,6 @@ def _hello(settings: Settings) -> Hello:
         slot="",
         engines=dict(registry.targets("engines")),
         storage=registry.targets("storages")[settings.storage],
-        storage_options=storage_options(settings),
+        storage_options=storage.options(settings),
         memory_mb=settings.worker_memory_mb,
     )

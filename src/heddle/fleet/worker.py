@@ -202,7 +202,7 @@ class Worker:
         context.check()
         _check(made)
         blob_id = new_id("blob")
-        key = f"jobs/{run.job_id[-2:]}/{run.job_id}/{run.attempt}/{blob_id}"
+        key = f"jobs/{blob_id[-2:]}/{blob_id}"
         try:
             size = self._storage.write(key, [made.data])
         except OSError as error:

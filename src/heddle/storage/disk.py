@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 class DiskStorage:
-    """`options["root"]` is the folder. A value appears under its name only when it is complete and synced."""
+    """`options["root"]` is the folder. A value is on the disk when `write` returns, under a key used once."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self._root = Path(options["root"]).resolve()
@@ -18,16 +18,18 @@ class DiskStorage:
 
     def write(self, key: str, chunks: Iterable[bytes]) -> int:
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             with partial.open("xb") as file:
                 for chunk in chunks:
                     file.write(chunk)
                 file.flush()
-                os.fsync(file.fileno())
                 size = file.tell()
-            partial.replace(path)
+                # Renamed first, so that one flush of the file system's journal makes bytes and name durable. A crash
+                # in between may leave half a file under a key that no record names yet: the sweep takes it.
+                partial.replace(path)
+                os.fsync(file.fileno())
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -63,6 +65,15 @@ class DiskStorage:
         if not path.is_relative_to(self._root):
             raise ValueError(f"the key {key!r} leaves the storage folder")
         return path
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder whose own name survives a power cut."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from heddle import registry
+from heddle import registry, storage
 from heddle.domain import new_id
 from heddle.fleet import Executor, Limits
-from heddle.fleet.local import storage_options
 from heddle.fleet.messages import Done, Failed, JobEvent, Log, Progress, Run, Started
 from heddle.settings import Settings
 from heddle.storage import Storage
@@ -105,7 +104,7 @@ class Start:
         settings = {"slots": 1, "worker_memory_mb": 2048, **settings}
         wanted = Settings(home=self._home, executor=self.name, **settings)
         executor = registry.get("executors", self.name)(wanted, limits)
-        fleet = Fleet(executor, registry.get("storages", wanted.storage)(storage_options(wanted)))
+        fleet = Fleet(executor, registry.get("storages", wanted.storage)(storage.options(wanted)))
         await executor.start(fleet.hear)
         try:
             yield fleet

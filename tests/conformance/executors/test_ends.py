@@ -18,7 +18,7 @@ async def test_artifacts_are_in_storage(fleet: Any) -> None:
             with f.storage.open(artifact.key) as file:
                 assert file.read() == text
             assert (artifact.size, artifact.sha256) == (3, sha256(text).hexdigest())
-            assert artifact.key == f"jobs/{run.job_id[-2:]}/{run.job_id}/1/{artifact.blob_id}"
+            assert artifact.key == f"jobs/{artifact.blob_id[-2:]}/{artifact.blob_id}"
             assert artifact.mime == "text/plain"
         assert [type(event) for event in f.of(run, object)] == [Started, Done]
 
