@@ -47,18 +47,18 @@ _uploads = ThreadPoolExecutor(4, thread_name_prefix="heddle-upload")
 
 
 async def get_blob(request: Request) -> Response:
-    """GET /v2/consumer/blobs/{blobId}."""
+    """Show a blob. One that is promised and not yet uploaded has no `url`."""
     return _shown(request, await _own(request))
 
 
 async def head_blob(request: Request) -> Response:
-    """HEAD of the same: what is known, in headers."""
+    """Ask whether a blob is there. `X-Nsfw-Level` says how it is rated."""
     shown = _shown(request, await _own(request))
     return Response(status_code=200, headers=dict(shown.headers))
 
 
 async def refresh_blob(request: Request) -> Response:
-    """POST /v2/consumer/blobs/{blobId}/refresh: a link with a new life."""
+    """Make a link with a new life."""
     blob = await _own(request)
     if blob.state != "stored":
         raise Conflict(f"the blob {blob.id!r} has no bytes yet; send them to its upload URL first")
@@ -66,7 +66,7 @@ async def refresh_blob(request: Request) -> Response:
 
 
 async def get_blob_upload_url(request: Request) -> Response:
-    """GET /v2/consumer/blobs/upload-url: promise a blob and say where its bytes go."""
+    """Promise a blob and say where its bytes go."""
     parts = deps(request)
     owner = await account(request)
     query = validate(UploadQuery, {k: v for k, v in request.query_params.items() if v not in {"", "null"}})
@@ -126,7 +126,7 @@ def _promise(tx: Tx, promises: Sequence[Promise]) -> list[Blob]:
 
 
 async def upload_blob(request: Request) -> Response:
-    """POST /v2/consumer/blobs: a form with a part `file`, or the bytes themselves under their media type."""
+    """Upload a blob. Send a form with a part `file`, or the bytes themselves under their media type."""
     parts = deps(request)
     owner = await account(request)
     limit = _limit(parts)
@@ -140,7 +140,7 @@ async def upload_blob(request: Request) -> Response:
 
 
 async def put_blob(request: Request) -> Response:
-    """PUT or POST /v2/consumer/blobs/upload/{blobId}: keep a promise. The link's signature is the permission."""
+    """Send the bytes of a promised blob. The link's signature is the permission."""
     parts = deps(request)
     blob_id = _blob_id(request)
     link = parts.signer.check("put", blob_id, request.query_params, now())
@@ -255,7 +255,7 @@ async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
 
 async def open_blob(request: Request) -> Response:
-    """GET or HEAD /v2/consumer/blobs/content/{blobId}: the bytes. The link's signature is the permission."""
+    """Fetch the bytes of a blob. The link's signature is the permission; `HEAD` and one `Range` are answered, too."""
     parts = deps(request)
     blob_id, at = _blob_id(request), now()
     link = parts.signer.check("get", blob_id, request.query_params, at)

@@ -141,8 +141,9 @@ def build(operations: Sequence[Operation], *, server: str = SERVER, base: str = 
 
 
 def _operation(op: Operation) -> dict[str, Any]:
-    shown: dict[str, Any] = {"operationId": op.id, "tags": [op.tag], "summary": op.summary.rstrip(".")}
-    if text := _description(op):
+    summary, _, more = op.summary.rstrip(".").partition(". ")
+    shown: dict[str, Any] = {"operationId": op.id, "tags": [op.tag], "summary": summary}
+    if text := "\n".join(part for part in (f"{more}." if more else "", _description(op)) if part):
         shown["description"] = text
     if op.auth != "bearer":
         shown["security"] = [{"BearerAuth": []}, {}] if op.auth == "optional" else []
