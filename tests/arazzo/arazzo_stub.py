@@ -164,6 +164,7 @@ class SeedApi:
 
     def __init__(self, final: str = "succeeded") -> None:
         self.final = final
+        self.before = ["unassigned", "preparing", "processing"]
         self.url = ""
         self.blobs: dict[str, bytes | None] = {}
         self.workflows: dict[str, dict[str, Any]] = {}
@@ -220,7 +221,14 @@ class SeedApi:
             raise Refused(400, f"$type is {step.get('$type')!r}")
         given = step["input"]
         kinds = {"prompt": str, "engine": str, "model": str, "negativePrompt": str, "width": int, "height": int}
-        kinds |= {"steps": int, "cfgScale": (int, float), "quantity": int, "images": list}
+        kinds |= {
+            "steps": int,
+            "seed": int,
+            "cfgScale": (int, float),
+            "strength": (int, float),
+            "quantity": int,
+            "images": list,
+        }
         for name, value in given.items():
             if name not in kinds or not isinstance(value, kinds[name]):
                 raise Refused(400, f"input.{name} is {value!r}")
@@ -234,7 +242,7 @@ class SeedApi:
         if name not in self.workflows:
             raise Refused(404, f"no workflow {name!r}")
         self.looks[name] += 1
-        states = ["unassigned", "preparing", "processing", self.final]
+        states = [*self.before, self.final]
         waits = any(
             self.blobs[blob] is None
             for step in self.workflows[name]["steps"]
