@@ -94,6 +94,18 @@ def test_plain_lines_tell_the_story(
     assert (played.code, played.stderr) == (0, "")
 
 
+def test_a_poll_by_retry_is_no_failure_to_read(
+    write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Any]
+) -> None:
+    replies = [Reply(200, {"ok": False})] * 3 + [Reply(503, {}), Reply(200, {"ok": True})]
+    again = {"name": "again", "type": "retry", "retryAfter": 0.001, "retryLimit": 9}
+    path = write([look(successCriteria=[{"condition": "$response.body#/ok"}], onFailure=[again])])
+    played = play(path, "--server", serve(lambda got: replies.pop(0)).url)
+    lines = [line.partition(" in ")[0] for line in played.stdout.splitlines() if line.startswith("look")]
+    assert lines == ["look: GET /look → 200, not there yet", "look: GET /look → 503", "look: GET /look → 200"]
+    assert played.code == 0
+
+
 def test_an_early_end_names_its_action(
     write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Any]
 ) -> None:

@@ -241,6 +241,10 @@ def test_a_failed_step_fails_the_run(write: Callable[..., Path]) -> None:
     assert outcome.result.reason == (
         "step 'look' failed: the criterion '$statusCode == 200' does not hold: the server answered 404: no such thing"
     )
+    partly = [look(outputs={"n": "$response.body#/n"}), {"stepId": "next", "operationId": "fetch"}]
+    path = write(partly, outputs={"n": "$steps.look.outputs.n", "m": "$steps.next.outputs.m"})
+    result = go(path, in_turn(Reply(200, {"n": 1}), Reply(500, {}))).result
+    assert (result.exit_code, result.outputs, result.missing) == (1, {"n": 1, "m": None}, ("m",))
     assert go(write([look()]), always({}, 500)).result.status is Status.FAILED
     assert go(write([look()]), always({}, 204)).result.status is Status.SUCCEEDED
 

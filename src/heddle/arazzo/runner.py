@@ -125,7 +125,6 @@ class Run:
         clock: Clock | None = None,
     ) -> None:
         self._plan = plan
-        self._inputs = inputs
         self._client = client
         self._options = options or Options()
         self._clock = clock or SystemClock()
@@ -138,6 +137,7 @@ class Run:
         self._steps_run = 0
         self._calls = 0
         self._started = self._clock.now()
+        self._frame = _Frame(plan.main, inputs, 0)
         _check_uploads(plan.main, self._options.uploads)
 
     async def events(self) -> AsyncIterator[Event]:
@@ -147,13 +147,15 @@ class Run:
         yield RunStarted(plan.main.id, plan.document.title, plan.servers())
         for event in self._news():
             yield event
-        frame = _Frame(plan.main, self._inputs, 0)
+        frame = self._frame
         stop: _Stopped | None = None
         try:
             async for event in self._workflow(frame):
                 yield event
         except _Stopped as stopped:
             stop = stopped
+        if stop is not None or frame.failure:
+            self._collect_outputs(frame)  # what there is so far
         self._warn_of_unresolved(frame)
         for event in self._news():
             yield event
@@ -167,7 +169,8 @@ class Run:
 
     def snapshot(self) -> Result:
         """How far the run got, for one that was interrupted."""
-        return self._result(_Frame(self._plan.main, self._inputs, 0), Status.FAILED, "interrupted", None)
+        self._collect_outputs(self._frame)
+        return self._result(self._frame, Status.FAILED, "interrupted", None)
 
     # The walk through one Arazzo workflow
 

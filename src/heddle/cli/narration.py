@@ -40,6 +40,10 @@ class Narrator(Protocol):
 
     def end(self, result: Result, saved: Sequence[Saved]) -> None: ...
 
+    def close(self) -> None:
+        """Give the terminal back, whatever happened."""
+        ...
+
 
 class Lines:
     """One line for everything that changes; a poll that brings nothing new is not repeated."""
@@ -48,11 +52,13 @@ class Lines:
         self._secrets = secrets
         self._targets: dict[str, str] = {}
         self._shown: dict[str, object] = {}
+        self._failed: StepEnded | None = None
 
     def note(self, text: str) -> None:
         self.line(f"note: {text}", dim=True)
 
     def event(self, event: Event) -> None:
+        self._settle(event)
         if isinstance(event, RunStarted):
             self.line(f"{event.workflow}: {event.title}", bold=True)
             self.note(f"talking to {', '.join(event.servers) or 'no server'}")
@@ -62,10 +68,26 @@ class Lines:
             self.line(f"warning: {event.message}", color="yellow")
         elif isinstance(event, StepStarted):
             self._targets[event.step] = event.target
-        elif isinstance(event, StepEnded):
+        elif isinstance(event, StepEnded) and event.ok:
             self._step(event)
+        elif isinstance(event, StepEnded):
+            self._failed = event
         else:
             self._between(event)
+
+    def _settle(self, event: Event) -> None:
+        """A failure is told once it is known whether the document only wants to try again."""
+        failed, self._failed = self._failed, None
+        if failed is None:
+            return
+        again = (
+            isinstance(event, ActionTaken) and event.kind == "retry" and failed.code is not None and failed.code < 400
+        )
+        if not again:
+            self._step(failed)
+        elif self._shown.get(failed.step) != "again":
+            self._shown[failed.step] = "again"
+            self.line(f"{failed.step}: {self._targets.get(failed.step, '')} → {failed.code}, not there yet", dim=True)
 
     def end(self, result: Result, saved: Sequence[Saved]) -> None:
         if result.outputs:
@@ -77,6 +99,9 @@ class Lines:
         for one in saved:
             self._saved(one)
         self.line(summary(result), color=_COLORS[result.status], bold=True)
+
+    def close(self) -> None:
+        pass
 
     def line(self, text: str, *, color: str = "", bold: bool = False, dim: bool = False) -> None:
         click.echo(_printable(self._secrets.mask(text)))
@@ -103,8 +128,8 @@ class Lines:
             self.line(f"{event.step}: {event.path} ({size(event.size)}) was uploaded to {event.output}", color="green")
         elif isinstance(event, Waiting) and event.seconds >= 5:
             self.note(f"waiting {duration(event.seconds)}: {event.reason}")
-        elif isinstance(event, ActionTaken) and event.kind != "goto":
-            self.note(f"{event.step}: the action {event.action!r} says {event.kind}")
+        elif isinstance(event, ActionTaken) and event.kind == "end":
+            self.note(f"{event.step}: the action {event.action!r} ends it")
 
     def _saved(self, one: Saved) -> None:
         if one.path is not None:
@@ -138,8 +163,11 @@ class Terminal(Lines):
             self._say(f"{event.step}{state}: next in {duration(event.seconds)}")
 
     def end(self, result: Result, saved: Sequence[Saved]) -> None:
-        self._status.stop()
+        self.close()
         super().end(result, saved)
+
+    def close(self) -> None:
+        self._status.stop()
 
     def line(self, text: str, *, color: str = "", bold: bool = False, dim: bool = False) -> None:
         style = " ".join(part for part in (color, "bold" if bold else "", "dim" if dim else "") if part)
@@ -171,6 +199,9 @@ class Report:
         report = {"document": self._document, "servers": list(self._servers), **report_of(result, saved)}
         report["notes"] = self._notes
         click.echo(json.dumps(self._secrets.mask(report), indent=2, ensure_ascii=False, default=str))
+
+    def close(self) -> None:
+        pass
 
 
 def report_of(result: Result, saved: Sequence[Saved]) -> dict[str, Any]:

@@ -188,6 +188,8 @@ def _carried_out(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: S
         if holder:
             narrator.end(holder[0].snapshot(), [])
         return 130
+    finally:
+        narrator.close()
 
 
 async def _followed(this_run: Any, client: Any, plan: Plan, folder: Path | None, narrator: Narrator) -> int:
