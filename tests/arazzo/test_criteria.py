@@ -89,7 +89,16 @@ def test_jsonpath_on_text_is_undecidable() -> None:
 
 
 @pytest.mark.parametrize(
-    "condition", ["$.status = 'a'", "status == 'a'", "$.a == 1] , [?$.b == 2", "", "$..", "$.a == 1, $.b == 1"]
+    "condition",
+    [
+        "$.status = 'a'",
+        "status == 'a'",
+        "$.a == 1] , [?$.b == 2",
+        "",
+        "$..",
+        "$.a == 1, ?$.b == 1",
+        "$.a == 1][?$.b == 1",
+    ],
 )
 def test_what_is_no_jsonpath_refuses_the_document(condition: str) -> None:
     with pytest.raises(CriterionError):
