@@ -20,10 +20,14 @@ class Family:
     per_steps: int | None = None
     doubles_cfg: bool = False
     per_source: float = 0.0
+    #: Source pictures that cost nothing extra.
+    free_sources: int = 0
     native: int = 1024
     steps: int = 20
     cfg: float = 7.0
     edits: bool = False
+    #: The price of an edit, where it is another one.
+    edit: Family | None = None
     #: Ecosystems whose models it can load, as AIRs name them; empty: the one of its own name.
     ecosystems: tuple[str, ...] = ()
 
@@ -45,7 +49,15 @@ IMAGE: Mapping[str, Family] = {
     ),
     "flux2": Family(0.3, per_steps=1, doubles_cfg=True, per_source=1.0, cfg=5.0, edits=True),
     "z-image": Family(8.0, side=1024, per_steps=9, steps=9, cfg=1.0, ecosystems=("zimageturbo", "zimagebase")),
-    "qwen": Family(30.0, side=1328, per_steps=20, cfg=2.5, per_source=0.1, edits=True, ecosystems=("qwen", "qwen2")),
+    "qwen": Family(
+        30.0,
+        side=1328,
+        per_steps=20,
+        cfg=2.5,
+        edits=True,
+        edit=Family(40.0, side=1024, per_steps=20, per_source=0.1, free_sources=1),
+        ecosystems=("qwen", "qwen2"),
+    ),
     "seedream": Family(40.0, edits=True),
     "grok": Family(26.0),
     "openai": Family(100.0, edits=True),
@@ -66,6 +78,9 @@ ALIASES: Mapping[str, str] = {
 def image(payload: Mapping[str, Any]) -> float:
     """The price of one picture, before rounding; `payload` is an image job's."""
     family = IMAGE.get(payload["family"], IMAGE["sketch"])
+    editing = family.edits and payload.get("operation") == "edit"
+    if editing and family.edit is not None:
+        family = family.edit
     price = family.buzz
     if family.side:
         price *= payload["width"] * payload["height"] / family.side**2
@@ -73,6 +88,6 @@ def image(payload: Mapping[str, Any]) -> float:
         price *= payload["steps"] / family.per_steps
     if family.doubles_cfg and payload["cfgScale"] != 1:
         price *= 2
-    if family.edits and payload.get("operation") == "edit":
-        price *= 1 + family.per_source * len(payload.get("images", ()))
+    if editing:
+        price *= 1 + family.per_source * max(0, len(payload.get("images", ())) - family.free_sources)
     return price

@@ -58,9 +58,11 @@ def _formula(family: prices.Family) -> str:
         parts.append("steps" if family.per_steps == 1 else f"steps / {family.per_steps}")
     if family.doubles_cfg:
         parts.append("2 unless `cfgScale` is 1")
-    if family.edits and family.per_source:
-        parts.append(f"(1 + {family.per_source:g} \u00d7 sources) for an edit")
-    return " \u00d7 ".join(parts)
+    if family.per_source:
+        sources = f"(sources \u2212 {family.free_sources})" if family.free_sources else "sources"
+        parts.append(f"(1 + {family.per_source:g} \u00d7 {sources}) for an edit")
+    text = " \u00d7 ".join(parts)
+    return f"{text}; else {_formula(family.edit)}" if family.edit else text
 
 
 def test_the_price_table_is_that_of_the_code() -> None:

@@ -94,6 +94,24 @@ def test_the_published_price_of_an_sdxl_pair() -> None:
     assert share([prices.image(p) for p in payloads]) == [12, 12]
 
 
+@pytest.mark.parametrize(
+    ("given", "buzz"),
+    [
+        ({"engine": "sd1"}, 4),
+        ({"engine": "sketch", "width": 2000, "height": 1000}, 2),
+        ({"engine": "flux1", "steps": 10, "cfgScale": 1}, 5),
+        ({"engine": "flux1", "steps": 10}, 10),
+        ({"engine": "flux1", "steps": 10, "images": ["blob_1"]}, 20),
+        ({"engine": "qwen", "width": 1328, "height": 1328}, 30),
+        ({"engine": "qwen", "width": 1024, "height": 1024, "images": ["blob_1"]}, 40),
+        ({"engine": "z-image"}, 8),
+        ({"engine": "gemini"}, 60),
+    ],
+)
+def test_prices(given: dict[str, Any], buzz: float) -> None:
+    assert prices.image(plan(**given).payloads[0]) == pytest.approx(buzz)
+
+
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=10))
 def test_shares_are_whole_and_add_up(parts: list[float]) -> None:
     costs = share(parts)
