@@ -1,8 +1,8 @@
 """Draws a contact sheet: many prompts, one small picture each.
 
-    python scripts/contact_sheet.py docs/pictures/sketch-sheet.webp
-    python scripts/contact_sheet.py out.png --styles
-    python scripts/contact_sheet.py out.png --prompts prompts.txt --tile 384 --columns 6
+python scripts/contact_sheet.py docs/pictures/sketch-sheet.webp
+python scripts/contact_sheet.py out.png --styles
+python scripts/contact_sheet.py out.png --prompts prompts.txt --tile 384 --columns 6
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ STYLES = (
 )  # fmt: skip
 
 
-class _Quiet:
+class Quiet:
     """A job context for a job that nobody watches."""
 
     job_id = "job_sheet"
@@ -101,7 +101,7 @@ def draw(prompt: str, width: int, height: int, seed: int) -> Image.Image:
     """One picture through the engine itself."""
     payload = {"family": "sketch", "operation": "create", "prompt": prompt, "width": width, "height": height,
                "steps": 30, "cfgScale": 7.0, "seed": seed, "networks": [], "images": []}  # fmt: skip
-    made = next(iter(Sketch().run(payload, _Quiet())))
+    made = next(iter(Sketch().run(payload, Quiet())))
     return Image.open(io.BytesIO(made.data)).convert("RGB")
 
 
@@ -111,7 +111,9 @@ def sheet(prompts: Sequence[str], tile: tuple[int, int], columns: int, seed: int
     gap = 8
     page = Image.new("RGB", (columns * (tile[0] + gap) + gap, rows * (tile[1] + gap) + gap), "#f4f1ec")
     for index, prompt in enumerate(prompts):
-        picture = draw(prompt, int(tile[0] * scale), int(tile[1] * scale), seed + index).resize(tile, Image.Resampling.LANCZOS)
+        picture = draw(prompt, int(tile[0] * scale), int(tile[1] * scale), seed + index).resize(
+            tile, Image.Resampling.LANCZOS
+        )
         page.paste(picture, (gap + index % columns * (tile[0] + gap), gap + index // columns * (tile[1] + gap)))
     return page
 
@@ -122,7 +124,9 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--prompts", type=Path, help="a file with one prompt per line")
     parser.add_argument("--styles", action="store_true", help="one scene in every style")
-    parser.add_argument("--subject", default="a fox and a small house by a lake, mountains", help="the scene for --styles")
+    parser.add_argument(
+        "--subject", default="a fox and a small house by a lake, mountains", help="the scene for --styles"
+    )
     parser.add_argument("--tile", type=int, default=256)
     parser.add_argument("--tall", type=int, help="tile height; default: --tile")
     parser.add_argument("--columns", type=int, default=7)

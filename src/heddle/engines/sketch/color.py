@@ -64,12 +64,17 @@ def from_oklch(lightness: float, chroma: float, hue: float) -> str:
     """The nearest colour a screen can show: chroma gives way, hue and lightness stay."""
     lightness = min(1.0, max(0.0, lightness))
     turn = math.radians(hue)
+    value = _from_oklab(lightness, chroma * math.cos(turn), chroma * math.sin(turn))
     for _ in range(12):
-        value = _from_oklab(lightness, chroma * math.cos(turn), chroma * math.sin(turn))
         if all(-0.002 <= part <= 1.002 for part in value):
             break
         chroma *= 0.88
-    return to_hex((_gamma(max(0.0, value[0])), _gamma(max(0.0, value[1])), _gamma(max(0.0, value[2]))))
+        value = _from_oklab(lightness, chroma * math.cos(turn), chroma * math.sin(turn))
+    return _shown(value)
+
+
+def _shown(linear: RGB) -> str:
+    return to_hex((_gamma(max(0.0, linear[0])), _gamma(max(0.0, linear[1])), _gamma(max(0.0, linear[2]))))
 
 
 @lru_cache(8192)
@@ -88,8 +93,8 @@ def tone(color: str, lighter: float, vivid: float = 1.0) -> str:
 def mix(one: str, other: str, share: float) -> str:
     """`share` of the other colour in the one."""
     first, second = oklab(one), oklab(other)
-    value = _from_oklab(*(a + (b - a) * share for a, b in zip(first, second, strict=True)))
-    return to_hex((_gamma(max(0.0, value[0])), _gamma(max(0.0, value[1])), _gamma(max(0.0, value[2]))))
+    lightness, a, b = (part + (toward - part) * share for part, toward in zip(first, second, strict=True))
+    return _shown(_from_oklab(lightness, a, b))
 
 
 @lru_cache(8192)

@@ -17,7 +17,9 @@ def heavens(scene: Scene, row: Backdrop, wants: tuple[Want, ...]) -> Scene:
     if not row.sky:
         return scene
     drawn = {thing.kind for thing in scene.things}
-    asked = [placed for want in wants if want.kind in CELESTIAL and want.kind not in drawn for placed in _asked(scene, want)]
+    asked = [
+        placed for want in wants if want.kind in CELESTIAL and want.kind not in drawn for placed in _asked(scene, want)
+    ]
     kinds = {placed.kind for placed in asked}
     made: list[Placed] = []
     lamp = "moon" if scene.time == "night" else "sun"
@@ -46,14 +48,20 @@ def _asked(scene: Scene, want: Want) -> list[Placed]:
             y = max(size * 1.15, scene.horizon * rng.uniform(low, high))
         color = want.colors[copy % len(want.colors) :][:1] if want.colors else _own(scene, want.kind)
         places.append(
-            Placed(kind=want.kind, x=x, y=y, height=size, colors=color, seed=number(scene.seed, want.kind, copy), grounded=False,
-                   traits=want.traits, turn=-16 if want.kind == "moon" else 0)
+            Placed(kind=want.kind, x=x, y=y, height=size, colors=color, seed=number(scene.seed, want.kind, copy),
+                   grounded=False, traits=want.traits, turn=-16 if want.kind == "moon" else 0)
         )  # fmt: skip
     return places
 
 
 def _across(chance: float, copy: int, want: Want) -> float:
-    sides = {"left": (0.12, 0.3), "top left": (0.1, 0.26), "right": (0.7, 0.88), "top right": (0.74, 0.9), "center": (0.47, 0.53)}
+    sides = {
+        "left": (0.12, 0.3),
+        "top left": (0.1, 0.26),
+        "right": (0.7, 0.88),
+        "top right": (0.74, 0.9),
+        "center": (0.47, 0.53),
+    }
     low, high = sides.get(want.position or "", (0.12, 0.88))
     # Several share the width evenly, each with its own chance.
     return low + (high - low) * ((copy + chance) / want.count)
@@ -84,7 +92,9 @@ def _light(scene: Scene, kind: str) -> Placed:
     share = rng.uniform(0.6, 0.86) if scene.time in ("sunset", "dawn") else rng.uniform(0.2, 0.36)
     y = max(scene.horizon * share, size * 1.3)
     color = (scene.palette.sun,)
-    return Placed(kind=kind, x=x, y=y, height=size, colors=color, seed=number(scene.seed, kind), grounded=False, asked=False)
+    return Placed(
+        kind=kind, x=x, y=y, height=size, colors=color, seed=number(scene.seed, kind), grounded=False, asked=False
+    )
 
 
 def _clouds(scene: Scene) -> list[Placed]:
@@ -101,7 +111,8 @@ def _clouds(scene: Scene) -> list[Placed]:
         x = scene.width * ((step + rng.uniform(0.1, 0.9)) / count) + scene.moment * (3 + 6 * depth)
         y = max(size * 0.9, scene.horizon * (0.72 - 0.55 * depth + rng.uniform(-0.06, 0.1)))
         places.append(
-            Placed(kind="cloud", x=x % (scene.width + 300), y=y, height=size, colors=(color,), seed=number(scene.seed, "cloud", step),
-                   grounded=False, asked=False, flip=rng.random() < 0.5, haze=0.3 * (1 - depth))
+            Placed(kind="cloud", x=x % (scene.width + 300), y=y, height=size, colors=(color,),
+                   seed=number(scene.seed, "cloud", step), grounded=False, asked=False, flip=rng.random() < 0.5,
+                   haze=0.3 * (1 - depth))
         )  # fmt: skip
     return sorted(places, key=lambda placed: placed.height)

@@ -13,6 +13,10 @@ from heddle.engines.sketch.prompt import Want
 from heddle.engines.sketch.scene import Placed, Scene
 
 MOST_THINGS = 64
+#: Animals and machines that people sit on.
+RIDDEN = frozenset(
+    ("horse", "unicorn", "zebra", "camel", "elephant", "dragon", "dinosaur", "cow", "deer", "bicycle", "motorcycle")
+)
 #: Kinds that hang in the sky behind everything; `heavens` places them.
 CELESTIAL = frozenset(("sun", "moon", "cloud", "rainbow", "star"))
 #: How large they are, as a share of the frame's shorter side.
@@ -82,10 +86,14 @@ def _items(scene: Scene, row: Backdrop, wants: tuple[Want, ...]) -> list[_Item]:
             if len(items) >= MOST_THINGS:
                 break
             # Two colours on several of a kind alternate; on a single one the second is its second colour.
-            colors = want.colors if want.count == 1 else want.colors[copy % len(want.colors) :][:1] if want.colors else ()
+            colors = (
+                want.colors if want.count == 1 else want.colors[copy % len(want.colors) :][:1] if want.colors else ()
+            )
             seed = number(scene.seed, want.kind, index, copy)
-            rel = thing.tall**0.3 * want.size * (1 + ((seed >> 8) % 100 - 50) / 600)
-            items.append(_Item(index, thing, rel, colors, want.position, seed, want.traits, zone=zone))
+            rel = thing.tall**0.24 * want.size * (1.18 if index == 0 else 1.0) * (1 + ((seed >> 8) % 100 - 50) / 600)
+            # Several of a kind go through its own colours in turn, from one that chance picks.
+            own = ("own", str(number(scene.seed, want.kind) % 97 + copy))
+            items.append(_Item(index, thing, rel, colors, want.position, seed, (*want.traits, own), zone=zone))
     return items
 
 
@@ -110,7 +118,7 @@ def _scale(room: _Frame, items: list[_Item]) -> None:
     scene = room.scene
     total = sum(item.rel**2 * item.row.wide for item in items) or 1.0
     kinds = len({item.want for item in items})
-    share = min(0.4, 0.17 + 0.035 * kinds + 0.018 * math.sqrt(len(items)))
+    share = min(0.46, 0.21 + 0.045 * kinds + 0.02 * math.sqrt(len(items)))
     if room.close and len(items) <= 2:
         share = 0.55
     # A very long frame is not filled from end to end by one thing.
@@ -118,12 +126,12 @@ def _scale(room: _Frame, items: list[_Item]) -> None:
     factor = math.sqrt(share * area / total)
     for item in items:
         item.height = item.rel * factor
-        tallest = scene.height * (0.88 if room.close else 0.62 if item.zone in ("land", "air") else 0.5)
-        widest = scene.width * (0.8 if room.close else 0.62)
+        tallest = scene.height * (0.88 if room.close else 0.66 if item.zone in ("land", "air") else 0.5)
+        widest = scene.width * (0.8 if room.close or scene.height > scene.width * 1.2 else 0.62)
         if item.zone == "water":
             tallest = scene.height * 0.52
         if "portrait" in item.row.name:
-            item.height = min(scene.height * 0.98, scene.width * 1.25)
+            item.height = min(scene.height * 0.98, scene.width * 1.5)
             continue
         smallest = 0.035 * min(scene.width, scene.height)
         item.height = max(smallest, min(item.height, tallest, widest / item.row.wide))
@@ -176,7 +184,7 @@ def _shrink(item: _Item, depth: float) -> float:
         return 0.42
     if item.position == "near":
         return 1.25
-    return 0.74 + 0.3 * depth
+    return 0.8 + 0.24 * depth
 
 
 def _foot(room: _Frame, item: _Item, depth: float, height: float) -> float:
@@ -192,11 +200,17 @@ def _foot(room: _Frame, item: _Item, depth: float, height: float) -> float:
         far, near = row.water
         return scene.height * (far + (near - far) * depth)
     if item.zone == "sky":
-        low = scene.height * max(row.horizon, 0.5) * (0.92 if not any(other.zone == "land" for other in room.done) else 0.84)
+        low = (
+            scene.height
+            * max(row.horizon, 0.5)
+            * (0.92 if not any(other.zone == "land" for other in room.done) else 0.84)
+        )
         top = scene.height * 0.05 + height
         return rng.uniform(top, max(top + 1, low))
     margin = scene.height * 0.07
-    return rng.uniform(margin + height, max(margin + height + 1, scene.height * (0.9 if row.name != "underwater" else 0.84)))
+    return rng.uniform(
+        margin + height, max(margin + height + 1, scene.height * (0.9 if row.name != "underwater" else 0.84))
+    )
 
 
 def _cost(room: _Frame, item: _Item, x: float, y: float, height: float, lean: float | None) -> float:
@@ -240,11 +254,11 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
 
 def _tie_order(wants: tuple[Want, ...], tied: set[int]) -> list[int]:
     """Those that depend on a settled one first; a ring is cut where it starts."""
+    anchors = {index: relation[1] for index in tied if (relation := wants[index].relation) is not None}
     order: list[int] = []
-    waiting = sorted(tied)
+    waiting = sorted(anchors)
     while waiting:
-        ready = [index for index in waiting if wants[index].relation is not None and wants[index].relation[1] not in waiting]  # type: ignore[index]
-        chosen = ready or waiting[:1]
+        chosen = [index for index in waiting if anchors[index] not in waiting] or waiting[:1]
         order += chosen
         waiting = [index for index in waiting if index not in chosen]
     return order
@@ -269,10 +283,12 @@ def _relate(room: _Frame, item: _Item, anchor: _Item, relation: str, copy: int, 
     item.order = anchor.order
     match relation:
         case "on" | "in" if anchor.row.top is not None or anchor.row.name in ("boat", "cup"):
-            _on(item, anchor, relation, spread, count)
+            _on(item, anchor, spread, count)
         case "under":
             item.height = min(item.height, anchor.height * (0.5 if anchor.row.tall > 1.5 else 0.8))
-            item.x = anchor.x + anchor.wide * (spread * 0.6 + (0.2 if anchor.row.name in ("tree", "palm tree") else 0.0))
+            item.x = anchor.x + anchor.wide * (
+                spread * 0.6 + (0.2 if anchor.row.name in ("tree", "palm tree") else 0.0)
+            )
             item.y = anchor.y + (0.015 if anchor.zone == "land" else 0.3) * scene.height
             item.order = anchor.order + 0.1
             if anchor.zone in ("sky", "air"):
@@ -284,7 +300,11 @@ def _relate(room: _Frame, item: _Item, anchor: _Item, relation: str, copy: int, 
             item.y = max(scene.height * 0.04 + item.height, anchor.box[1] - scene.height * 0.04)
             item.x = anchor.x + scene.width * 0.1 * spread * count + rng.uniform(-0.06, 0.06) * scene.width
         case "behind":
-            item.x = anchor.x + (0.5 * anchor.wide + 0.1 * item.wide) * rng.choice((-1, 1)) if item.height < anchor.height * 1.3 else anchor.x + 0.25 * item.wide
+            item.x = (
+                anchor.x + (0.5 * anchor.wide + 0.1 * item.wide) * rng.choice((-1, 1))
+                if item.height < anchor.height * 1.3
+                else anchor.x + 0.25 * item.wide
+            )
             item.y = anchor.y - scene.height * 0.035
         case "before":
             item.x = anchor.x + anchor.wide * (0.22 * rng.choice((-1, 1)) + spread)
@@ -292,9 +312,7 @@ def _relate(room: _Frame, item: _Item, anchor: _Item, relation: str, copy: int, 
             item.height = min(item.height, anchor.height * 0.8) if anchor.row.tall > item.row.tall else item.height
             item.order = anchor.order + 0.1
         case "held":
-            item.height = min(item.height, anchor.height * (0.75 if item.row.name in ("balloon", "umbrella", "kite") else 0.36))
-            item.x, item.y = anchor.x + anchor.height * 0.15, anchor.y - anchor.height * 0.36
-            item.order, item.zone, item.flip = anchor.order + 0.1, "held", False
+            _held(room, item, anchor)
         case "worn":
             share = 0.30 if "portrait" in anchor.row.name else 0.24
             item.height = anchor.height * share / max(1.0, item.row.wide)
@@ -303,37 +321,67 @@ def _relate(room: _Frame, item: _Item, anchor: _Item, relation: str, copy: int, 
         case _:
             _beside(room, item, anchor, relation, copy)
     half = item.wide / 2
-    item.x = min(max(item.x, half * 0.7), scene.width - half * 0.7)
+    item.x = min(max(item.x, half * 0.98), scene.width - half * 0.98)
     room.done.append(item)
 
 
-def _on(item: _Item, anchor: _Item, relation: str, spread: float, count: int) -> None:
+def _on(item: _Item, anchor: _Item, spread: float, count: int) -> None:
     top = anchor.row.top if anchor.row.top is not None else 0.5
     widest = anchor.wide * (0.8 if count == 1 else 0.9 / count)
     if item.row.name == "house" or item.row.tall > 3:
         widest = anchor.wide
-    item.height = min(item.height, widest / item.row.wide * 1.15, anchor.height * 1.1)
+    item.height = min(
+        item.height,
+        widest / item.row.wide * 1.1,
+        anchor.height * (0.72 if anchor.row.top is not None and anchor.row.top <= 0.6 else 1.0),
+    )
     item.x = anchor.x + anchor.wide * spread * 0.85
     item.y = anchor.y - anchor.height * top + item.height * 0.03
     item.zone = "held"
-    item.order = anchor.order + (-0.05 if anchor.row.name == "boat" else 0.1)
+    item.order = anchor.order + 0.1
+    if item.row.person and anchor.row.home is not None and anchor.row.tall > 1 and anchor.row.name in RIDDEN:
+        # A rider: the legs are behind the animal.
+        item.y += item.height * 0.3
+        item.order, item.flip = anchor.order - 0.05, anchor.flip
     if anchor.row.name == "boat":
-        item.y = anchor.y - anchor.height * 0.3
+        item.y, item.order = anchor.y - anchor.height * 0.3, anchor.order - 0.05
+
+
+def _held(room: _Frame, item: _Item, anchor: _Item) -> None:
+    """In a hand; an umbrella over the head, a kite and a balloon above it."""
+    item.zone, item.flip, item.order = "held", False, anchor.order + 0.1
+    name = item.row.name
+    if name == "umbrella":
+        item.height = anchor.height * 0.72
+        item.x, item.y, item.order = anchor.x + anchor.wide * 0.06, anchor.y - anchor.height * 0.5, anchor.order - 0.05
+    elif name == "kite":
+        item.height = min(item.height, anchor.height * 0.7)
+        side = 1 if anchor.x < room.scene.width * 0.6 else -1
+        item.x = anchor.x + side * anchor.height * 0.75
+        item.y = max(item.height + room.scene.height * 0.05, anchor.y - anchor.height * 1.1)
+    else:
+        item.height = min(item.height, anchor.height * (0.66 if name == "balloon" else 0.34))
+        item.x, item.y = anchor.x + anchor.wide * 0.44, anchor.y - anchor.height * 0.36
 
 
 def _beside(room: _Frame, item: _Item, anchor: _Item, relation: str, copy: int) -> None:
-    side = {"left of": -1, "right of": 1}.get(relation, 1 if anchor.x < room.scene.width / 2 else -1)
+    """Side by side with room for both: the anchor gives way, and if the frame is too narrow both shrink."""
+    scene = room.scene
+    side = {"left of": -1, "right of": 1}.get(relation, 1 if anchor.x < scene.width / 2 else -1)
     if copy % 2 and relation not in ("left of", "right of"):
         side = -side
-    reach = (anchor.wide + item.wide) / 2 * 1.04 + (copy // 2) * item.wide * 1.05
-    if anchor.x + side * (reach + item.wide / 2) > room.scene.width or anchor.x + side * (reach + item.wide / 2) < 0:
-        # No room on that side: move the anchor, if the words fix the side, or else change sides.
-        if relation in ("left of", "right of"):
-            anchor.x = min(max(anchor.x - side * reach * 0.6, anchor.wide / 2), room.scene.width - anchor.wide / 2)
-        else:
-            side = -side
+    both = (anchor.wide + item.wide) * 1.06
+    if copy == 0 and both > scene.width * 0.94:
+        factor = scene.width * 0.94 / both
+        anchor.height, item.height = anchor.height * factor, item.height * factor
+    reach = (anchor.wide + item.wide) / 2 * 1.06 + (copy // 2) * item.wide * 1.05
+    edge = anchor.x + side * (reach + item.wide / 2)
+    margin = scene.width * 0.02
+    beyond = max(0.0, edge - (scene.width - margin)) if side > 0 else max(0.0, margin - edge)
+    if copy == 0:
+        anchor.x -= side * beyond
     item.x = anchor.x + side * reach
-    item.y = anchor.y + room.rng.uniform(0.0, 0.02) * room.scene.height
+    item.y = anchor.y + room.rng.uniform(0.0, 0.02) * scene.height
     if item.zone == "sky" and anchor.zone != "sky":
         item.y = anchor.y - anchor.height * 0.4
 
@@ -347,7 +395,13 @@ def _placed(room: _Frame, item: _Item) -> Placed:
         haze = 0.3 * max(0.0, min(1.0, (near - item.y) / max(1.0, near - far))) ** 1.6
     if item.position == "far":
         haze = max(haze, 0.3)
-    turn = room.rng.uniform(-7, 7) if item.zone in ("air", "sky") and item.row.place in ("sky", "deep", "any") and item.row.name not in ("planet", "sun", "moon") else 0.0
+    turn = (
+        room.rng.uniform(-7, 7)
+        if item.zone in ("air", "sky")
+        and item.row.place in ("sky", "deep", "any")
+        and item.row.name not in ("planet", "sun", "moon")
+        else 0.0
+    )
     if item.zone == "air" and item.row.place == "land" and row.name in ("space", "sky"):
         turn = room.rng.uniform(-16, 16)
     asked_side = item.traits

@@ -1,5 +1,7 @@
 """The lexicon: every phrase the reader knows, with what it means. Built once from the catalogues and `words`."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -26,9 +28,32 @@ class Meaning:
 
 
 #: Backdrop words that are better read as something else; a phrase around them still finds the backdrop.
-_NOT_BACKDROPS = frozenset(("trees", "wood", "clouds", "castle", "table", "sky", "moon", "background", "snow", "ice", "party", "tree"))
-_UNCOUNTABLE = {"sheep", "fish", "deer", "grass", "bamboo", "cattle", "coffee", "tea", "fire", "people", "bread", "wine"}
-_IRREGULAR = {"mice": "mouse", "geese": "goose", "wolves": "wolf", "knives": "knife", "oxen": "ox", "leaves": "leaf", "cacti": "cactus"}
+_NOT_BACKDROPS = frozenset(
+    ("trees", "wood", "clouds", "castle", "table", "sky", "moon", "snow", "ice", "party", "tree")
+)
+_UNCOUNTABLE = {
+    "sheep",
+    "fish",
+    "deer",
+    "grass",
+    "bamboo",
+    "cattle",
+    "coffee",
+    "tea",
+    "fire",
+    "people",
+    "bread",
+    "wine",
+}
+_IRREGULAR = {
+    "mice": "mouse",
+    "geese": "goose",
+    "wolves": "wolf",
+    "knives": "knife",
+    "oxen": "ox",
+    "leaves": "leaf",
+    "cacti": "cactus",
+}
 #: Words with another meaning that is more frequent in prompts.
 _OVERRIDES: dict[str, Meaning] = {
     "1girl": Meaning("thing", "woman"), "1boy": Meaning("thing", "man"), "on the moon": Meaning("backdrop", "moon"),
@@ -65,25 +90,35 @@ def _enter(book: dict[str, Meaning], table: Mapping[str, object], part: Part) ->
         book.setdefault(phrase, Meaning(part, str(value)))
 
 
+def _enter_things(book: dict[str, Meaning]) -> None:
+    # A close view makes a person a portrait; that is compose's to say, not the prompt's words.
+    rows = {name: row for name, row in catalog().items() if not name.startswith(("portrait of", "distant"))}
+    named = [(word, name) for name, row in rows.items() for word in (name, *row.words)]
+    for word, name in named:
+        book.setdefault(word, Meaning("thing", name))
+    for word, name in named:
+        for plural in _plurals(word) if word not in _UNCOUNTABLE else ():
+            book.setdefault(plural, Meaning("things", name))
+    for plural, singular in _IRREGULAR.items():
+        if singular in book:
+            book[plural] = Meaning("things", book[singular].value)
+
+
+def _enter_backdrops(book: dict[str, Meaning]) -> None:
+    named = [(word, name) for name, row in backdrops().items() for word in (name, *row.words)]
+    for word, name in named:
+        if word not in _NOT_BACKDROPS and book.get(word, Meaning("skip", "")).part != "backdrop":
+            book[word] = Meaning("backdrop", name)
+            for plural in _plurals(word):
+                book.setdefault(plural, Meaning("backdrop", name))
+
+
 @cache
 def lexicon() -> Mapping[str, Meaning]:
     """Phrase -> meaning."""
     book: dict[str, Meaning] = dict(_OVERRIDES)
-    for name, row in catalog().items():
-        for word in (name, *row.words):
-            book.setdefault(word, Meaning("thing", name))
-    for name, row in catalog().items():
-        for word in (name, *row.words):
-            if word not in _UNCOUNTABLE:
-                for plural in _plurals(word):
-                    book.setdefault(plural, Meaning("things", name))
-    for plural, singular in _IRREGULAR.items():
-        if singular in book:
-            book[plural] = Meaning("things", book[singular].value)
-    for name, row in backdrops().items():
-        for word in (name, *row.words):
-            if word not in _NOT_BACKDROPS and book.get(word, Meaning("skip", "")).part != "backdrop":
-                book[word] = Meaning("backdrop", name)
+    _enter_things(book)
+    _enter_backdrops(book)
     _enter(book, words.STYLES, "style")
     _enter(book, words.COLORS, "color")
     _enter(book, words.POSITIONS, "position")

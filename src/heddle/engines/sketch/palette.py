@@ -48,9 +48,9 @@ HOURS: dict[str, tuple[Hour, ...]] = {
         Hour(sky=("#1f3060", "#4f6aa0", "#d8a8a0"), sun="#ffd0a0", haze="#7a84a8", tint=(0.7, 0.71, 0.85), night=True),
     ),
     "night": (
-        Hour(sky=("#0d1433", "#1c2b5a", "#3c4f86"), sun="#fdf3d0", haze="#33447a", tint=(0.5, 0.56, 0.78), night=True),
-        Hour(sky=("#120f35", "#2b2560", "#55478a"), sun="#fbeed0", haze="#40407a", tint=(0.54, 0.54, 0.78), night=True),
-        Hour(sky=("#071a30", "#123a58", "#2f6a80"), sun="#f6f3dc", haze="#2a5a72", tint=(0.48, 0.6, 0.74), night=True),
+        Hour(sky=("#0d1433", "#1c2b5a", "#3c4f86"), sun="#fdf3d0", haze="#33447a", tint=(0.6, 0.65, 0.86), night=True),
+        Hour(sky=("#120f35", "#2b2560", "#55478a"), sun="#fbeed0", haze="#40407a", tint=(0.63, 0.62, 0.86), night=True),
+        Hour(sky=("#071a30", "#123a58", "#2f6a80"), sun="#f6f3dc", haze="#2a5a72", tint=(0.57, 0.69, 0.82), night=True),
     ),
 }
 
@@ -87,12 +87,17 @@ def palette(
         tint=hour.tint,
         night=hour.night,
     )
+    if backdrop in ("moon", "space"):
+        # No air: the sun shines at night too.
+        made = replace(made, tint=(0.96, 0.97, 1.0))
     for step in (*sorted(weather), *sorted(mood)):
         made = _weathered(made, step)
     if sky_color is not None:
         made = _with_sky(made, sky_color)
     if ground_color is not None:
-        made = replace(made, ground=ground_color, far=mix(ground_color, made.haze, 0.45), foliage=tone(ground_color, -0.08))
+        made = replace(
+            made, ground=ground_color, far=mix(ground_color, made.haze, 0.45), foliage=tone(ground_color, -0.08)
+        )
     for influence in influences:
         made = _influenced(made, influence)
     return made
@@ -161,7 +166,9 @@ def _with_sky(made: Palette, color: str) -> Palette:
     """The sky in the colour that was asked for, still lighter toward the horizon."""
     lightness = oklch(color)[0]
     low = mix(tone(color, 0.12 if lightness < 0.8 else 0.03), made.sky[2], 0.2)
-    return replace(made, sky=(tone(color, -0.08), color, low), haze=mix(made.haze, color, 0.45), far=mix(made.far, color, 0.25))
+    return replace(
+        made, sky=(tone(color, -0.08), color, low), haze=mix(made.haze, color, 0.45), far=mix(made.far, color, 0.25)
+    )
 
 
 def _influenced(made: Palette, influence: Influence) -> Palette:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from heddle.engines.sketch.color import from_oklch, light_of, lit, mix, oklch, strengthen, tone
+from heddle.engines.sketch.color import RGB, from_oklch, light_of, lit, mix, oklch, strengthen, tone
 
 Point = tuple[float, float]
 
@@ -39,7 +39,7 @@ class Light:
 def n(value: float) -> str:
     """A short number for SVG."""
     text = f"{value:.1f}"
-    return text[:-2] if text.endswith(".0") else text
+    return text.removesuffix(".0")
 
 
 def points(pairs: Sequence[Point]) -> str:
@@ -73,6 +73,8 @@ class Pen:
         self.parts: list[str] = []
         self.defs: list[str] = []
         self.names: dict[str, str] = {}
+        #: Ids of light that fades out, which throws no shadow.
+        self.halos: set[str] = set()
         #: How far away the things drawn now are, as a share of haze.
         self.haze = 0.0
         #: How much larger than scene units a local unit is, so that outlines stay equally thick.
@@ -87,7 +89,15 @@ class Pen:
         self.parts.append(f'<path d="{d}"{self._dress(fill, shade, alpha)}/>')
 
     def ellipse(
-        self, x: float, y: float, rx: float, ry: float, fill: str, shade: str = "soft", turn: float = 0, alpha: float = 1.0
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float,
+        fill: str,
+        shade: str = "soft",
+        turn: float = 0,
+        alpha: float = 1.0,
     ) -> None:
         """A filled ellipse, turned by degrees around its centre."""
         turned = f' transform="rotate({n(turn)} {n(x)} {n(y)})"' if turn else ""
@@ -145,6 +155,7 @@ class Pen:
             f'<stop offset=".45" stop-color="{color}" stop-opacity="{alpha * 0.42:.2f}"/>'
             f'<stop offset="1" stop-color="{color}" stop-opacity="0"/></radialGradient>',
         )
+        self.halos.add(name)
         down = r if ry is None else ry
         self.parts.append(f'<ellipse cx="{n(x)}" cy="{n(y)}" rx="{n(r)}" ry="{n(down)}" fill="url(#{name})"/>')
 
@@ -162,7 +173,7 @@ class Pen:
     @contextmanager
     def at(
         self, x: float, y: float, scale: float = 1.0, turn: float = 0, flip: bool = False, clip: str | None = None
-    ) -> Iterator[None]:
+    ) -> Generator[None, None, None]:
         """Draw inside in local units around x, y; `clip` is path data in those units."""
         across = -scale if flip else scale
         turned = f" rotate({n(turn)})" if turn else ""
@@ -178,21 +189,22 @@ class Pen:
         self.parts.append("</g></g>" if cut else "</g>")
 
     @contextmanager
-    def faded(self, alpha: float) -> Iterator[None]:
+    def faded(self, alpha: float) -> Generator[None, None, None]:
         """Draw inside as one translucent thing."""
         self.parts.append(f'<g opacity="{alpha:.2f}">')
         yield
         self.parts.append("</g>")
 
     @contextmanager
-    def lifted(self) -> Iterator[None]:
+    def lifted(self) -> Generator[None, None, None]:
         """In cut paper, lay a shadow under what is drawn inside."""
         start = len(self.parts)
         yield
         if self.manner.lifted:
             own = "".join(self.parts[start:])
             # The same shapes again, black and shifted: cheaper than a blur, and crisp as paper is.
-            self.parts[start:start] = [f'<g transform="translate(5 9)" opacity="0.26">{_blackened(own)}</g>']
+            black = _blackened(own, self.halos)
+            self.parts[start:start] = [f'<g transform="translate(5 9)" opacity="0.26">{black}</g>']
 
     # Colour.
 
@@ -241,7 +253,9 @@ class Pen:
             return self.manner.ink or "#222222"
         lightness, chroma, hue = oklch(color)
         # Grey things glow in a cool white, coloured ones in their own colour.
-        return from_oklch(max(0.72, lightness), min(0.3, chroma * 1.7 if chroma > 0.03 else 0.05), hue if chroma > 0.03 else 220)
+        return from_oklch(
+            max(0.72, lightness), min(0.3, chroma * 1.7 if chroma > 0.03 else 0.05), hue if chroma > 0.03 else 220
+        )
 
     @staticmethod
     def _stroke(d: str, color: str, width: float, alpha: float) -> str:
@@ -271,11 +285,10 @@ def _shading(color: str, shade: str) -> str:
     )
 
 
-def _blackened(svg: str) -> str:
-    """Every fill and stroke that is there, in black."""
+def _blackened(svg: str, halos: set[str]) -> str:
+    """Every fill and stroke that is there, in black; light in nothing."""
     parts = svg.split('"')
     for index in range(1, len(parts), 2):
-        name = parts[index - 1]
-        if (name.endswith((" fill=", " stroke="))) and parts[index] != "none":
-            parts[index] = "#1a1020"
+        if parts[index - 1].endswith((" fill=", " stroke=")) and parts[index] != "none":
+            parts[index] = "none" if parts[index][5:-1] in halos else "#1a1020"
     return '"'.join(parts)

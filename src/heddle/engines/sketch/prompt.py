@@ -75,7 +75,7 @@ def tokens(prompt: str) -> list[str]:
     """Words and breaks, lower case, with the syntax of other tools taken off: `(word:1.3)`, `[word]`, `<lora:…>`."""
     text = _WEIGHT.sub("", _NETWORK.sub(" ", prompt[:40_000]))
     text = re.sub(r"\bBREAK\b|\bAND\b", " , ", text).lower()
-    text = re.sub(r"[()\[\]{}\\\"“”«»*]", " ", text).replace("’", "'").replace("_", " ")
+    text = re.sub(r"[()\[\]{}\\\"“”«»*]", " ", text).replace("\u2019", "'").replace("_", " ")
     return ["," if not word[0].isalnum() else word for word in _WORD.findall(text)][:MOST_WORDS]
 
 
@@ -88,7 +88,11 @@ def read_negative(prompt: str) -> Reading:
     """A negative prompt: the same words, all meant as things to leave out."""
     seen = read(prompt)
     kinds = {want.kind for want in seen.wants} | seen.without
-    extra = {"people": {"man", "woman", "child"}, "person": {"man", "woman", "child"}, "tree": {"pine tree", "palm tree"}}
+    extra = {
+        "people": {"man", "woman", "child"},
+        "person": {"man", "woman", "child"},
+        "tree": {"pine tree", "palm tree"},
+    }
     for word in tokens(prompt):
         kinds |= extra.get(word, set[str]())
     if "tree" in kinds:
@@ -103,7 +107,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.wants: list[Want] = []
-        self.found = Reading()
+        self.found: Reading = Reading()
         self.pending = _Pending()
         self.unknown: list[str] = []
         self.negated = False
@@ -139,32 +143,29 @@ class _Reader:
         """Words with two senses, by what follows."""
         following = found[after] if after < len(found) else ","
         coming = lexicon().get(following)
-        if phrase in ("orange", "rose", "peach", "plum", "cherry", "lime", "lemon", "silver", "gold", "pear", "apple"):
-            modifies = coming is not None and coming.part in ("thing", "things", "garment", "backdrop", "sky", "hair", "eyes")
-            named = {"orange": "#f0862a", "rose": "#e8708a", "peach": "#f6bf98", "plum": "#7a3a6a", "cherry": "#c92a3c",
-                     "lime": "#8fd03a", "lemon": "#f4dc4a", "silver": "#bcc2cc", "gold": "#e2ac2c"}  # fmt: skip
-            two_toned = following == "and" and phrase == "orange"
-            if phrase in named and (modifies or two_toned or phrase in ("silver", "gold")):
-                return Meaning("color", named[phrase])
-        if meaning.part == "style" and phrase in ("neon", "flat", "oil", "sketch", "pixel", "vintage", "pencil", "outline"):
-            if phrase == "neon" and coming is not None and coming.part == "color":
-                return Meaning("shade", phrase)
-        if phrase in ("dark", "pastel", "vivid", "vibrant", "soft", "deep", "bright", "light", "pale", "forest", "midnight", "baby", "electric", "faded", "muted") and coming is not None and coming.part == "color":
+        part = coming.part if coming is not None else None
+        if phrase in words.NAMED_AFTER_THINGS:
+            modifies = part in ("thing", "things", "garment", "backdrop", "sky", "hair", "eyes")
+            if modifies or phrase in ("silver", "gold") or (phrase == "orange" and following == "and"):
+                return Meaning("color", words.NAMED_AFTER_THINGS[phrase])
+        if phrase in words.SHADES and part == "color":
             return Meaning("shade", phrase)
-        if phrase == "light" and (coming is None or coming.part != "color"):
+        if phrase == "light":
             return Meaning("skip", "")
-        if phrase == "baby" and coming is not None and coming.part in ("thing", "things"):
+        if phrase == "baby" and part in ("thing", "things"):
             return Meaning("size", "0.6")
         return meaning
 
     def _stranger(self, word: str) -> None:
-        if word.isdigit():
+        if word.isdecimal():
             self.pending.count = max(1, min(MOST_OF_A_KIND, int(word[:4])))
             return
         tag = _TAG.match(word)
         if tag is not None:
             self.pending.count = int(tag[1])
-            self._thing({"other": "man", "girl": "woman", "women": "woman", "boy": "man", "men": "man"}.get(tag[2], tag[2]), 1)
+            self._thing(
+                {"other": "man", "girl": "woman", "women": "woman", "boy": "man", "men": "man"}.get(tag[2], tag[2]), 1
+            )
             return
         if "-" in word:
             for part in word.split("-"):
@@ -173,25 +174,15 @@ class _Reader:
         self.unknown.append(word)
 
     def _take(self, meaning: Meaning, phrase: str) -> None:
-        pending, value = self.pending, meaning.value
+        """What a phrase does, by the part of speech it is."""
+        value = meaning.value
         match meaning.part:
             case "thing":
                 self._thing(value, 1, phrase)
             case "things":
-                self._thing(value, 3, phrase)
-            case "number":
-                if phrase not in ("a", "an") or pending.count is None:
-                    pending.count, pending.articled = int(value), phrase in ("a", "an")
-            case "color":
-                shaded = value
-                if pending.shade is not None:
-                    step, vivid = words.SHADES[pending.shade]
-                    shaded, pending.shade = strengthen(tone(value, step), vivid), None
-                pending.colors.append(shaded)
-            case "shade":
-                pending.shade = phrase
-            case "size":
-                pending.size *= float(value)
+                self._thing(value, _usual(value), phrase)
+            case "number" | "color" | "shade" | "size":
+                self._modifier(meaning, phrase)
             case "position":
                 self._position(value)
             case "relation":
@@ -200,10 +191,6 @@ class _Reader:
                 self._garment(value)
             case "hair" | "eyes":
                 self._feature(meaning.part)
-            case "sky":
-                if pending.colors:
-                    self.found = replace(self.found, sky_color=pending.colors[-1])
-                self._forget()
             case "without":
                 self.negated = True
             case "skip":
@@ -211,22 +198,34 @@ class _Reader:
             case _:
                 self._setting(meaning, phrase)
 
+    def _modifier(self, meaning: Meaning, phrase: str) -> None:
+        """Waits for its noun."""
+        pending, value = self.pending, meaning.value
+        if meaning.part == "number":
+            if phrase not in ("a", "an") or pending.count is None:
+                pending.count, pending.articled = int(value), phrase in ("a", "an")
+        elif meaning.part == "shade":
+            pending.shade = phrase
+        elif meaning.part == "size":
+            pending.size *= float(value)
+        else:
+            if pending.shade is not None:
+                step, vivid = words.SHADES[pending.shade]
+                value, pending.shade = strengthen(tone(value, step), vivid), None
+            pending.colors.append(value)
+
     def _setting(self, meaning: Meaning, phrase: str) -> None:
         """Backdrop, hour, weather, season, mood, style."""
-        found, value, pending = self.found, meaning.value, self.pending
+        found: Reading = self.found
+        value = meaning.value
         if self.negated:
             self.found = replace(found, without=found.without | {value})
             return
         match meaning.part:
             case "backdrop":
-                color = pending.colors[-1] if pending.colors else None
-                if value == "studio" or found.backdrop in (None, "studio"):
-                    name = found.backdrop if value == "studio" and found.backdrop else value
-                    self.found = replace(found, backdrop=name)
-                if color is not None:
-                    plain = value in ("studio", "room", "table", "cave", "abstract")
-                    field_name = "backdrop_color" if plain else "ground_color"
-                    self.found = replace(self.found, **{field_name: color})
+                self._backdrop(value, phrase)
+            case "sky":
+                self.found = replace(found, sky_color=self._color() or found.sky_color)
                 self._forget()
             case "time":
                 self.found = replace(found, time=found.time or value)
@@ -235,19 +234,44 @@ class _Reader:
             case "snow":
                 self.found = replace(found, season="winter", weather=found.weather | {"lying snow"})
                 self._forget()
-            case "season":
-                self.found = replace(found, season=found.season or value)
-            case "mood":
-                self.found = replace(found, mood=found.mood | {value})
-            case "style":
-                self.found = replace(found, style=found.style or value)
-            case "close":
-                self.found = replace(found, close=True)
             case "far view":
                 self.found = replace(found, water=True)
                 self._forget()
             case _:
-                self.unknown.append(phrase)
+                self._manner(meaning)
+
+    def _manner(self, meaning: Meaning) -> None:
+        """Season, mood, style and nearness."""
+        found: Reading = self.found
+        match meaning.part:
+            case "season":
+                self.found = replace(found, season=found.season or meaning.value)
+            case "mood":
+                self.found = replace(found, mood=found.mood | {meaning.value})
+            case "style":
+                self.found = replace(found, style=found.style or meaning.value)
+            case _:
+                self.found = replace(found, close=True)
+
+    def _backdrop(self, value: str, phrase: str) -> None:
+        """The first one named counts; a plain one gives way, and keeps the colour that was said of it."""
+        found: Reading = self.found
+        color = self._color()
+        if phrase in ("background", "backdrop") and color is None:
+            return
+        if value in ("night hills", "night forest"):
+            found = replace(found, time=found.time or "night")
+        if found.backdrop is None or (found.backdrop == "studio" and value != "studio"):
+            found = replace(found, backdrop=value)
+        if color is not None and value in ("studio", "room", "table", "cave", "abstract"):
+            found = replace(found, backdrop_color=color)
+        elif color is not None:
+            found = replace(found, ground_color=color)
+        self.found = found
+        self._forget()
+
+    def _color(self) -> str | None:
+        return self.pending.colors[-1] if self.pending.colors else None
 
     def _thing(self, kind: str, usual: int, phrase: str = "") -> None:
         if self.negated:
@@ -280,7 +304,13 @@ class _Reader:
         name, first = relation
         if first == index or first >= len(self.wants):
             return
-        if name in ("holds", "wears"):
+        kind = self.wants[index].kind
+        wearable = kind in ("crown", "hat") and catalog()[self.wants[first].kind].place == "land"
+        if name == "with" and not wearable:
+            return
+        if kind == "umbrella" and name == "under" and catalog()[self.wants[first].kind].person:
+            name = "holds"
+        if name in ("holds", "wears", "with"):
             self.wants[index] = replace(self.wants[index], relation=("held" if name == "holds" else "worn", first))
         elif self.wants[first].relation is None and self.wants[index].relation != (name, first):
             self.wants[first] = replace(self.wants[first], relation=(name, index))
@@ -289,12 +319,14 @@ class _Reader:
         if name == "and":
             return
         if name == "with":
-            self.pending.relation = None
+            self.pending.relation = ("with", len(self.wants) - 1) if self.wants else None
             return
         if self.wants:
             self.pending.relation = (name, len(self.wants) - 1)
 
     def _position(self, value: str) -> None:
+        if value == "top" and self.wants and catalog()[self.wants[-1].kind].person:
+            return
         if self.wants and self.fresh and self.wants[-1].position is None and self.pending.count is None:
             self.wants[-1] = replace(self.wants[-1], position=value)
             self.pending.relation = None
@@ -321,7 +353,9 @@ class _Reader:
         people = [index for index, want in enumerate(self.wants) if catalog()[want.kind].person]
         if people and self.pending.colors:
             index = people[-1]
-            self.wants[index] = replace(self.wants[index], traits=(*self.wants[index].traits, (name, self.pending.colors[-1])))
+            self.wants[index] = replace(
+                self.wants[index], traits=(*self.wants[index].traits, (name, self.pending.colors[-1]))
+            )
         if people and len(self.wants) == 1 and name == "eyes":
             self.found = replace(self.found, close=True)
         self._forget()
@@ -340,3 +374,8 @@ class _Reader:
     def _forget(self) -> None:
         self.pending = _Pending()
 
+
+def _usual(kind: str) -> int:
+    """How many a plural without a number means: flowers come in bunches."""
+    row = catalog()[kind]
+    return 7 if row.home in ("garden", "farm") and row.place == "land" and row.top is None else 3

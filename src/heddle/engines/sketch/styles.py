@@ -1,12 +1,14 @@
 """What a style does to the pixels after the drawing: paper, pigment, brush, glow."""
 
+# ruff: noqa: ARG001 - every finish has the same two arguments, also where chance is not needed
+
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from heddle.engines.sketch.chance import number
 from heddle.engines.sketch.raster import Pixels
@@ -39,7 +41,9 @@ def _blur(pixels: Pixels, radius: float) -> Pixels:
     image = Image.fromarray(pixels)
     factor = max(1, int(radius / 2))
     small = image.resize((max(1, image.width // factor), max(1, image.height // factor)), Image.Resampling.BOX)
-    return np.asarray(small.filter(ImageFilter.GaussianBlur(radius / factor)).resize(image.size, Image.Resampling.BICUBIC))
+    return np.asarray(
+        small.filter(ImageFilter.GaussianBlur(radius / factor)).resize(image.size, Image.Resampling.BICUBIC)
+    )
 
 
 def _short(pixels: Pixels) -> int:
@@ -54,17 +58,18 @@ def _vignette(height: int, width: int, strength: float) -> Plane:
     """Darker toward the corners, as a factor."""
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    return 1 - strength * np.clip((x * x + y * y - 0.5) / 1.5, 0, 1)
+    corner = np.clip((x * x + y * y - 0.5) / 1.5, 0, 1)
+    return np.asarray(1 - strength * corner, dtype=np.float32)
 
 
 def _grey(pixels: Pixels) -> Plane:
     return np.asarray(Image.fromarray(pixels).convert("L"), dtype=np.float32)
 
 
-def _times(pixels: Pixels, factor: Plane) -> Pixels:
-    """Multiply every channel by a factor per pixel; 8.8 fixed point, because floats cost three times as much."""
-    scale = np.clip(factor * 256, 0, 511).astype(np.uint16)[:, :, None]
-    return np.minimum((pixels * scale) >> 8, 255).astype(np.uint8)
+def _times(pixels: Pixels, factor: npt.NDArray[np.floating]) -> Pixels:
+    """Multiply every channel by a factor per pixel; fixed point, because floats cost three times as much."""
+    scale = np.clip(factor * 128 + 0.5, 0, 255).astype(np.uint16)[:, :, None]
+    return np.minimum((pixels * scale) >> 7, 255).astype(np.uint8)
 
 
 def _illustration(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -81,7 +86,7 @@ def _paper(rng: np.random.Generator, height: int, width: int, depth: float) -> P
     """The tooth of paper, as a factor near 1."""
     scale = max(1.0, min(height, width) / 900)
     tooth = 0.5 * noise(rng, height, width, 1.6 * scale) + 0.5 * noise(rng, height, width, 4 * scale)
-    return 1 + depth * tooth
+    return np.asarray(1 + depth * tooth, dtype=np.float32)
 
 
 def _displaced(pixels: Pixels, rng: np.random.Generator, reach: float, cell: float) -> Pixels:
@@ -97,20 +102,17 @@ def _displaced(pixels: Pixels, rng: np.random.Generator, reach: float, cell: flo
 def _watercolor(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     short = _short(pixels)
     height, width = pixels.shape[:2]
-    wet = _displaced(pixels, rng, short / 260, short / 90)
-    image = Image.fromarray(wet).filter(ImageFilter.ModeFilter(3) if short < 500 else ImageFilter.MedianFilter(5))
-    wet = np.asarray(image)
-    bleed = _blur(wet, short / 60)
-    grey = _grey(wet)
-    edge = np.clip(_grey(bleed) - grey, -40, 60)
-    base = wet.astype(np.float32) * 0.66 + bleed.astype(np.float32) * 0.34
+    wet = _displaced(pixels, rng, short / 520, short / 34)
+    wet = np.asarray(Image.fromarray(wet).filter(ImageFilter.MedianFilter(5 if short > 400 else 3)))
+    bleed = _blur(wet, short / 70)
     # Pigment gathers at the rim of a wash and in the valleys of the paper.
-    pool = noise(rng, height, width, short / 9) * 0.075 + noise(rng, height, width, short / 28) * 0.035
-    light = 0.2 + 0.1 * noise(rng, height, width, short / 5)
-    factor = (1 - edge / 420 + pool)[:, :, None]
-    painted = base * factor
-    painted += (255 - painted) * np.clip(light, 0.05, 0.42)[:, :, None]
-    painted *= _paper(rng, height, width, 0.02)[:, :, None]
+    rim = np.clip(_grey(bleed) - _grey(wet), -30, 70)
+    pool = noise(rng, height, width, short / 8) * 0.035 + noise(rng, height, width, short / 30) * 0.022
+    thin = np.clip(0.15 + 0.09 * noise(rng, height, width, short / 5), 0.04, 0.36)
+    factor = (1 - rim / 300 + pool) * _paper(rng, height, width, 0.018)
+    base = wet.astype(np.float32) * 0.78 + bleed.astype(np.float32) * 0.22
+    painted = base * factor[:, :, None]
+    painted += (255 - painted) * thin[:, :, None]
     inside = _border(rng, height, width)[:, :, None]
     return _clip(painted * inside + 251 * (1 - inside))
 
@@ -120,8 +122,12 @@ def _border(rng: np.random.Generator, height: int, width: int) -> Plane:
     short = min(height, width)
     y = np.minimum(np.arange(height), np.arange(height)[::-1]).astype(np.float32)[:, None]
     x = np.minimum(np.arange(width), np.arange(width)[::-1]).astype(np.float32)[None, :]
-    rim = short * 0.035 + noise(rng, height, width, short / 14) * short * 0.01 + noise(rng, height, width, short / 50) * short * 0.004
-    return np.clip((np.minimum(y, x) - rim) / (short * 0.006), 0, 1)
+    rim = (
+        short * 0.026
+        + noise(rng, height, width, short / 6) * short * 0.006
+        + noise(rng, height, width, short / 60) * short * 0.0016
+    )
+    return np.asarray(np.clip((np.minimum(y, x) - rim) / (short * 0.006), 0, 1), dtype=np.float32)
 
 
 def _pixel_art(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -129,7 +135,7 @@ def _pixel_art(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     cell = max(1, round(min(height, width) / 144))
     small = (max(1, -(-width // cell)), max(1, -(-height // cell)))
     image = Image.fromarray(pixels).resize(small, Image.Resampling.BOX)
-    reduced = image.quantize(36, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    reduced = _limited(np.asarray(image), 44)
     large = reduced.resize((small[0] * cell, small[1] * cell), Image.Resampling.NEAREST)
     return np.asarray(large.crop((0, 0, width, height)))
 
@@ -143,51 +149,80 @@ def _neon(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 def _pencil(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
     short = _short(pixels)
-    grey = _grey(_displaced(pixels, rng, short / 620, short / 40))
-    soft = _grey(_blur(grey.astype(np.uint8)[:, :, None].repeat(3, 2), max(2.0, short / 110)))
-    lines = np.clip(grey / np.maximum(soft, 1) * 262, 0, 255)
+    drawn = _displaced(pixels, rng, short / 700, short / 40)
+    grey = _grey(drawn)
+    # Where the picture is darker than its surroundings there is a line.
+    soft = _grey(_blur(drawn, max(2.0, short / 130)))
+    lines = np.clip(grey / np.maximum(soft, 1) * 1.03, 0, 1) ** 2.6
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    pitch = max(3.0, short / 190)
-    wander = noise(rng, height, width, short / 12) * 1.6
-    hatch = 0.5 + 0.5 * np.sin((x + y) / pitch * 2.2 + wander)
-    cross = 0.5 + 0.5 * np.sin((x - y * 0.9) / pitch * 2.2 - wander)
-    dark = np.clip((205 - grey) / 205, 0, 1)
-    tone = 255 - 150 * np.clip(dark * 1.15 - 0.12, 0, 1) * (0.35 + 0.65 * hatch) - 70 * np.clip(dark - 0.5, 0, 1) * cross
-    sheet = np.minimum(lines, tone) * _paper(rng, height, width, 0.05)
-    return _clip(sheet[:, :, None] * np.array([0.985, 0.975, 0.95], dtype=np.float32) + 4)
+    pitch = 2.2 / max(3.0, short / 170)
+    wander = noise(rng, height, width, short / 9) * 1.4
+    hatch = 0.5 + 0.5 * np.sin((x + y) * pitch + wander)
+    cross = 0.5 + 0.5 * np.sin((x - y * 0.8) * pitch - wander)
+    dark = np.clip((168 - grey) / 168, 0, 1)
+    tone = 1 - 0.85 * dark**1.2 * (0.3 + 0.7 * hatch) - 0.4 * np.clip(dark - 0.5, 0, 1) * cross
+    sheet = 250 * np.clip(lines * tone, 0.12, 1) * _paper(rng, height, width, 0.016)
+    return _clip(sheet[:, :, None] * np.array([1.0, 0.99, 0.965], dtype=np.float32))
+
+
+def _limited(pixels: Pixels, colors: int) -> Image.Image:
+    """The picture in a few colours that are chosen from a small copy."""
+    image = Image.fromarray(pixels)
+    small = image.resize((min(image.width, 160), min(image.height, 160)), Image.Resampling.BOX)
+    chosen = small.quantize(colors, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+    return image.quantize(palette=chosen, dither=Image.Dither.NONE).convert("RGB")
 
 
 def _poster(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
-    reduced = Image.fromarray(pixels).quantize(14, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
-    inked = np.asarray(reduced.filter(ImageFilter.ModeFilter(3))).astype(np.float32)
-    grain = 1 + 0.035 * rng.standard_normal((height, width), dtype=np.float32)
-    inked = (inked - 128) * 1.12 + 130
+    inked = np.asarray(_limited(pixels, 22)).astype(np.float32)
+    grain = 1 + 0.03 * rng.standard_normal((height, width), dtype=np.float32)
+    inked = (inked - 128) * 1.1 + 130
     return _clip(inked * grain[:, :, None] * np.array([1.0, 0.985, 0.94], dtype=np.float32))
 
 
 def _oil(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Strokes of three sizes; the small ones only where there is something small to say."""
     height, width = pixels.shape[:2]
     short = _short(pixels)
-    cell = max(2.0, short / 130)
-    # Strokes follow a slowly turning field; each stroke has one colour, picked where it starts.
-    angle = noise(rng, height, width, short / 5) * 1.5
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    jitter_x, jitter_y = noise(rng, height, width, cell * 1.3) * cell * 0.5, noise(rng, height, width, cell * 1.3) * cell * 0.5
-    along = (x + jitter_x) * np.cos(angle.mean()) + (y + jitter_y) * np.sin(angle.mean())
-    across = -(x + jitter_x) * np.sin(angle.mean()) + (y + jitter_y) * np.cos(angle.mean())
-    snapped_along = (np.floor(along / (cell * 3.2)) + 0.5) * cell * 3.2
-    snapped_across = (np.floor(across / cell) + 0.5) * cell
-    shift = snapped_along - along
-    down = snapped_across - across
-    turn = np.float32(angle.mean())
-    source_x = np.clip(x + 0.42 * (shift * np.cos(turn) - down * np.sin(turn)), 0, width - 1).astype(np.intp)
-    source_y = np.clip(y + 0.42 * (shift * np.sin(turn) + down * np.cos(turn)), 0, height - 1).astype(np.intp)
-    base = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(cell * 0.2)))
-    painted = base[source_y, source_x].astype(np.float32)
-    bristle = np.sin(across / cell * 6.28 * 1.5 + noise(rng, height, width, cell * 4) * 2.5)
-    relief = bristle * 0.03 + noise(rng, height, width, cell * 1.6) * 0.05 + noise(rng, height, width, cell * 8) * 0.05
-    return _clip((painted - 128) * 1.07 * (1 + relief[:, :, None]) + 128 + 190 * relief[:, :, None] * 0.5)
+    canvas = Image.fromarray(_blur(pixels, max(2.0, short / 60)))
+    field = noise(rng, height, width, short / 3) * 1.4
+    for spacing, detail in ((short / 26, 0.0), (short / 52, 7.0), (short / 105, 15.0)):
+        _strokes(canvas, pixels, rng, max(2.0, spacing), detail, field)
+    painted = np.asarray(canvas.filter(ImageFilter.GaussianBlur(max(0.4, short / 1800))))
+    # Raised paint catches the light from the upper left.
+    raised = _grey(painted) + 5 * noise(rng, height, width, max(1.5, short / 340))
+    slope = np.zeros((height, width), dtype=np.float32)
+    slope[1:, 1:] = raised[1:, 1:] - raised[:-1, :-1]
+    return _times(painted, 1 + np.clip(slope / 150, -0.16, 0.16).astype(np.float32))
+
+
+def _strokes(
+    canvas: Image.Image, pixels: Pixels, rng: np.random.Generator, spacing: float, detail: float, field: Plane
+) -> None:
+    """One layer of strokes, across the slope of light, each in the colour under its middle."""
+    seen = _blur(pixels, spacing * 0.4)
+    grey = _grey(seen)
+    missing = np.abs(_grey(np.asarray(canvas)) - grey)
+    height, width = grey.shape
+    rows, columns = int(height / spacing) + 1, int(width / spacing) + 1
+    y = (np.arange(rows)[:, None] + rng.random((rows, columns))) * spacing
+    x = (np.arange(columns)[None, :] + rng.random((rows, columns))) * spacing
+    row, column = np.clip(y, 1, height - 2).astype(int).ravel(), np.clip(x, 1, width - 2).astype(int).ravel()
+    fall = grey[row + 1, column] - grey[row - 1, column]
+    across = grey[row, column + 1] - grey[row, column - 1]
+    steep = np.hypot(fall, across) > 1.2
+    angle = np.where(steep, np.arctan2(across, -fall), field[row, column])
+    wanted = (missing[row, column] >= detail).nonzero()[0]
+    pen = ImageDraw.Draw(canvas)
+    long = spacing * 1.25
+    shade = rng.normal(1.0, 0.03, len(row))
+    colors = np.clip(seen[row, column] * shade[:, None], 0, 255).astype(int)
+    for index in rng.permutation(wanted):
+        dx, dy = float(np.cos(angle[index]) * long), float(np.sin(angle[index]) * long)
+        px, py = float(column[index]), float(row[index])
+        red, green, blue = (int(part) for part in colors[index])
+        pen.line((px - dx, py - dy, px + dx, py + dy), fill=(red, green, blue), width=max(1, round(spacing * 0.95)))
 
 
 def _papercut(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -213,7 +248,11 @@ def _vintage(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     grey = _grey(pixels)[:, :, None]
     toned = grey * np.array([1.0, 0.88, 0.68], dtype=np.float32) + np.array([26, 20, 14], dtype=np.float32)
     mixed = toned * 0.72 + pixels.astype(np.float32) * 0.28
-    grain = 1 + 0.03 * rng.standard_normal((height, width), dtype=np.float32) + 0.04 * noise(rng, height, width, _short(pixels) / 6)
+    grain = (
+        1
+        + 0.03 * rng.standard_normal((height, width), dtype=np.float32)
+        + 0.04 * noise(rng, height, width, _short(pixels) / 6)
+    )
     return _clip(mixed * (grain * _vignette(height, width, 0.42))[:, :, None])
 
 

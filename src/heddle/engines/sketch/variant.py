@@ -1,7 +1,7 @@
 """From a picture to a picture: a variant (image to image) and an edit.
 
-A variant is no cross-fade. The scene borrows the source's colours, each band of detail is taken from whichever picture
-has more to say there, and the things asked for are painted whole.
+A variant is no cross-fade. As the strength grows, the scene is painted over the source patch by patch, in colours that
+it borrows from the source, and what is left of the source loses its small detail; things are painted whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
+from heddle.engines.sketch.chance import number
 from heddle.engines.sketch.raster import Pixels
+from heddle.engines.sketch.styles import noise
 from heddle.errors import EngineFailed
 
 #: What a source may be at most.
@@ -27,12 +29,16 @@ def decode(data: bytes, width: int, height: int, blob_id: str) -> Pixels:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise EngineFailed(f"images: {blob_id!r} has {image.width}x{image.height} pixels; at most {MOST_PIXELS} are taken")
+                raise EngineFailed(
+                    f"images: {blob_id!r} has {image.width}x{image.height} pixels; at most {MOST_PIXELS} are taken"
+                )
             image.draft("RGB", (width, height))
             upright = ImageOps.exif_transpose(image)
             return np.asarray(ImageOps.fit(_opaque(upright), (width, height), Image.Resampling.LANCZOS))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise EngineFailed(f"images: {blob_id!r} is not a picture that can be read: one of {', '.join(FORMATS)} was expected") from error
+        raise EngineFailed(
+            f"images: {blob_id!r} is not a picture that can be read: one of {', '.join(FORMATS)} was expected"
+        ) from error
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -43,27 +49,40 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def blend(source: Pixels, scene: Pixels, things: npt.NDArray[np.uint8], strength: float) -> Pixels:
+def blend(source: Pixels, scene: Pixels, things: npt.NDArray[np.uint8], strength: float, seed: int) -> Pixels:
     """A variant: at 0 the source, at 1 the scene. `things` is the scene's foreground with alpha."""
     if strength <= 0:
         return source
     if strength >= 1:
         return scene
-    ease = strength * strength * (3 - 2 * strength)
-    told = _tinted(scene, source, (1 - ease) * 0.85)
-    fused = _fused(_simplified(source, strength), told, ease)
-    cover = (things[:, :, 3:].astype(np.float32) / 255) * _ramp(strength, 0.32, 0.62)
-    painted = fused + (told - fused) * cover
-    # Whatever the bands made of it, weak strengths stay near the source and strong ones near the scene.
-    near = _ramp(strength, 0.0, 0.55)
-    far = _ramp(strength, 0.55, 1.0)
-    result = source * (1 - near) + painted * near
-    return np.clip(result * (1 - far) + scene * far, 0, 255).astype(np.uint8)
+    told = _tinted(scene, source, 0.8 * (1 - _ramp(strength, 0.4, 1.0)))
+    base = _simplified(source, strength)
+    reach = _ramp(strength, 0.05, 0.84)
+    painted = np.clip((reach * 1.16 - _order(things, seed)) / 0.14, 0, 1)[:, :, None]
+    whole = things[:, :, 3:].astype(np.float32) / 255 * _ramp(strength, 0.26, 0.4)
+    cover = np.maximum(painted, whole)
+    return np.clip(base + (told - base) * cover, 0, 255).astype(np.uint8)
+
+
+def _order(things: npt.NDArray[np.uint8], seed: int) -> Floats:
+    """When each place is painted over, 0 first and 1 last, in even shares: around the things first, then patch by patch."""
+    height, width = things.shape[:2]
+    short = min(height, width)
+    rng = np.random.default_rng(number(seed, "order"))
+    field = (
+        noise(rng, height, width, short / 3)
+        + 0.35 * noise(rng, height, width, short / 9)
+        + 0.07 * noise(rng, height, width, short / 45)
+    )
+    alpha = Image.fromarray(np.ascontiguousarray(things[:, :, 3])).filter(ImageFilter.GaussianBlur(short / 14))
+    field -= 1.6 * np.asarray(alpha, dtype=np.float32) / 255
+    small = np.sort(field[:: max(1, height // 128), :: max(1, width // 128)].ravel())
+    return np.interp(field.ravel(), small, np.linspace(0, 1, len(small))).reshape(height, width).astype(np.float32)
 
 
 def edit(source: Pixels, things: npt.NDArray[np.uint8], tint: tuple[float, float, float], strength: float) -> Pixels:
     """An edit: the source under the light that was asked for, the things asked for laid over it."""
-    shade = 1 - (1 - np.array(tint, dtype=np.float32)) * min(1.0, strength * 1.2)
+    shade = 1 - (1 - np.array(tint, dtype=np.float32) ** 1.5) * min(1.0, strength * 1.3)
     base = source.astype(np.float32) * shade
     alpha = things[:, :, 3:].astype(np.float32) / 255
     return np.clip(base + (things[:, :, :3] - base) * alpha, 0, 255).astype(np.uint8)
@@ -96,28 +115,3 @@ def _low(values: Floats) -> Floats:
     image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     small = image.resize((max(2, width // 64), max(2, height // 64)), Image.Resampling.BOX)
     return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
-
-
-def _fused(one: Floats, other: Floats, share: float) -> Floats:
-    """Laplacian bands: broad masses mix by share, finer ones come from the picture that has more there."""
-    result = np.zeros_like(one)
-    short = min(one.shape[:2])
-    first, second = one, other
-    for radius in (short / 200, short / 60, short / 20):
-        soft_first, soft_second = _blurred(first, radius), _blurred(second, radius)
-        band_first, band_second = first - soft_first, second - soft_second
-        says_first = np.abs(band_first).sum(axis=2, keepdims=True) * (1 - share)
-        says_second = np.abs(band_second).sum(axis=2, keepdims=True) * share
-        lean = np.clip((says_second - says_first) / (says_second + says_first + 2) * 1.6 + 0.5, 0, 1)
-        result += band_first * (1 - lean) + band_second * lean
-        first, second = soft_first, soft_second
-    return result + first * (1 - share) + second * share
-
-
-def _blurred(values: Floats, radius: float) -> Floats:
-    image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
-    factor = max(1, int(radius / 2))
-    small = image.resize((max(2, image.width // factor), max(2, image.height // factor)), Image.Resampling.BOX)
-    return np.asarray(
-        small.filter(ImageFilter.GaussianBlur(radius / factor)).resize(image.size, Image.Resampling.BICUBIC), dtype=np.float32
-    )

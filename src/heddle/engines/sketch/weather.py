@@ -30,7 +30,10 @@ def _rain(pen: Pen, scene: Scene) -> None:
     for alpha, width, count, long in ((0.3, 1.4, 150, 34), (0.5, 2.2, 80, 58)):
         strokes = ""
         for _ in range(min(900, _many(scene, count))):
-            x, y = rng.uniform(-80, scene.width + 80), (rng.uniform(-80, scene.height) + scene.moment * 900) % (scene.height + 80) - 80
+            x, y = (
+                rng.uniform(-80, scene.width + 80),
+                (rng.uniform(-80, scene.height) + scene.moment * 900) % (scene.height + 80) - 80,
+            )
             strokes += f"M{n(x)} {n(y)}l{n(-long * lean)} {n(long)}"
         pen.line(strokes or "M0 0", color, width, alpha)
     splashes = ""
@@ -53,10 +56,13 @@ def _fog(pen: Pen, scene: Scene) -> None:
     rng = source(scene.seed, "fog")
     haze = mix(scene.palette.haze, "#f4f6f8", 0.3 if not scene.palette.night else 0.0)
     low = min(scene.horizon, scene.height * 0.7)
-    pen.wash(f"M0 0H{n(scene.width)}V{n(scene.height)}H0Z", ((0, haze, 0.25), (low / scene.height, haze, 0.5), (1, haze, 0.12)))
+    pen.wash(
+        f"M0 0H{n(scene.width)}V{n(scene.height)}H0Z",
+        ((0, haze, 0.2), (low / scene.height, haze, 0.34), (1, haze, 0.06)),
+    )
     for _ in range(6):
         x, y = rng.uniform(0, scene.width), rng.uniform(low * 0.8, scene.height * 0.92)
-        pen.halo((x + scene.moment * 14) % scene.width, y, rng.uniform(300, 520), haze, 0.6, rng.uniform(40, 80))
+        pen.halo((x + scene.moment * 14) % scene.width, y, rng.uniform(300, 520), haze, 0.42, rng.uniform(40, 80))
 
 
 def _rays(pen: Pen, scene: Scene) -> None:

@@ -1,5 +1,7 @@
 """The words the reader knows, beside the names of things and backdrops: colours, numbers, sizes, places, hours, styles."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 COLORS: dict[str, str] = {
@@ -23,6 +25,12 @@ SHADES: dict[str, tuple[float, float]] = {
     "vivid": (0.02, 1.3), "vibrant": (0.02, 1.3), "neon": (0.1, 1.5), "dark": (-0.17, 0.95), "deep": (-0.11, 1.1),
     "dull": (-0.03, 0.5), "muted": (0.0, 0.5), "faded": (0.08, 0.5), "electric": (0.06, 1.4), "baby": (0.16, 0.65),
     "forest": (-0.12, 0.9), "blood": (-0.1, 1.0), "midnight": (-0.24, 0.9),
+}  # fmt: skip
+
+#: Colours that are also fruits, flowers or metals: a colour when a noun follows.
+NAMED_AFTER_THINGS: dict[str, str] = {
+    "orange": "#f0862a", "rose": "#e8708a", "peach": "#f6bf98", "plum": "#7a3a6a", "cherry": "#c92a3c",
+    "lime": "#8fd03a", "lemon": "#f4dc4a", "silver": "#bcc2cc", "gold": "#e2ac2c",
 }  # fmt: skip
 
 NUMBERS: dict[str, int] = {
@@ -68,7 +76,7 @@ RELATIONS: dict[str, str] = {
     "on the right of": "right of", "in front of": "before", "before": "before", "behind": "behind", "under": "under",
     "underneath": "under", "beneath": "under", "below": "under", "above": "above", "over": "above",
     "flying over": "above", "flying above": "above", "hovering over": "above", "hovering above": "above",
-    "in": "in", "inside": "in", "sitting in": "in", "holding": "holds", "carrying": "holds", "wearing": "wears",
+    "in": "in", "inside": "in", "sitting in": "in", "holding": "holds", "carrying": "holds", "flying a": "holds", "under an umbrella with": "beside", "wearing": "wears",
     "around": "beside", "with": "with", "and": "and",
 }  # fmt: skip
 
@@ -132,12 +140,40 @@ STYLES: dict[str, str] = {
 }  # fmt: skip
 
 GARMENTS = frozenset(
-    "dress shirt coat robe cape cloak suit hoodie jacket sweater jumper gown uniform kimono armor armour blouse skirt "
-    "outfit clothes clothing scarf costume tunic vest t-shirt".split()
+    [
+        "dress",
+        "shirt",
+        "coat",
+        "robe",
+        "cape",
+        "cloak",
+        "suit",
+        "hoodie",
+        "jacket",
+        "sweater",
+        "jumper",
+        "gown",
+        "uniform",
+        "kimono",
+        "armor",
+        "armour",
+        "blouse",
+        "skirt",
+        "outfit",
+        "clothes",
+        "clothing",
+        "scarf",
+        "costume",
+        "tunic",
+        "vest",
+        "t-shirt",
+    ]
 )
 
 #: A close view of one person or animal.
-CLOSE = frozenset(("portrait", "headshot", "close-up", "closeup", "selfie", "upper body", "head and shoulders", "face", "bust"))
+CLOSE = frozenset(
+    ("portrait", "headshot", "close-up", "closeup", "selfie", "upper body", "head and shoulders", "face", "bust")
+)
 
 #: What a picture without any thing may be about, by a word that is not a thing.
 EVOKED: dict[str, str] = {
@@ -153,14 +189,164 @@ EVOKED: dict[str, str] = {
 
 #: Words that say nothing about what is in the picture.
 SKIPPED = frozenset(
-    "the of at to from is are was be been being it its this that these those as for into there here his her their my our "
-    "very really so masterpiece best quality high highly detailed ultra 4k 8k hd uhd hdr resolution absurdres highres "
-    "beautiful gorgeous stunning amazing pretty cute lovely adorable nice perfect epic cinematic lighting sharp focus "
-    "photorealistic realistic photo photograph photography picture image art artwork drawing draw render rendering 3d cg "
-    "trending artstation unreal engine octane style styled in-style scene view shot wide angle depth field intricate "
-    "elegant smooth professional award winning background composition color colors colour colours colored coloured "
-    "looking viewer standing sitting walking running smiling eating drinking playing sleeping jumping swimming sailing "
-    "wooden old young new fluffy round shiny ancient modern rustic solo full body detailed dramatic ambient natural "
-    "light lights shadow shadows made out up down covered full filled two-tone small-scale lit glowing by-the wild "
-    "score_9 score_8_up score_7_up raw bokeh-effect illustration-style".split()
+    [
+        "the",
+        "of",
+        "at",
+        "to",
+        "from",
+        "is",
+        "are",
+        "was",
+        "be",
+        "been",
+        "being",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "as",
+        "for",
+        "into",
+        "there",
+        "here",
+        "his",
+        "her",
+        "their",
+        "my",
+        "our",
+        "very",
+        "really",
+        "so",
+        "masterpiece",
+        "best",
+        "quality",
+        "high",
+        "highly",
+        "detailed",
+        "ultra",
+        "4k",
+        "8k",
+        "hd",
+        "uhd",
+        "hdr",
+        "resolution",
+        "absurdres",
+        "highres",
+        "beautiful",
+        "gorgeous",
+        "stunning",
+        "amazing",
+        "pretty",
+        "cute",
+        "lovely",
+        "adorable",
+        "nice",
+        "perfect",
+        "epic",
+        "cinematic",
+        "lighting",
+        "sharp",
+        "focus",
+        "photorealistic",
+        "realistic",
+        "photo",
+        "photograph",
+        "photography",
+        "picture",
+        "image",
+        "art",
+        "artwork",
+        "drawing",
+        "draw",
+        "render",
+        "rendering",
+        "3d",
+        "cg",
+        "trending",
+        "artstation",
+        "unreal",
+        "engine",
+        "octane",
+        "style",
+        "styled",
+        "in-style",
+        "scene",
+        "view",
+        "shot",
+        "wide",
+        "angle",
+        "depth",
+        "field",
+        "intricate",
+        "elegant",
+        "smooth",
+        "professional",
+        "award",
+        "winning",
+        "background",
+        "composition",
+        "color",
+        "colors",
+        "colour",
+        "colours",
+        "colored",
+        "coloured",
+        "looking",
+        "viewer",
+        "standing",
+        "sitting",
+        "walking",
+        "running",
+        "smiling",
+        "eating",
+        "drinking",
+        "playing",
+        "sleeping",
+        "jumping",
+        "swimming",
+        "sailing",
+        "wooden",
+        "old",
+        "young",
+        "new",
+        "fluffy",
+        "round",
+        "shiny",
+        "ancient",
+        "modern",
+        "rustic",
+        "solo",
+        "full",
+        "body",
+        "detailed",
+        "dramatic",
+        "ambient",
+        "natural",
+        "light",
+        "lights",
+        "shadow",
+        "shadows",
+        "made",
+        "out",
+        "up",
+        "down",
+        "covered",
+        "full",
+        "filled",
+        "two-tone",
+        "small-scale",
+        "lit",
+        "glowing",
+        "by-the",
+        "wild",
+        "score_9",
+        "score_8_up",
+        "score_7_up",
+        "raw",
+        "bokeh-effect",
+        "illustration-style",
+    ]
 )

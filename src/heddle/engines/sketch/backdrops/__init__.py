@@ -10,7 +10,7 @@ from importlib import import_module
 from heddle.engines.sketch.pen import Pen
 from heddle.engines.sketch.scene import Scene
 
-MODULES = ("land", "waters", "towns", "inside", "beyond")
+MODULES = ("land", "wild", "waters", "towns", "inside", "beyond")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

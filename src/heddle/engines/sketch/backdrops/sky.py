@@ -1,5 +1,7 @@
 """The sky that outdoor backdrops share, and the lines of hills under it."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 import math
@@ -22,8 +24,16 @@ def draw_sky(pen: Pen, scene: Scene) -> None:
     """A gradient, light around the sun's side, and stars at night."""
     top, middle, low = scene.palette.sky
     horizon = scene.horizon
-    pen.wash(box(0, 0, scene.width, horizon + 60), ((0, top, 1), (0.55, middle, 1), (0.94, low, 1), (1, low, 1)))
-    if scene.palette.night and "star" not in scene.without and not scene.weather & {"rain", "storm", "fog", "overcast", "snow"}:
+    share = (horizon + 60) / (scene.height + 10)
+    pen.wash(
+        box(0, 0, scene.width, scene.height + 10),
+        ((0, top, 1), (0.55 * share, middle, 1), (0.95 * share, low, 1), (1, low, 1)),
+    )
+    if (
+        scene.palette.night
+        and "star" not in scene.without
+        and not scene.weather & {"rain", "storm", "fog", "overcast", "snow"}
+    ):
         draw_stars(pen, scene, 0, horizon * 0.9)
     for placed in scene.heavens:
         draw_thing(pen, scene, placed)
@@ -44,7 +54,9 @@ def draw_stars(pen: Pen, scene: Scene, top: float, bottom: float, many: float = 
         pen.circle(x, y, r, color, "glow", min(0.99, rng.uniform(0.4, 1) * twinkle))
 
 
-def ridge(rng: random.Random, width: float, base: float, rise: float, bumps: float, left: float = -60.0) -> list[tuple[float, float]]:
+def ridge(
+    rng: random.Random, width: float, base: float, rise: float, bumps: float, left: float = -60.0
+) -> list[tuple[float, float]]:
     """A soft line of hills from left to right, as points."""
     count = max(4, int(bumps))
     step = (width + 120) / count
@@ -60,7 +72,9 @@ def hill(pen: Pen, scene: Scene, points: list[tuple[float, float]], color: str, 
     return d
 
 
-def peaks(pen: Pen, scene: Scene, rng: random.Random, base: float, tall: float, color: str, snow: str | None, half: float) -> None:
+def peaks(
+    pen: Pen, scene: Scene, rng: random.Random, base: float, tall: float, color: str, snow: str | None, half: float
+) -> None:
     """A range of mountains with lit and shaded sides."""
     x = -half * rng.uniform(0.2, 0.9)
     spots: list[tuple[float, float, float]] = []
@@ -70,20 +84,70 @@ def peaks(pen: Pen, scene: Scene, rng: random.Random, base: float, tall: float, 
     for x, high, wide in sorted(spots, key=lambda spot: -spot[1]):
         top = base - high
         lean = wide * rng.uniform(-0.12, 0.12)
-        left = [(x - wide, base), (x - wide * 0.62, base - high * 0.3), (x - wide * 0.4, base - high * 0.52), (x - wide * 0.18, base - high * 0.8), (x + lean, top)]
-        right = [(x + lean, top), (x + wide * 0.2, base - high * 0.76), (x + wide * 0.42, base - high * 0.5), (x + wide * 0.7, base - high * 0.24), (x + wide, base)]
-        spine = [(x + lean, top), (x + lean + wide * 0.07, base - high * 0.74), (x + lean - wide * 0.04, base - high * 0.5), (x + lean + wide * 0.12, base - high * 0.26), (x + wide * 0.1, base)]
+        left = [
+            (x - wide, base),
+            (x - wide * 0.62, base - high * 0.3),
+            (x - wide * 0.4, base - high * 0.52),
+            (x - wide * 0.18, base - high * 0.8),
+            (x + lean, top),
+        ]
+        right = [
+            (x + lean, top),
+            (x + wide * 0.2, base - high * 0.76),
+            (x + wide * 0.42, base - high * 0.5),
+            (x + wide * 0.7, base - high * 0.24),
+            (x + wide, base),
+        ]
+        spine = [
+            (x + lean, top),
+            (x + lean + wide * 0.07, base - high * 0.74),
+            (x + lean - wide * 0.04, base - high * 0.5),
+            (x + lean + wide * 0.12, base - high * 0.26),
+            (x + wide * 0.1, base),
+        ]
         with pen.lifted():
             pen.poly([*left, *right[1:]], color, "down")
         pen.poly([*spine, *reversed(right[1:])], tone(color, -0.055), "down")
         if snow is not None and high > tall * 0.6:
-            cap = [(x - wide * 0.27, base - high * 0.69), (x - wide * 0.18, base - high * 0.8), (x + lean, top), (x + wide * 0.2, base - high * 0.76), (x + wide * 0.27, base - high * 0.67)]
-            teeth = [(x + wide * 0.16, base - high * 0.71), (x + wide * 0.08, base - high * 0.62), (x, base - high * 0.72), (x - wide * 0.1, base - high * 0.61), (x - wide * 0.17, base - high * 0.71)]
+            cap = [
+                (x - wide * 0.27, base - high * 0.69),
+                (x - wide * 0.18, base - high * 0.8),
+                (x + lean, top),
+                (x + wide * 0.2, base - high * 0.76),
+                (x + wide * 0.27, base - high * 0.67),
+            ]
+            teeth = [
+                (x + wide * 0.16, base - high * 0.71),
+                (x + wide * 0.08, base - high * 0.62),
+                (x, base - high * 0.72),
+                (x - wide * 0.1, base - high * 0.61),
+                (x - wide * 0.17, base - high * 0.71),
+            ]
             pen.poly([*cap, *teeth], snow, "down")
-            pen.poly([(x + lean, top), (x + wide * 0.2, base - high * 0.76), (x + wide * 0.27, base - high * 0.67), (x + wide * 0.16, base - high * 0.71), (x + lean + wide * 0.06, base - high * 0.66)], tone(snow, -0.07), "flat")
+            pen.poly(
+                [
+                    (x + lean, top),
+                    (x + wide * 0.2, base - high * 0.76),
+                    (x + wide * 0.27, base - high * 0.67),
+                    (x + wide * 0.16, base - high * 0.71),
+                    (x + lean + wide * 0.06, base - high * 0.66),
+                ],
+                tone(snow, -0.07),
+                "flat",
+            )
 
 
-def put(pen: Pen, scene: Scene, kind: str, x: float, y: float, height: float, rng: random.Random, haze: float = 0.0, color: str | None = None) -> None:
+def put(
+    pen: Pen,
+    scene: Scene,
+    kind: str,
+    x: float,
+    y: float,
+    height: float,
+    rng: random.Random,
+    haze: float = 0.0,
+    color: str | None = None,
+) -> None:
     """A thing of the catalogue as decoration, unless the scene is without it."""
     if kind in scene.without:
         return
@@ -118,7 +182,7 @@ def blossoms(pen: Pen, scene: Scene, rng: random.Random, top: float, bottom: flo
         return
     spots = sorted((rng.uniform(top, bottom), rng.uniform(0, scene.width)) for _ in range(int(count * scene.detail)))
     for y, x in spots:
-        r = 2.4 + 5 * (y - top) / max(1.0, bottom - top)
+        r = 3.0 + 7.5 * (y - top) / max(1.0, bottom - top)
         pen.line(f"M{n(x)} {n(y)}v{n(r * 2.6)}", tone(scene.palette.ground, -0.16), max(0.8, r * 0.35))
         petal = rng.choice((*scene.palette.accents, "#ffffff"))
         for turn in (0, 1, 2, 3, 4):
@@ -127,7 +191,17 @@ def blossoms(pen: Pen, scene: Scene, rng: random.Random, top: float, bottom: flo
         pen.circle(x, y, r * 0.5, "#f8d24a", "flat")
 
 
-def ripples(pen: Pen, scene: Scene, rng: random.Random, top: float, bottom: float, color: str, count: int, left: float = 0.0, right: float | None = None) -> None:
+def ripples(
+    pen: Pen,
+    scene: Scene,
+    rng: random.Random,
+    top: float,
+    bottom: float,
+    color: str,
+    count: int,
+    left: float = 0.0,
+    right: float | None = None,
+) -> None:
     """Short bright strokes on water, longer toward the viewer; they drift with the moment."""
     end = scene.width if right is None else right
     for _ in range(int(count * scene.detail)):
@@ -135,7 +209,12 @@ def ripples(pen: Pen, scene: Scene, rng: random.Random, top: float, bottom: floa
         y = top + (bottom - top) * share
         long = (14 + 80 * share) * rng.uniform(0.5, 1.3)
         x = left + (rng.uniform(0, end - left) + scene.moment * 12 * (0.3 + share)) % max(1.0, end - left)
-        pen.line(f"M{n(x)} {n(y)}q{n(long / 4)} {n(-2 - 3 * share)} {n(long / 2)} 0t{n(long / 2)} 0", color, 1.2 + 2.2 * share, rng.uniform(0.25, 0.6))
+        pen.line(
+            f"M{n(x)} {n(y)}q{n(long / 4)} {n(-2 - 3 * share)} {n(long / 2)} 0t{n(long / 2)} 0",
+            color,
+            1.2 + 2.2 * share,
+            rng.uniform(0.25, 0.6),
+        )
 
 
 def water(pen: Pen, scene: Scene, top: float, bottom: float, left: float = -10.0, right: float | None = None) -> None:
@@ -146,3 +225,37 @@ def water(pen: Pen, scene: Scene, top: float, bottom: float, left: float = -10.0
         box(left, top, scene.width + 10 if right is None else right, bottom),
         ((0, far, 1), (0.3, mix(own, far, 0.45), 1), (1, tone(own, -0.1), 1)),
     )
+
+
+def corners(pen: Pen, scene: Scene, rng: random.Random, color: str) -> None:
+    """Tall blades and a few blooms at the lower corners: something near gives the rest depth."""
+    if "grass" in scene.without:
+        return
+    size = min(scene.width, scene.height) * 0.26
+    for side in (0, 1):
+        if rng.random() < 0.25:
+            continue
+        for _ in range(int(16 * scene.detail)):
+            reach = rng.random() ** 1.6
+            x = (scene.width if side else 0.0) + (-1 if side else 1) * reach * size * 1.3
+            high = size * rng.uniform(0.35, 0.95) * (1 - 0.6 * reach)
+            lean = high * rng.uniform(-0.35, 0.35) + (-1 if side else 1) * high * 0.18
+            y = scene.height + 12
+            half = size * 0.03
+            shade = tone(color, rng.choice((-0.14, -0.1, -0.06)))
+            pen.path(
+                f"M{n(x - half)} {n(y)}C{n(x - half)} {n(y - high * 0.5)} {n(x + lean * 0.4)} {n(y - high * 0.8)} {n(x + lean)} {n(y - high)}"
+                f"C{n(x + lean * 0.5 + half)} {n(y - high * 0.7)} {n(x + half)} {n(y - high * 0.4)} {n(x + half)} {n(y)}Z",
+                shade, "flat",
+            )  # fmt: skip
+            if rng.random() < 0.3 and "flower" not in scene.without:
+                petal = rng.choice(scene.palette.accents)
+                for turn in range(5):
+                    angle = turn * 1.2566 + 0.3
+                    pen.circle(
+                        x + lean + math.cos(angle) * size * 0.035,
+                        y - high + math.sin(angle) * size * 0.035,
+                        size * 0.03,
+                        petal,
+                    )
+                pen.circle(x + lean, y - high, size * 0.024, "#f8d24a", "flat")

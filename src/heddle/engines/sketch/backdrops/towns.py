@@ -1,5 +1,7 @@
 """Backdrops that people built: city, street, village, castle grounds."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 import random
@@ -14,7 +16,17 @@ from heddle.engines.sketch.scene import Scene
 LAMP = "#ffd676"
 
 
-def _block(pen: Pen, scene: Scene, rng: random.Random, x: float, base: float, wide: float, high: float, color: str, windows: bool) -> None:
+def _block(
+    pen: Pen,
+    scene: Scene,
+    rng: random.Random,
+    x: float,
+    base: float,
+    wide: float,
+    high: float,
+    color: str,
+    windows: bool,
+) -> None:
     """One building of a skyline."""
     pen.rect(x, base - high, wide, high + 10, color, "side")
     roof = rng.random()
@@ -33,7 +45,11 @@ def _block(pen: Pen, scene: Scene, rng: random.Random, x: float, base: float, wi
         across = x + step * 0.55
         while across < x + wide - step * 0.7:
             lamp = scene.palette.night and rng.random() < 0.5
-            shade = rng.choice((LAMP, "#ffe9b0", "#ffc45a")) if lamp else tone(color, 0.09 if scene.palette.night is False else -0.05)
+            shade = (
+                rng.choice((LAMP, "#ffe9b0", "#ffc45a"))
+                if lamp
+                else tone(color, 0.09 if scene.palette.night is False else -0.05)
+            )
             dots.setdefault(shade, []).append(f"M{n(across)} {n(y)}h{n(step * 0.5)}v{n(step * 0.55)}h{n(-step * 0.5)}Z")
             across += step
         y += step * 1.15
@@ -55,13 +71,20 @@ def skyline(pen: Pen, scene: Scene, base: float, tall: float) -> None:
         while x < scene.width:
             across = wide * rng.uniform(0.65, 1.3)
             high = tall * share * rng.uniform(0.35, 1.0) ** 1.1
-            shade = tone(mix(body, rng.choice(("#a8806a", "#6a8a9a", "#8a7aa0", "#90908a")), 0.35), rng.uniform(-0.05, 0.05))
+            shade = tone(
+                mix(body, rng.choice(("#a8806a", "#6a8a9a", "#8a7aa0", "#90908a")), 0.35), rng.uniform(-0.05, 0.05)
+            )
             _block(pen, scene, rng, x, base, across, high, shade, row > 0)
             x += across + rng.choice((0, 0, 4, 14))
     pen.haze = 0.0
 
 
-@backdrop("city", "skyline, cityscape, metropolis, downtown, new york, tokyo, cyberpunk city, urban, town, rooftop, london, paris, futuristic city", horizon=0.66, ground=(0.8, 0.95))
+@backdrop(
+    "city",
+    "skyline, cityscape, metropolis, downtown, new york, tokyo, cyberpunk city, urban, town, rooftop, london, paris, futuristic city",
+    horizon=0.66,
+    ground=(0.8, 0.95),
+)
 def city(pen: Pen, scene: Scene) -> None:
     """A skyline over an avenue."""
     draw_sky(pen, scene)
@@ -84,7 +107,12 @@ def _road(pen: Pen, scene: Scene, top: float) -> None:
         pen.poly([(x, y), (x + 96, y), (x + 88, y + 9), (x - 10, y + 9)], "#f3ecd8", "flat", 0.85)
 
 
-@backdrop("street", "road, highway, alley, crossroads, avenue, sidewalk, market, race track, parking lot", horizon=0.6, ground=(0.78, 0.94))
+@backdrop(
+    "street",
+    "road, highway, alley, crossroads, avenue, sidewalk, market, race track, parking lot",
+    horizon=0.6,
+    ground=(0.78, 0.94),
+)
 def street(pen: Pen, scene: Scene) -> None:
     """A row of colourful houses along a road."""
     draw_sky(pen, scene)
@@ -105,7 +133,9 @@ def street(pen: Pen, scene: Scene) -> None:
             put(pen, scene, "lamp post", 120 + step * 520, base + (scene.height - base) * 0.15, 230, rng)
 
 
-def _row_house(pen: Pen, scene: Scene, rng: random.Random, x: float, base: float, wide: float, high: float, color: str) -> None:
+def _row_house(
+    pen: Pen, scene: Scene, rng: random.Random, x: float, base: float, wide: float, high: float, color: str
+) -> None:
     top = base - high
     roof = rng.choice(("#8a5a50", "#5f6a80", "#9a6a4a"))
     if rng.random() < 0.6:
@@ -131,7 +161,9 @@ def _row_house(pen: Pen, scene: Scene, rng: random.Random, x: float, base: float
     pen.rect(dx, base - 84, 42, 84, door, "down", 3)
     awning = rng.choice(scene.palette.accents)
     if rng.random() < 0.5:
-        pen.poly([(dx - 14, base - 92), (dx + 56, base - 92), (dx + 66, base - 70), (dx - 24, base - 70)], awning, "down")
+        pen.poly(
+            [(dx - 14, base - 92), (dx + 56, base - 92), (dx + 66, base - 70), (dx - 24, base - 70)], awning, "down"
+        )
 
 
 @backdrop("village", "hamlet, small town, settlement, countryside village", horizon=0.54)
@@ -142,20 +174,47 @@ def village(pen: Pen, scene: Scene) -> None:
     ground = scene.palette.ground
     deep = scene.height - scene.horizon
     pen.haze = 0.4
-    hill(pen, scene, ridge(rng, scene.width, scene.horizon + 10, deep * 0.3, 5), mix(scene.palette.foliage, scene.palette.far, 0.6))
+    hill(
+        pen,
+        scene,
+        ridge(rng, scene.width, scene.horizon + 10, deep * 0.3, 5),
+        mix(scene.palette.foliage, scene.palette.far, 0.6),
+    )
     pen.haze = 0.0
     for row, (share, size, haze) in enumerate(((0.1, 120, 0.28), (0.24, 165, 0.12))):
         base = scene.horizon + deep * share
-        hill(pen, scene, ridge(rng, scene.width, base + 6, deep * 0.08, 5), mix(ground, scene.palette.far, 0.4 - row * 0.25))
+        hill(
+            pen,
+            scene,
+            ridge(rng, scene.width, base + 6, deep * 0.08, 5),
+            mix(ground, scene.palette.far, 0.4 - row * 0.25),
+        )
         count = max(2, int(scene.width / (size * 1.7)))
         church = rng.randrange(count) if row == 0 else -1
         for step in range(count):
             x = scene.width * (step + rng.uniform(0.25, 0.75)) / count
             kind = "church" if step == church else rng.choice(("house", "house", "house", "tree"))
-            put(pen, scene, kind, x, base + rng.uniform(6, 26), size * (1.5 if kind == "church" else rng.uniform(0.85, 1.1)), rng, haze)
+            put(
+                pen,
+                scene,
+                kind,
+                x,
+                base + rng.uniform(6, 26),
+                size * (1.5 if kind == "church" else rng.uniform(0.85, 1.1)),
+                rng,
+                haze,
+            )
     hill(pen, scene, ridge(rng, scene.width, scene.horizon + deep * 0.4, deep * 0.06, 5), ground)
     if scene.season != "winter":
-        tufts(pen, scene, rng, scene.horizon + deep * 0.42, scene.height + 10, ground, max(4, int(60 * scene.width / 1000)))
+        tufts(
+            pen,
+            scene,
+            rng,
+            scene.horizon + deep * 0.42,
+            scene.height + 10,
+            ground,
+            max(4, int(60 * scene.width / 1000)),
+        )
 
 
 @backdrop("castle", "castle grounds, kingdom, medieval, courtyard, fantasy landscape", horizon=0.58)
@@ -166,13 +225,36 @@ def castle_grounds(pen: Pen, scene: Scene) -> None:
     ground = scene.palette.ground
     deep = scene.height - scene.horizon
     pen.haze = 0.45
-    hill(pen, scene, ridge(rng, scene.width, scene.horizon, deep * 0.36, 5), mix(scene.palette.far, scene.palette.haze, 0.2))
+    hill(
+        pen,
+        scene,
+        ridge(rng, scene.width, scene.horizon, deep * 0.36, 5),
+        mix(scene.palette.far, scene.palette.haze, 0.2),
+    )
     pen.haze = 0.0
     x = scene.width * rng.choice((0.24, 0.74))
-    hill(pen, scene, [(x - 420, scene.horizon + 90), (x - 200, scene.horizon + 6), (x, scene.horizon - 50), (x + 200, scene.horizon + 6), (x + 420, scene.horizon + 90)], mix(ground, scene.palette.far, 0.5))
+    hill(
+        pen,
+        scene,
+        [
+            (x - 420, scene.horizon + 90),
+            (x - 200, scene.horizon + 6),
+            (x, scene.horizon - 50),
+            (x + 200, scene.horizon + 6),
+            (x + 420, scene.horizon + 90),
+        ],
+        mix(ground, scene.palette.far, 0.5),
+    )
     if not any(thing.kind == "castle" for thing in scene.things):
         put(pen, scene, "castle", x, scene.horizon - 28, min(260.0, scene.horizon * 0.5), rng, 0.3)
-    hill(pen, scene, ridge(rng, scene.width, scene.horizon + deep * 0.2, deep * 0.1, 5), mix(ground, scene.palette.far, 0.25))
+    hill(
+        pen,
+        scene,
+        ridge(rng, scene.width, scene.horizon + deep * 0.2, deep * 0.1, 5),
+        mix(ground, scene.palette.far, 0.25),
+    )
     hill(pen, scene, ridge(rng, scene.width, scene.horizon + deep * 0.36, deep * 0.08, 4), ground)
     if scene.season != "winter":
-        tufts(pen, scene, rng, scene.horizon + deep * 0.4, scene.height + 10, ground, max(4, int(70 * scene.width / 1000)))
+        tufts(
+            pen, scene, rng, scene.horizon + deep * 0.4, scene.height + 10, ground, max(4, int(70 * scene.width / 1000))
+        )

@@ -15,6 +15,7 @@ from heddle.engines.sketch.pen import Pen
 
 MODULES = (
     "sitters", "walkers", "birds", "sealife", "people", "portraits", "plants", "buildings", "vehicles", "crafts",
+    "household",
     "things", "food", "shapes", "heavens",
 )  # fmt: skip
 

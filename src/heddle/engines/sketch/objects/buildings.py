@@ -1,5 +1,7 @@
 """Houses, towers and other buildings."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import mix, tone
@@ -27,7 +29,15 @@ def _slit(pen: Pen, look: Look, x: float, y: float, w: float = 3.4, h: float = 8
     pen.path(shape, LAMP if look.lamps else "#4b4a5a", "glow" if look.lamps else "flat")
 
 
-@thing("house", "cottage, home, hut, cabin, villa, mansion, bungalow, shack, building, inn, shop, school, farmhouse", colors="#f0dcb8 #e8b8a0 #d8e0e4 #f3e6c8 #c9dcc0", wide=1.1, tall=5.0, home="meadow", top=0.98)
+@thing(
+    "house",
+    "cottage, home, hut, cabin, villa, mansion, bungalow, shack, building, inn, shop, school, farmhouse",
+    colors="#f0dcb8 #e8b8a0 #d8e0e4 #f3e6c8 #c9dcc0",
+    wide=1.1,
+    tall=5.0,
+    home="meadow",
+    top=0.98,
+)
 def house(pen: Pen, look: Look) -> None:
     """A gable, a chimney and a door."""
     wall = look.main
@@ -52,7 +62,15 @@ def house(pen: Pen, look: Look) -> None:
             pen.circle(x - 6.6 + step * 4.4, -25, 1.3, look.pick("#e8506a", "#f6c945", "#ffffff"), "flat")
 
 
-@thing("castle", "fortress, palace, citadel, chateau", colors="#c9c2b8 #b8b4c0 #d9c8b0", wide=1.15, tall=14.0, home="hills", top=None)
+@thing(
+    "castle",
+    "fortress, palace, citadel, chateau",
+    colors="#c9c2b8 #b8b4c0 #d9c8b0",
+    wide=1.15,
+    tall=14.0,
+    home="hills",
+    top=None,
+)
 def castle(pen: Pen, look: Look) -> None:
     """Towers, battlements, pennants."""
     wall = look.main
@@ -61,7 +79,11 @@ def castle(pen: Pen, look: Look) -> None:
     def tower(x: float, half: float, top: float, tip: float) -> None:
         pen.rect(x - half, top, half * 2, -top, wall, "side")
         pen.rect(x - half - 1.4, top - 3, half * 2 + 2.8, 4.4, tone(wall, -0.06), "side")
-        pen.path(f"M{x} {tip}L{x + half + 3} {top - 2}C{x + half} {top} {x - half} {top} {x - half - 3} {top - 2}Z", roof, "side")
+        pen.path(
+            f"M{x} {tip}L{x + half + 3} {top - 2}C{x + half} {top} {x - half} {top} {x - half - 3} {top - 2}Z",
+            roof,
+            "side",
+        )
         pen.line(f"M{x} {tip}V{tip - 7}", "#6b5a4a", 0.9)
         pen.path(f"M{x} {tip - 7}L{x + 7} {tip - 5}L{x} {tip - 2.6}Z", "#d8433c", "flat")
         _slit(pen, look, x, top + 15)
@@ -97,7 +119,11 @@ def lighthouse(pen: Pen, look: Look) -> None:
     pen.path(body, wall, "side")
     with pen.at(0, 0, clip=body):
         for y in (-66, -42, -18):
-            pen.path(f"M-15 {y}C-6 {y + 2.6} 6 {y + 2.6} 15 {y}V{y + 12}C6 {y + 14.6} -6 {y + 14.6} -15 {y + 12}Z", stripe, "side")
+            pen.path(
+                f"M-15 {y}C-6 {y + 2.6} 6 {y + 2.6} 15 {y}V{y + 12}C6 {y + 14.6} -6 {y + 14.6} -15 {y + 12}Z",
+                stripe,
+                "side",
+            )
     _slit(pen, look, 0, -46)
     pen.path("M-4 -4.4V-11C-4 -16 4 -16 4 -11V-4.4Z", "#5a4034")
     pen.rect(-11, -75, 22, 3.6, "#3f4450", "flat", 1)
@@ -130,7 +156,15 @@ def windmill(pen: Pen, look: Look) -> None:
     pen.circle(0, -59, 2.8, "#6b4a34")
 
 
-@thing("tower", "clock tower, watchtower, big ben, spire, minaret, belfry", colors="#c9b08a #b3a8a0", wide=0.36, tall=16.0, home="hills", top=None)
+@thing(
+    "tower",
+    "clock tower, watchtower, big ben, spire, minaret, belfry",
+    colors="#c9b08a #b3a8a0",
+    wide=0.36,
+    tall=16.0,
+    home="hills",
+    top=None,
+)
 def tower(pen: Pen, look: Look) -> None:
     """A clock under a steep roof."""
     wall = look.main
@@ -146,7 +180,15 @@ def tower(pen: Pen, look: Look) -> None:
     pen.path("M-4.6 0V-10C-4.6 -16 4.6 -16 4.6 -10V0Z", "#5a4034")
 
 
-@thing("skyscraper", "office building, high-rise, highrise, apartment building, skyscrapers", colors="#7f9ab5 #8a8fa8 #6f8a9a", wide=0.36, tall=60.0, home="city", top=0.99)
+@thing(
+    "skyscraper",
+    "office building, high-rise, highrise, apartment building",
+    colors="#7f9ab5 #8a8fa8 #6f8a9a",
+    wide=0.36,
+    tall=60.0,
+    home="city",
+    top=0.99,
+)
 def skyscraper(pen: Pen, look: Look) -> None:
     """Rows of windows."""
     wall = look.main
@@ -160,7 +202,15 @@ def skyscraper(pen: Pen, look: Look) -> None:
             pen.rect(-12.4 + column * 6.5, -86 + row * 6, 5, 3.8, color, "glow" if on else "flat")
 
 
-@thing("church", "cathedral, chapel, temple church, monastery", colors="#f0e8da #c9b8a0", wide=0.86, tall=12.0, home="village", top=None)
+@thing(
+    "church",
+    "cathedral, chapel, temple church, monastery",
+    colors="#f0e8da #c9b8a0",
+    wide=0.86,
+    tall=12.0,
+    home="village",
+    top=None,
+)
 def church(pen: Pen, look: Look) -> None:
     """A nave and a steeple."""
     wall = look.main
@@ -198,7 +248,9 @@ def bridge(pen: Pen, look: Look) -> None:
     """Stone arches."""
     stone = look.main
     pen.path(
-        "M-110 0V-62C-60 -92 60 -92 110 -62V0H84C84 -52 38 -56 34 0H-34C-38 -56 -84 -52 -84 0Z", stone, "down",
+        "M-110 0V-62C-60 -92 60 -92 110 -62V0H84C84 -52 38 -56 34 0H-34C-38 -56 -84 -52 -84 0Z",
+        stone,
+        "down",
     )
     pen.line("M-84 0C-84 -52 -38 -56 -34 0M34 0C38 -56 84 -52 84 0", tone(stone, -0.12), 4)
     pen.line("M-110 -68C-60 -98 60 -98 110 -68", tone(stone, 0.05), 6)
@@ -206,7 +258,9 @@ def bridge(pen: Pen, look: Look) -> None:
         pen.rect(x, y, 11, 4.4, tone(stone, -0.07), "flat", 1)
 
 
-@thing("tent", "teepee, tipi, marquee, camp", colors="#e08a3a #5a9a8a #d8b85a", wide=1.4, tall=2.0, home="forest", top=None)
+@thing(
+    "tent", "teepee, tipi, marquee, camp", colors="#e08a3a #5a9a8a #d8b85a", wide=1.4, tall=2.0, home="forest", top=None
+)
 def tent(pen: Pen, look: Look) -> None:
     """A ridge tent, open."""
     cloth = look.main
@@ -219,7 +273,7 @@ def tent(pen: Pen, look: Look) -> None:
     pen.line("M0 -94L-5 -102M0 -94L5 -102", "#6b4a34", 2.4)
 
 
-@thing("pyramid", "pyramids, ziggurat", colors="#e0b86a", wide=1.6, tall=40.0, home="desert", top=0.98)
+@thing("pyramid", "ziggurat", colors="#e0b86a", wide=1.6, tall=40.0, home="desert", top=0.98)
 def pyramid(pen: Pen, look: Look) -> None:
     """A lit side and a shaded one."""
     stone = look.main
@@ -230,7 +284,15 @@ def pyramid(pen: Pen, look: Look) -> None:
         pen.line(f"M{-80 * share:.1f} {y}L{20 * share:.1f} {y}", tone(stone, -0.06), 0.9)
 
 
-@thing("pagoda", "temple, shrine, torii, japanese temple, dojo", colors="#b8443c #f0e2c8", wide=0.9, tall=14.0, home="hills", top=None)
+@thing(
+    "pagoda",
+    "temple, shrine, torii, japanese temple, dojo",
+    colors="#b8443c #f0e2c8",
+    wide=0.9,
+    tall=14.0,
+    home="hills",
+    top=None,
+)
 def pagoda(pen: Pen, look: Look) -> None:
     """Three upturned roofs."""
     wall = look.main
@@ -253,9 +315,15 @@ def igloo(pen: Pen, look: Look) -> None:
     """Blocks of snow."""
     snow = look.main
     pen.path("M-60 0C-62 -62 -30 -96 0 -96C30 -96 62 -62 60 0Z", snow)
-    pen.line("M-58 -26C-30 -20 0 -20 20 -24M-52 -54C-24 -46 24 -46 52 -54M-34 -80C-12 -74 12 -74 34 -80M-34 -50V-24M0 -47V-22M-16 -76V-49M16 -76V-49M38 -52L44 -36M-20 -24V0", tone(snow, -0.1), 1.6)
+    pen.line(
+        "M-58 -26C-30 -20 0 -20 20 -24M-52 -54C-24 -46 24 -46 52 -54M-34 -80C-12 -74 12 -74 34 -80M-34 -50V-24M0 -47V-22M-16 -76V-49M16 -76V-49M38 -52L44 -36M-20 -24V0",
+        tone(snow, -0.1),
+        1.6,
+    )
     pen.path("M18 0V-26C18 -50 66 -50 66 -26V0Z", tone(snow, -0.04))
-    pen.path("M28 0V-22C28 -38 56 -38 56 -22V0Z", "#ffcf7a" if look.lamps else "#3f566a", "glow" if look.lamps else "flat")
+    pen.path(
+        "M28 0V-22C28 -38 56 -38 56 -22V0Z", "#ffcf7a" if look.lamps else "#3f566a", "glow" if look.lamps else "flat"
+    )
 
 
 @thing("fence", "gate, picket fence", colors="#f7f2ea #a87f56", wide=2.4, tall=1.0, top=0.9, shadow=False)

@@ -1,5 +1,7 @@
 """What sails and what flies: boats, ships, aeroplanes, balloons, rockets."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import tone
@@ -9,7 +11,15 @@ from heddle.engines.sketch.pen import Pen
 GLASS = "#bfe0ee"
 
 
-@thing("sailboat", "sailing boat, yacht, sailing ship, catamaran, dhow, sail", colors="#fdf8ee #e8604a #f0b43a #6fb0d0", wide=0.9, tall=7.0, place="water", home="sea")
+@thing(
+    "sailboat",
+    "sailing boat, yacht, sailing ship, catamaran, dhow, sail",
+    colors="#fdf8ee #e8604a #f0b43a #6fb0d0",
+    wide=0.9,
+    tall=7.0,
+    place="water",
+    home="sea",
+)
 def sailboat(pen: Pen, look: Look) -> None:
     """Two sails full of wind; the colour asked for is the sails'."""
     sail = look.main
@@ -23,11 +33,24 @@ def sailboat(pen: Pen, look: Look) -> None:
     pen.path("M-44 -17C-20 -14 20 -14 46 -19L45 -15C20 -10.4 -20 -10.4 -43 -13.6Z", "#fdf6e8", "flat")
 
 
-@thing("boat", "rowboat, rowing boat, canoe, kayak, dinghy, gondola, fishing boat, raft, paper boat", colors="#b5603a #3f7a9a #c9433c #5a8a5a", wide=2.4, tall=1.6, place="water", home="lake", top=0.52)
+@thing(
+    "boat",
+    "rowboat, rowing boat, canoe, kayak, dinghy, gondola, fishing boat, raft, paper boat",
+    colors="#b5603a #3f7a9a #c9433c #5a8a5a",
+    wide=2.4,
+    tall=1.6,
+    place="water",
+    home="lake",
+    top=0.52,
+)
 def boat(pen: Pen, look: Look) -> None:
     """A small open boat with oars."""
     hull = look.main
-    pen.path("M-110 -74C-60 -48 60 -48 110 -78C106 -60 90 -50 60 -46H-60C-90 -50 -104 -58 -110 -74Z", tone(hull, -0.2), "flat")
+    pen.path(
+        "M-110 -74C-60 -48 60 -48 110 -78C106 -60 90 -50 60 -46H-60C-90 -50 -104 -58 -110 -74Z",
+        tone(hull, -0.2),
+        "flat",
+    )
     pen.path("M-110 -74C-60 -46 60 -46 110 -78C108 -36 84 0 56 0H-60C-86 0 -106 -36 -110 -74Z", hull, "down")
     pen.line("M-106 -58C-60 -32 60 -32 106 -61M-98 -40C-60 -18 60 -18 98 -42", tone(hull, -0.1), 2.6)
     pen.line("M-110 -74C-60 -46 60 -46 110 -78", look.other(tone(hull, 0.16)), 6)
@@ -35,7 +58,16 @@ def boat(pen: Pen, look: Look) -> None:
     pen.path("M78 -14L104 8L92 14L74 -6Z", "#d9b07a")
 
 
-@thing("ship", "pirate ship, galleon, vessel, ferry, steamship, cruise ship, warship, ships, steamer", colors="#7a4f34 #3f5a80 #a8433c", wide=1.2, tall=16.0, place="water", home="sea", top=0.3)
+@thing(
+    "ship",
+    "pirate ship, galleon, vessel, ferry, steamship, cruise ship, warship, steamer",
+    colors="#7a4f34 #3f5a80 #a8433c",
+    wide=1.2,
+    tall=16.0,
+    place="water",
+    home="sea",
+    top=0.3,
+)
 def ship(pen: Pen, look: Look) -> None:
     """A tall ship with square sails."""
     hull = look.main
@@ -43,8 +75,19 @@ def ship(pen: Pen, look: Look) -> None:
     for x, top in ((-30, -86), (0, -98), (30, -84)):
         pen.line(f"M{x} -20V{top}", "#5f4330", 2.2)
         pen.path(f"M{x} {top}L{x + 10} {top + 2.5}L{x} {top + 5}Z", "#c9403a", "flat")
-    for x, y, half, high in ((-30, -80, 13, 22), (-30, -54, 16, 26), (0, -91, 14, 26), (0, -61, 18, 30), (30, -78, 12, 21), (30, -53, 15, 25)):
-        pen.path(f"M{x - half} {y}L{x + half} {y}C{x + half + 5} {y + high * 0.5} {x + half + 3} {y + high * 0.8} {x + half} {y + high}C{x} {y + high - 4} {x} {y + high - 4} {x - half} {y + high}C{x - half + 4} {y + high * 0.6} {x - half + 4} {y + high * 0.4} {x - half} {y}Z", sail, "side")
+    for x, y, half, high in (
+        (-30, -80, 13, 22),
+        (-30, -54, 16, 26),
+        (0, -91, 14, 26),
+        (0, -61, 18, 30),
+        (30, -78, 12, 21),
+        (30, -53, 15, 25),
+    ):
+        pen.path(
+            f"M{x - half} {y}L{x + half} {y}C{x + half + 5} {y + high * 0.5} {x + half + 3} {y + high * 0.8} {x + half} {y + high}C{x} {y + high - 4} {x} {y + high - 4} {x - half} {y + high}C{x - half + 4} {y + high * 0.6} {x - half + 4} {y + high * 0.4} {x - half} {y}Z",
+            sail,
+            "side",
+        )
         pen.line(f"M{x - half - 1} {y}H{x + half + 1}", "#5f4330", 1.5)
     pen.line("M44 -26L64 -38", "#5f4330", 2.2)
     pen.path("M-58 -36L-44 -34L-42 -24H40L52 -28L50 -18C46 -6 38 0 28 0H-34C-48 -4 -56 -20 -58 -36Z", hull, "down")
@@ -53,7 +96,15 @@ def ship(pen: Pen, look: Look) -> None:
         pen.rect(x, -13, 5, 5, "#3a2a26", "flat", 1)
 
 
-@thing("airplane", "plane, aeroplane, jet, aircraft, airliner, biplane, jumbo jet", colors="#f4f5f8 #d8543c #4f8fc1", wide=2.3, tall=4.0, place="sky", shadow=False)
+@thing(
+    "airplane",
+    "plane, aeroplane, jet, aircraft, airliner, biplane, jumbo jet",
+    colors="#f4f5f8 #d8543c #4f8fc1",
+    wide=2.3,
+    tall=4.0,
+    place="sky",
+    shadow=False,
+)
 def airplane(pen: Pen, look: Look) -> None:
     """An airliner climbing a little."""
     paint = look.main
@@ -61,7 +112,11 @@ def airplane(pen: Pen, look: Look) -> None:
     with pen.at(0, -46, 1, -8):
         pen.path("M4 -8L-26 -44H-12L40 -10Z", tone(paint, -0.12))
         pen.path("M-108 -4L-118 -40H-100L-78 -8Z", trim)
-        pen.path("M-112 -2C-104 -18 -70 -22 60 -22C92 -22 112 -12 114 0C112 10 92 16 60 16H-60C-90 14 -110 8 -112 -2Z", paint, "down")
+        pen.path(
+            "M-112 -2C-104 -18 -70 -22 60 -22C92 -22 112 -12 114 0C112 10 92 16 60 16H-60C-90 14 -110 8 -112 -2Z",
+            paint,
+            "down",
+        )
         pen.path("M-112 -1C-60 8 60 8 114 1C110 10 92 16 60 16H-60C-90 14 -110 8 -112 -1Z", trim, "flat")
         pen.path("M86 -13C96 -13 104 -8 107 -4H86Z", "#3f566a")
         for x in range(-70, 76, 13):
@@ -86,7 +141,16 @@ def helicopter(pen: Pen, look: Look) -> None:
     pen.line("M-6 -20V-6M34 -22V-6M-26 -4H58C62 -4 64 -8 66 -11", "#4a4f5a", 3.6)
 
 
-@thing("rocket", "spaceship, spacecraft, space shuttle, missile, starship", colors="#f4f2ee #d8e0e8", wide=0.62, tall=20.0, place="any", home="space", shadow=False)
+@thing(
+    "rocket",
+    "spaceship, spacecraft, space shuttle, missile, starship",
+    colors="#f4f2ee #d8e0e8",
+    wide=0.62,
+    tall=20.0,
+    place="any",
+    home="space",
+    shadow=False,
+)
 def rocket(pen: Pen, look: Look) -> None:
     """Fins, a porthole and fire."""
     paint = look.main
@@ -95,7 +159,10 @@ def rocket(pen: Pen, look: Look) -> None:
     pen.path("M-9 -26C-12 -12 -4 -6 0 0C4 -6 12 -12 9 -26Z", "#ff8a2e", "glow")
     pen.path("M-5 -26C-6 -16 -2 -12 0 -8C2 -12 6 -16 5 -26Z", "#ffe27a", "glow")
     for side in (-1, 1):
-        pen.path(f"M{side * 12} -50C{side * 24} -44 {side * 28} -32 {side * 28} -20C{side * 22} -28 {side * 16} -30 {side * 10} -30Z", trim)
+        pen.path(
+            f"M{side * 12} -50C{side * 24} -44 {side * 28} -32 {side * 28} -20C{side * 22} -28 {side * 16} -30 {side * 10} -30Z",
+            trim,
+        )
     pen.path("M0 -100C16 -84 20 -60 12 -27H-12C-20 -60 -16 -84 0 -100Z", paint, "side")
     pen.path("M0 -100C7 -93 11.6 -85.6 14 -78C6 -75 -6 -75 -14 -78C-11.6 -85.6 -7 -93 0 -100Z", trim, "side")
     pen.path("M-13 -32H13L12 -26H-12Z", trim, "side")
@@ -105,7 +172,16 @@ def rocket(pen: Pen, look: Look) -> None:
     pen.path("M-1.8 -48H1.8V-28H-1.8Z", trim)
 
 
-@thing("hot air balloon", "hot-air balloon, airship, zeppelin, montgolfier, hot air balloons", colors="#e0533f #f0a83a #4f8fc1 #b05aa0 #4fa58a", wide=0.74, tall=18.0, place="sky", home="hills", shadow=False)
+@thing(
+    "hot air balloon",
+    "hot-air balloon, airship, zeppelin, montgolfier",
+    colors="#e0533f #f0a83a #4f8fc1 #b05aa0 #4fa58a",
+    wide=0.74,
+    tall=18.0,
+    place="sky",
+    home="hills",
+    shadow=False,
+)
 def hot_air_balloon(pen: Pen, look: Look) -> None:
     """Gores in two colours and a basket."""
     cloth = look.main
@@ -115,8 +191,18 @@ def hot_air_balloon(pen: Pen, look: Look) -> None:
     pen.path(envelope, cloth)
     with pen.at(0, 0, clip=envelope):
         for side in (-1, 1):
-            pen.path(f"M0 -100C{side * 18} -94 {side * 22} -66 {side * 5} -24L{side * 1.5} -24C{side * 10} -60 {side * 8} -88 0 -100Z", stripe, "flat", 0.95)
-            pen.path(f"M0 -100C{side * 34} -96 {side * 42} -62 {side * 9.5} -24L{side * 7.4} -24C{side * 33} -60 {side * 28} -90 0 -100Z", stripe, "flat", 0.95)
+            pen.path(
+                f"M0 -100C{side * 18} -94 {side * 22} -66 {side * 5} -24L{side * 1.5} -24C{side * 10} -60 {side * 8} -88 0 -100Z",
+                stripe,
+                "flat",
+                0.95,
+            )
+            pen.path(
+                f"M0 -100C{side * 34} -96 {side * 42} -62 {side * 9.5} -24L{side * 7.4} -24C{side * 33} -60 {side * 28} -90 0 -100Z",
+                stripe,
+                "flat",
+                0.95,
+            )
         pen.path("M-38 -70C-14 -64 14 -64 38 -70V-63C14 -57 -14 -57 -38 -63Z", tone(cloth, -0.12), "flat", 0.9)
         pen.halo(-14, -82, 26, "#ffffff", 0.35)
     pen.rect(-10.4, -27, 20.8, 3, tone(cloth, -0.14), "flat", 1)
@@ -125,7 +211,16 @@ def hot_air_balloon(pen: Pen, look: Look) -> None:
     pen.rect(-8.4, -13.4, 16.8, 2.8, "#7d5230", "flat", 1.4)
 
 
-@thing("ufo", "flying saucer, alien ship, alien spaceship, saucer, alien", colors="#9aa8b8 #8a9ac0", wide=1.9, tall=5.0, place="sky", home="night hills", shadow=False)
+@thing(
+    "ufo",
+    "flying saucer, alien ship, alien spaceship, saucer, alien",
+    colors="#9aa8b8 #8a9ac0",
+    wide=1.9,
+    tall=5.0,
+    place="sky",
+    home="night hills",
+    shadow=False,
+)
 def ufo(pen: Pen, look: Look) -> None:
     """A dome, lights and a beam."""
     metal = look.main
@@ -146,7 +241,16 @@ def ufo(pen: Pen, look: Look) -> None:
         pen.circle(x, -54 + abs(step - 3) * -0.8, 4.4, color, "glow")
 
 
-@thing("submarine", "sub", colors="#f0b83a #d8543c #5a8aa8", wide=1.9, tall=4.0, place="deep", home="underwater", shadow=False)
+@thing(
+    "submarine",
+    "sub",
+    colors="#f0b83a #d8543c #5a8aa8",
+    wide=1.9,
+    tall=4.0,
+    place="deep",
+    home="underwater",
+    shadow=False,
+)
 def submarine(pen: Pen, look: Look) -> None:
     """Portholes and a periscope."""
     paint = look.main
@@ -158,7 +262,9 @@ def submarine(pen: Pen, look: Look) -> None:
     for x in (-34, 4, 42):
         pen.circle(x, -40, 13, tone(paint, -0.2))
         pen.circle(x, -40, 9.4, "#9fe0f0")
-        pen.path(f"M{x - 6} -42C{x - 4} -47 {x} -48 {x + 3} -47C{x} -45 {x - 3} -42 {x - 4} -38Z", "#ffffff", "flat", 0.8)
+        pen.path(
+            f"M{x - 6} -42C{x - 4} -47 {x} -48 {x + 3} -47C{x} -45 {x - 3} -42 {x - 4} -38Z", "#ffffff", "flat", 0.8
+        )
 
 
 @thing("kite", "", colors="#e0533f #4f8fc1 #f0b43a", wide=0.7, tall=1.2, place="sky", shadow=False)

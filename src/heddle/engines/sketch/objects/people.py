@@ -1,5 +1,7 @@
 """People, and those who stand like people: one figure, many costumes."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import mix, tone
@@ -30,7 +32,9 @@ def _features(pen: Pen, skin: str, y: float = -84.5) -> None:
 def _legs(pen: Pen, color: str, shoe: str, top: float = -36) -> None:
     for side in (-1, 1):
         pen.path(f"M{side * 0.4} {top}L{side * 9.2} {top}L{side * 8} -3L{side * 2.2} -3Z", color, "side")
-        pen.path(f"M{side * 1.8} -4.6L{side * 8.4} -4.6C{side * 11} -3 {side * 11.4} -1 {side * 11} 0L{side * 1.8} 0Z", shoe)
+        pen.path(
+            f"M{side * 1.8} -4.6L{side * 8.4} -4.6C{side * 11} -3 {side * 11.4} -1 {side * 11} 0L{side * 1.8} 0Z", shoe
+        )
 
 
 def _arm(pen: Pen, side: int, sleeve: str, skin: str, raised: bool = False) -> None:
@@ -49,7 +53,15 @@ def _head(pen: Pen, skin: str) -> None:
         pen.circle(side * 9.3, -83.6, 1.9, tone(skin, -0.03))
 
 
-@thing("man", "guy, gentleman, boy, male, father, dad, farmer, worker, sailor, fisherman, soldier, hiker, person, human, people, figure, traveler, traveller, wanderer, hero, samurai, warrior, men, grandfather, musician, painter, dancer, runner, cyclist, detective, doctor, scientist, teacher, chef, cook, monk, cowboy, ninja, pirate, viking, gnome, dwarf", colors="#3f78b5 #4f9a72 #b54a45 #d99a3e #6d5b9a #4a5568", wide=0.44, tall=1.8, person=True, top=0.97)
+@thing(
+    "man",
+    "guy, gentleman, boy, male, father, dad, farmer, worker, sailor, fisherman, soldier, hiker, person, human, people, figure, traveler, traveller, wanderer, hero, samurai, warrior, men, grandfather, musician, painter, dancer, runner, cyclist, detective, doctor, scientist, teacher, chef, cook, monk, cowboy, ninja, pirate, viking, gnome, dwarf",
+    colors="#3f78b5 #4f9a72 #b54a45 #d99a3e #6d5b9a #4a5568",
+    wide=0.44,
+    tall=1.8,
+    person=True,
+    top=0.97,
+)
 def man(pen: Pen, look: Look) -> None:
     """A shirt, trousers and a parting."""
     skin, hair, shirt = skin_of(look), hair_of(look), look.main
@@ -57,55 +69,102 @@ def man(pen: Pen, look: Look) -> None:
     _legs(pen, trousers, "#4a362c")
     _arm(pen, -1, tone(shirt, -0.04), skin)
     _arm(pen, 1, tone(shirt, -0.04), skin, look.rng.random() < 0.3)
-    pen.blob([(-5, -70), (-11, -66), (-11.5, -52), (-10, -35), (0, -33.5), (10, -35), (11.5, -52), (11, -66), (5, -70)], shirt)
+    pen.blob(
+        [(-5, -70), (-11, -66), (-11.5, -52), (-10, -35), (0, -33.5), (10, -35), (11.5, -52), (11, -66), (5, -70)],
+        shirt,
+    )
     pen.path("M-4 -70L0 -63L4 -70Z", skin)
     _head(pen, skin)
-    pen.path("M-10 -84C-11 -96 -4 -99 1 -98.6C8 -99 11 -94 10 -84C8.6 -87 8 -90 4 -91C0 -90 -6 -90 -8 -88C-9 -87 -9.4 -86 -10 -84Z", hair)
+    pen.path(
+        "M-10 -84C-11 -96 -4 -99 1 -98.6C8 -99 11 -94 10 -84C8.6 -87 8 -90 4 -91C0 -90 -6 -90 -8 -88C-9 -87 -9.4 -86 -10 -84Z",
+        hair,
+    )
     _features(pen, skin)
 
 
-@thing("woman", "girl, lady, female, mother, mom, princess, dancer girl, ballerina, women, grandmother, maid, nurse, actress, goddess, mermaid, elf, heroine, waitress, bride", colors="#c94f6d #d98a3a #4f8ab0 #8a5aa8 #3f9a86 #e0b040", wide=0.46, tall=1.7, person=True, top=0.97)
+@thing(
+    "woman",
+    "girl, lady, female, mother, mom, princess, dancer girl, ballerina, women, grandmother, maid, nurse, actress, goddess, mermaid, elf, heroine, waitress, bride",
+    colors="#c94f6d #d98a3a #4f8ab0 #8a5aa8 #3f9a86 #e0b040",
+    wide=0.46,
+    tall=1.7,
+    person=True,
+    top=0.97,
+)
 def woman(pen: Pen, look: Look) -> None:
     """A dress and long hair."""
     skin, hair, dress = skin_of(look), hair_of(look), look.main
-    pen.blob([(-8, -94), (8, -94), (12.4, -80), (12, -64), (6, -58), (-6, -58), (-12, -64), (-12.4, -80)], tone(hair, -0.04))
+    pen.blob(
+        [(-8, -94), (8, -94), (12.4, -80), (12, -64), (6, -58), (-6, -58), (-12, -64), (-12.4, -80)], tone(hair, -0.04)
+    )
     for side in (-1, 1):
         pen.path(f"M{side * 1.5} -20L{side * 5.6} -20L{side * 5} -3L{side * 2} -3Z", skin, "side")
-        pen.path(f"M{side * 1.4} -4L{side * 5.6} -4C{side * 8} -2.6 {side * 8.4} -1 {side * 8} 0L{side * 1.4} 0Z", look.other(tone(dress, -0.2)))
+        pen.path(
+            f"M{side * 1.4} -4L{side * 5.6} -4C{side * 8} -2.6 {side * 8.4} -1 {side * 8} 0L{side * 1.4} 0Z",
+            look.other(tone(dress, -0.2)),
+        )
     _arm(pen, -1, skin, skin)
     _arm(pen, 1, skin, skin, look.rng.random() < 0.25)
-    pen.path("M-8.5 -68C-9 -60 -7 -54 -6.4 -50C-9 -38 -15 -24 -17.5 -15C-8 -11.4 8 -11.4 17.5 -15C15 -24 9 -38 6.4 -50C7 -54 9 -60 8.5 -68C4 -65 -4 -65 -8.5 -68Z", dress)
+    pen.path(
+        "M-8.5 -68C-9 -60 -7 -54 -6.4 -50C-9 -38 -15 -24 -17.5 -15C-8 -11.4 8 -11.4 17.5 -15C15 -24 9 -38 6.4 -50C7 -54 9 -60 8.5 -68C4 -65 -4 -65 -8.5 -68Z",
+        dress,
+    )
     pen.path("M-6.6 -52.5L6.6 -52.5L6.4 -48.5L-6.4 -48.5Z", tone(dress, -0.13), "flat")
     pen.line("M-4 -44C-7 -34 -9 -24 -10 -15M4 -44C7 -34 9 -24 10 -15M0 -44V-14", tone(dress, -0.08), 1)
     for side in (-1, 1):
         pen.path(f"M{side * 4} -69L{side * 8.6} -68.4L{side * 10.6} -62L{side * 7} -60Z", dress)
     _head(pen, skin)
-    pen.path("M-10.6 -76C-13 -92 -8 -99 0 -99C8 -99 13 -92 10.6 -76C9.8 -82 9.6 -87 5 -92C1 -88 -6 -86 -9 -85C-10 -82 -10.4 -79 -10.6 -76Z", hair)
+    pen.path(
+        "M-10.6 -76C-13 -92 -8 -99 0 -99C8 -99 13 -92 10.6 -76C9.8 -82 9.6 -87 5 -92C1 -88 -6 -86 -9 -85C-10 -82 -10.4 -79 -10.6 -76Z",
+        hair,
+    )
     _features(pen, skin)
     pen.path("M-2.2 -80.4C-1 -79 1 -79 2.2 -80.4C1 -80.9 -1 -80.9 -2.2 -80.4Z", "#cf5560", "flat")
 
 
-@thing("child", "kid, toddler, baby, children, student, schoolboy, schoolgirl, little girl, little boy", colors="#e8543f #3f8fd0 #f0b93a #5aab5a", wide=0.56, tall=1.1, person=True, top=0.97)
+@thing(
+    "child",
+    "kid, toddler, baby, children, student, schoolboy, schoolgirl, little girl, little boy",
+    colors="#e8543f #3f8fd0 #f0b93a #5aab5a",
+    wide=0.56,
+    tall=1.1,
+    person=True,
+    top=0.97,
+)
 def child(pen: Pen, look: Look) -> None:
     """A large head, dungarees, both arms ready."""
-    skin, hair, shirt = skin_of(look), hair_of(look), look.main
+    skin, shirt = skin_of(look), look.main
+    hair = look.traits.get("hair") or look.pick(*HAIRS[:4])
     with pen.at(0, 0, 1):
         _legs(pen, look.other("#45598a"), "#e05a4a", -26)
         for side in (-1, 1):
             pen.line(f"M{side * 10} -46C{side * 16} -42 {side * 19} -38 {side * 20} -30", shirt, 6.4)
             pen.circle(side * 20, -27, 3.6, skin)
-        pen.blob([(-6, -54), (-11.5, -50), (-11, -34), (-10.5, -23), (10.5, -23), (11, -34), (11.5, -50), (6, -54)], shirt)
+        pen.blob(
+            [(-6, -54), (-11.5, -50), (-11, -34), (-10.5, -23), (10.5, -23), (11, -34), (11.5, -50), (6, -54)], shirt
+        )
         pen.path("M-7 -42L7 -42L10.4 -22L-10.4 -22Z", look.other("#45598a"))
         pen.line("M-6 -42L-7 -53M6 -42L7 -53", look.other("#45598a"), 2.6)
         pen.ellipse(0, -73, 18.5, 18.5, skin)
-        pen.path("M-19 -70C-23 -94 -8 -100 2 -99C18 -98 22 -86 19 -70C16 -80 10 -86 2 -87C-6 -86 -15 -82 -19 -70Z", hair)
+        pen.path(
+            "M-19 -70C-23 -94 -8 -100 2 -99C18 -98 22 -86 19 -70C16 -80 10 -86 2 -87C-6 -86 -15 -82 -19 -70Z", hair
+        )
         for side in (-1, 1):
             pen.eye(side * 6.6, -70, 2.5)
             pen.halo(side * 11, -63.5, 5, "#ee8f86", 0.65)
         pen.line("M-4.4 -63C-2 -60 2 -60 4.4 -63", tone(skin, -0.32), 1.3)
 
 
-@thing("astronaut", "cosmonaut, spaceman, space explorer", colors="#f3f4f7", wide=0.56, tall=1.9, home="moon", person=True, top=0.97)
+@thing(
+    "astronaut",
+    "cosmonaut, spaceman, space explorer",
+    colors="#f3f4f7",
+    wide=0.56,
+    tall=1.9,
+    home="moon",
+    person=True,
+    top=0.97,
+)
 def astronaut(pen: Pen, look: Look) -> None:
     """A white suit and a golden visor."""
     suit = look.main
@@ -113,7 +172,10 @@ def astronaut(pen: Pen, look: Look) -> None:
     pen.rect(-16, -70, 32, 34, tone(suit, -0.12), "down", 5)
     for side in (-1, 1):
         pen.path(f"M{side * 0.6} -36L{side * 12} -38L{side * 11} -6L{side * 2} -6Z", suit, "side")
-        pen.path(f"M{side * 1.4} -9L{side * 11.6} -9C{side * 14.6} -6 {side * 15} -2 {side * 14.6} 0L{side * 1.4} 0Z", "#8e96a6")
+        pen.path(
+            f"M{side * 1.4} -9L{side * 11.6} -9C{side * 14.6} -6 {side * 15} -2 {side * 14.6} 0L{side * 1.4} 0Z",
+            "#8e96a6",
+        )
         pen.line(f"M{side * 3} -20L{side * 11} -20", trim, 2.2)
     pen.line("M-12 -63C-20 -58 -23 -50 -22 -42", suit, 9)
     pen.line("M12 -63C21 -64 25 -70 26 -80", suit, 9)
@@ -129,7 +191,16 @@ def astronaut(pen: Pen, look: Look) -> None:
     pen.path("M-8 -86C-4 -90 0 -90 3 -89C-2 -86 -6 -82 -8 -78C-9 -81 -9 -84 -8 -86Z", "#fff3d0", "flat", 0.8)
 
 
-@thing("wizard", "mage, sorcerer, witch, magician, druid, warlock", colors="#4b4fa8 #6a3f98 #2f6f8a", wide=0.62, tall=2.0, home="forest", person=True, top=None)
+@thing(
+    "wizard",
+    "mage, sorcerer, witch, magician, druid, warlock",
+    colors="#4b4fa8 #6a3f98 #2f6f8a",
+    wide=0.62,
+    tall=2.0,
+    home="forest",
+    person=True,
+    top=None,
+)
 def wizard(pen: Pen, look: Look) -> None:
     """A pointed hat, a beard and a glowing staff."""
     robe = look.main
@@ -177,7 +248,16 @@ def knight(pen: Pen, look: Look) -> None:
     pen.path("M-18.6 -61.6H-15.4V-52H-8V-48.6H-15.4V-32L-17 -31L-18.6 -32V-48.6H-26V-52H-18.6Z", "#f3e2b0", "flat")
 
 
-@thing("robot", "android, droid, mech, cyborg", colors="#8fa6b8 #e0a040 #6fb0a0 #d0605a", wide=0.62, tall=1.6, person=True, home="city", top=0.9)
+@thing(
+    "robot",
+    "android, droid, mech, cyborg",
+    colors="#8fa6b8 #e0a040 #6fb0a0 #d0605a",
+    wide=0.62,
+    tall=1.6,
+    person=True,
+    home="city",
+    top=0.9,
+)
 def robot(pen: Pen, look: Look) -> None:
     """Rounded boxes, glowing eyes."""
     shell = look.main
@@ -204,7 +284,16 @@ def robot(pen: Pen, look: Look) -> None:
     pen.line("M-4 -75C-2 -73.6 2 -73.6 4 -75", glow, 1.2, 1, "glow")
 
 
-@thing("king", "queen, emperor, prince, royal", colors="#a8324a #4a3f98", wide=0.56, tall=1.8, person=True, home="castle", top=None)
+@thing(
+    "king",
+    "queen, emperor, prince, royal",
+    colors="#a8324a #4a3f98",
+    wide=0.56,
+    tall=1.8,
+    person=True,
+    home="castle",
+    top=None,
+)
 def king(pen: Pen, look: Look) -> None:
     """A cloak with ermine and a crown."""
     robe = look.main
@@ -249,18 +338,39 @@ def snowman(pen: Pen, look: Look) -> None:
 def ghost(pen: Pen, look: Look) -> None:
     """A friendly sheet."""
     pen.halo(0, -52, 66, look.main, 0.4)
-    pen.path("M-32 -6C-34 -30 -34 -98 0 -98C34 -98 34 -30 32 -6C26 -14 22 -14 17 -5C12 -13 6 -13 0 -5C-6 -13 -12 -13 -17 -5C-22 -14 -26 -14 -32 -6Z", look.main, "soft", 0.94)
+    pen.path(
+        "M-32 -6C-34 -30 -34 -98 0 -98C34 -98 34 -30 32 -6C26 -14 22 -14 17 -5C12 -13 6 -13 0 -5C-6 -13 -12 -13 -17 -5C-22 -14 -26 -14 -32 -6Z",
+        look.main,
+        "soft",
+        0.94,
+    )
     for side in (-1, 1):
         pen.eye(side * 9, -70, 4.6)
         pen.halo(side * 17, -61, 7, "#f2a7b7", 0.6)
     pen.ellipse(0, -58, 4, 5, "#4a4a5c")
 
 
-@thing("angel", "fairy, pixie, cherub", colors="#fbf4e6 #bfe0f0 #f6c9d8", wide=0.9, tall=1.6, place="land", person=True, top=None)
+@thing(
+    "angel",
+    "fairy, pixie, cherub",
+    colors="#fbf4e6 #bfe0f0 #f6c9d8",
+    wide=0.9,
+    tall=1.6,
+    place="land",
+    person=True,
+    top=None,
+)
 def angel(pen: Pen, look: Look) -> None:
     """Wings and a ring of light."""
     for side in (-1, 1):
-        pen.path(f"M{side * 5} -60C{side * 22} -92 {side * 42} -92 {side * 44} -82C{side * 44} -72 {side * 38} -68 {side * 40} -60C{side * 34} -50 {side * 24} -46 {side * 5} -50Z", "#fffdf6")
-        pen.line(f"M{side * 10} -58C{side * 22} -76 {side * 32} -80 {side * 42} -80M{side * 12} -54C{side * 22} -64 {side * 30} -66 {side * 38} -64", "#d9d4c8", 1.2)
+        pen.path(
+            f"M{side * 5} -60C{side * 22} -92 {side * 42} -92 {side * 44} -82C{side * 44} -72 {side * 38} -68 {side * 40} -60C{side * 34} -50 {side * 24} -46 {side * 5} -50Z",
+            "#fffdf6",
+        )
+        pen.line(
+            f"M{side * 10} -58C{side * 22} -76 {side * 32} -80 {side * 42} -80M{side * 12} -54C{side * 22} -64 {side * 30} -66 {side * 38} -64",
+            "#d9d4c8",
+            1.2,
+        )
     woman(pen, look)
     pen.line("M-9 -101C-9 -105 9 -105 9 -101C9 -97.6 -9 -97.6 -9 -101Z", "#ffe27a", 2, 1, "glow")

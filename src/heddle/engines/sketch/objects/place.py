@@ -29,8 +29,8 @@ def draw_thing(pen: Pen, scene: Scene, placed: Placed) -> None:
 def look_of(scene: Scene, placed: Placed, row: Thing) -> Look:
     """The colours asked for, or its own by chance."""
     rng = source(placed.seed, placed.kind)
-    own = rng.choice(row.colors)
     traits = dict(placed.traits)
+    own = row.colors[int(traits["own"]) % len(row.colors)] if "own" in traits else rng.choice(row.colors)
     if placed.colors:
         traits["asked"] = "yes"
     return Look(
@@ -49,6 +49,6 @@ def _waterline(pen: Pen, scene: Scene, placed: Placed, wide: float) -> None:
     for shift, share, alpha in ((0, 0.58, 0.85), (9, 0.42, 0.6), (20, 0.26, 0.45)):
         half = wide * share
         pen.line(
-            f"M{n(x - half)} {n(y + shift)}q{n(half / 4)} {n(-5)} {n(half / 2)} 0t{n(half / 2)} 0t{n(half / 2)} 0t{n(half / 2)} 0",
+            f"M{n(x - half)} {n(y + shift)}q{n(half / 4)} {n(-5)} {n(half / 2)} 0" + f"t{n(half / 2)} 0" * 3,
             mix(own, "#ffffff", 0.6), 3, alpha,
         )  # fmt: skip

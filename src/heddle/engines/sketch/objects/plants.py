@@ -1,5 +1,7 @@
 """Trees, flowers and what grows beside them."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import mix, tone
@@ -21,7 +23,15 @@ def leaf_color(look: Look) -> str:
     return look.main
 
 
-@thing("tree", "oak, maple, birch, willow, cherry tree, cherry blossom, sakura, apple tree, trees, elm, ash tree, tree of life", colors="#5f9a45 #4f8a4a #7aa848", wide=0.86, tall=6.0, home="meadow", top=0.8)
+@thing(
+    "tree",
+    "oak, maple, birch, willow, cherry tree, cherry blossom, sakura, apple tree, elm, ash tree, tree of life",
+    colors="#5f9a45 #4f8a4a #7aa848",
+    wide=0.86,
+    tall=6.0,
+    home="meadow",
+    top=0.8,
+)
 def tree(pen: Pen, look: Look) -> None:
     """A trunk that forks and a crown of leaf clouds."""
     leaf = leaf_color(look)
@@ -30,7 +40,11 @@ def tree(pen: Pen, look: Look) -> None:
     pen.line("M0 -36L-16 -54M1 -34L15 -52M0 -40L2 -60", BARK, 3.4)
     if look.season == "winter" and not look.traits.get("asked"):
         for end in ((-26, -70), (-14, -82), (4, -88), (20, -76), (28, -64)):
-            pen.line(f"M0 -44C{end[0] * 0.3:.0f} -56 {end[0] * 0.7:.0f} {end[1] + 12} {end[0]} {end[1]}M{end[0] * 0.6:.0f} {end[1] + 14}l{6 if end[0] < 0 else -6} -12", BARK, 2)
+            pen.line(
+                f"M0 -44C{end[0] * 0.3:.0f} -56 {end[0] * 0.7:.0f} {end[1] + 12} {end[0]} {end[1]}M{end[0] * 0.6:.0f} {end[1] + 14}l{6 if end[0] < 0 else -6} -12",
+                BARK,
+                2,
+            )
         return
     jitter = [rng.uniform(-2.5, 2.5) for _ in range(16)]
     low = [(-26, -50, 16), (26, -50, 16), (0, -48, 18), (-13, -46, 14), (14, -46, 14)]
@@ -42,12 +56,29 @@ def tree(pen: Pen, look: Look) -> None:
         pen.circle(x + jitter[index + 4], y + jitter[index], r, tone(leaf, -0.03))
     for index, (x, y, r) in enumerate(high):
         pen.circle(x + jitter[index + 8], y + jitter[index + 3], r, leaf)
-    for _ in range(12):
-        x, y = rng.uniform(-26, 22), rng.uniform(-90, -58)
-        pen.line(f"M{x:.1f} {y:.1f}q3 -4 7 -1", tone(leaf, 0.09), 1.5, 0.7)
+    for _ in range(15):
+        x, y = rng.uniform(-30, 28), rng.uniform(-94, -52)
+        pen.ellipse(
+            x,
+            y,
+            rng.uniform(1.6, 3.2),
+            rng.uniform(1.2, 2),
+            tone(leaf, rng.choice((0.08, 0.1, -0.06))),
+            "flat",
+            rng.randint(0, 90),
+            0.7,
+        )
 
 
-@thing("pine tree", "pine, fir, spruce, conifer, evergreen, christmas tree, xmas tree, cedar", colors="#3f7a55 #35694a #4a8560", wide=0.56, tall=7.0, home="forest", top=None)
+@thing(
+    "pine tree",
+    "pine, fir, spruce, conifer, evergreen, christmas tree, xmas tree, cedar",
+    colors="#3f7a55 #35694a #4a8560",
+    wide=0.56,
+    tall=7.0,
+    home="forest",
+    top=None,
+)
 def pine_tree(pen: Pen, look: Look) -> None:
     """Four skirts of needles; snow on them in winter."""
     leaf = look.main
@@ -61,10 +92,13 @@ def pine_tree(pen: Pen, look: Look) -> None:
             color, "side",
         )  # fmt: skip
         if look.season == "winter":
-            pen.path(f"M0 {tip}C{half * 0.2} {tip + 13} {half * 0.4} {tip + 18} {half * 0.55} {base - 12}C{half * 0.2} {base - 17} {-half * 0.2} {base - 12} {-half * 0.5} {base - 13}C{-half * 0.35} {tip + 18} {-half * 0.2} {tip + 13} 0 {tip}Z", SNOW)
+            pen.path(
+                f"M0 {tip}C{half * 0.2} {tip + 13} {half * 0.4} {tip + 18} {half * 0.55} {base - 12}C{half * 0.2} {base - 17} {-half * 0.2} {base - 12} {-half * 0.5} {base - 13}C{-half * 0.35} {tip + 18} {-half * 0.2} {tip + 13} 0 {tip}Z",
+                SNOW,
+            )
 
 
-@thing("palm tree", "palm, coconut tree, palms", colors="#4f9a4a #5fa83f", wide=0.9, tall=6.0, home="beach", top=None)
+@thing("palm tree", "palm, coconut tree", colors="#4f9a4a #5fa83f", wide=0.9, tall=6.0, home="beach", top=None)
 def palm_tree(pen: Pen, look: Look) -> None:
     """A leaning trunk and drooping fronds."""
     leaf = look.main
@@ -72,25 +106,51 @@ def palm_tree(pen: Pen, look: Look) -> None:
     for y in range(-8, -72, -8):
         x = -9 + (-y) * 0.3
         pen.line(f"M{x - 4:.1f} {y}q4 3 8 0", "#7d5c38", 1.1)
-    for reach, drop, rise in ((-42, -52, -92), (-36, -76, -100), (-20, -40, -84), (40, -50, -92), (34, -76, -100), (46, -66, -98), (26, -38, -84)):
+    for reach, drop, rise in (
+        (-42, -52, -92),
+        (-36, -76, -100),
+        (-20, -40, -84),
+        (40, -50, -92),
+        (34, -76, -100),
+        (46, -66, -98),
+        (26, -38, -84),
+    ):
         x, y = 15 + reach, drop
-        pen.path(f"M15 -76C{15 + reach * 0.35:.0f} {rise} {15 + reach * 0.8:.0f} {rise + 6} {x} {y}C{15 + reach * 0.7:.0f} {rise + 17} {15 + reach * 0.4:.0f} {rise + 14} 15 -76Z", tone(leaf, look.rng.uniform(-0.07, 0.04)))
+        pen.path(
+            f"M15 -76C{15 + reach * 0.35:.0f} {rise} {15 + reach * 0.8:.0f} {rise + 6} {x} {y}C{15 + reach * 0.7:.0f} {rise + 17} {15 + reach * 0.4:.0f} {rise + 14} 15 -76Z",
+            tone(leaf, look.rng.uniform(-0.07, 0.04)),
+        )
     for x, y in ((11, -72), (18, -71), (15, -68)):
         pen.circle(x, y, 3.6, "#8a5a34")
 
 
-@thing("bush", "shrub, hedge, bushes", colors="#5a9a4a #6aa352", wide=1.5, tall=1.0, top=0.8)
+@thing("bush", "shrub, hedge", colors="#5a9a4a #6aa352", wide=1.5, tall=1.0, top=0.8)
 def bush(pen: Pen, look: Look) -> None:
     """A low round mass of leaves, berries by chance."""
     leaf = leaf_color(look)
-    for x, y, r, step in ((-44, -28, 28, -0.07), (44, -28, 28, -0.07), (0, -34, 36, -0.05), (-22, -50, 32, 0.0), (24, -52, 32, 0.0), (0, -66, 30, 0.03)):
+    for x, y, r, step in (
+        (-44, -28, 28, -0.07),
+        (44, -28, 28, -0.07),
+        (0, -34, 36, -0.05),
+        (-22, -50, 32, 0.0),
+        (24, -52, 32, 0.0),
+        (0, -66, 30, 0.03),
+    ):
         pen.circle(x, y, r, tone(leaf, step))
-    for _ in range(7):
-        x, y = look.rng.uniform(-44, 40), look.rng.uniform(-78, -24)
-        pen.line(f"M{x:.1f} {y:.1f}q5 -6 10 -1", tone(leaf, 0.09), 2.2, 0.7)
+    for _ in range(12):
+        x, y = look.rng.uniform(-50, 46), look.rng.uniform(-82, -20)
+        pen.ellipse(x, y, 4, 2.6, tone(leaf, look.rng.choice((0.08, -0.06))), "flat", look.rng.randint(0, 90), 0.7)
 
 
-@thing("flower", "tulip, poppy, lily, daffodil, orchid, wildflower, flowers, blossom, carnation, iris", colors="#e8506a #f0b83a #9a6ad0 #f08ab0 #e8703a", wide=0.42, tall=0.5, home="garden", top=None)
+@thing(
+    "flower",
+    "tulip, poppy, lily, daffodil, orchid, wildflower, blossom, carnation, iris",
+    colors="#e8506a #f0b83a #9a6ad0 #f08ab0 #e8703a",
+    wide=0.42,
+    tall=0.5,
+    home="garden",
+    top=None,
+)
 def flower(pen: Pen, look: Look) -> None:
     """A tulip or an open bloom, by chance."""
     petal = look.main
@@ -110,16 +170,21 @@ def flower(pen: Pen, look: Look) -> None:
     pen.circle(0, -78, 6.6, look.other("#f6c945"))
 
 
-@thing("rose", "roses", colors="#d0304a #f08aa8 #f4e6d8 #e8a040", wide=0.5, tall=0.5, home="garden", top=None)
+@thing("rose", "", colors="#d0304a #f08aa8 #f4e6d8 #e8a040", wide=0.5, tall=0.5, home="garden", top=None)
 def rose(pen: Pen, look: Look) -> None:
     """Petals in a spiral."""
     petal = look.main
     stem = "#3f7f45"
     pen.line("M0 0C2 -20 -2 -40 0 -60", stem, 3)
     for side in (-1, 1):
-        pen.path(f"M0 {-24 - side * 6}C{side * 10} {-44 - side * 6} {side * 24} {-42 - side * 6} {side * 25} {-32 - side * 6}C{side * 18} {-22 - side * 6} {side * 8} {-20 - side * 6} 0 {-24 - side * 6}Z", stem)
+        pen.path(
+            f"M0 {-24 - side * 6}C{side * 10} {-44 - side * 6} {side * 24} {-42 - side * 6} {side * 25} {-32 - side * 6}C{side * 18} {-22 - side * 6} {side * 8} {-20 - side * 6} 0 {-24 - side * 6}Z",
+            stem,
+        )
     pen.path("M-8 -60L-14 -52M8 -60L14 -52", stem)
-    pen.blob([(-23, -80), (-16, -94), (0, -98), (16, -94), (23, -80), (17, -64), (0, -56), (-17, -64)], tone(petal, -0.1))
+    pen.blob(
+        [(-23, -80), (-16, -94), (0, -98), (16, -94), (23, -80), (17, -64), (0, -56), (-17, -64)], tone(petal, -0.1)
+    )
     pen.path("M-22 -82C-24 -66 -12 -57 0 -57C-4 -68 -10 -78 -22 -82Z", petal)
     pen.path("M22 -82C24 -66 12 -57 0 -57C4 -68 10 -78 22 -82Z", petal)
     pen.blob([(-15, -84), (-8, -94), (7, -95), (15, -86), (13, -72), (0, -64), (-13, -72)], tone(petal, 0.02))
@@ -128,18 +193,23 @@ def rose(pen: Pen, look: Look) -> None:
     pen.line("M-14 -82C-8 -68 8 -68 14 -83", tone(petal, -0.14), 1.3)
 
 
-@thing("sunflower", "sunflowers, daisy, daisies, chamomile", colors="#f5b92e", wide=0.58, tall=1.5, home="farm", top=None)
+@thing("sunflower", "daisy, chamomile", colors="#f5b92e", wide=0.58, tall=1.5, home="farm", top=None)
 def sunflower(pen: Pen, look: Look) -> None:
     """A large head turned to you."""
     petal = look.main
     stem = "#5a9440"
     pen.line("M0 0C-2 -20 2 -40 0 -66", stem, 3.6)
     for side, y in ((-1, -18), (1, -30)):
-        pen.path(f"M0 {y}C{side * 10} {y - 16} {side * 26} {y - 14} {side * 27} {y - 6}C{side * 20} {y + 4} {side * 8} {y + 4} 0 {y}Z", stem)
+        pen.path(
+            f"M0 {y}C{side * 10} {y - 16} {side * 26} {y - 14} {side * 27} {y - 6}C{side * 20} {y + 4} {side * 8} {y + 4} 0 {y}Z",
+            stem,
+        )
     for ring, (count, reach, color) in enumerate(((14, 19, tone(petal, -0.07)), (14, 17, petal))):
         for step in range(count):
             with pen.at(0, -73, 1, step * 360 / count + ring * 13):
-                pen.path(f"M0 -6C5 {-reach + 2} 3 {-reach - 5} 0 {-reach - 8}C-3 {-reach - 5} -5 {-reach + 2} 0 -6Z", color)
+                pen.path(
+                    f"M0 -6C5 {-reach + 2} 3 {-reach - 5} 0 {-reach - 8}C-3 {-reach - 5} -5 {-reach + 2} 0 -6Z", color
+                )
     pen.circle(0, -73, 12.6, "#6b4226")
     pen.circle(0, -73, 7.6, "#4d2e1e", "soft")
     for step in range(12):
@@ -147,7 +217,7 @@ def sunflower(pen: Pen, look: Look) -> None:
             pen.circle(0, -10, 1, "#a8703a", "flat")
 
 
-@thing("cactus", "cacti, saguaro, cactuses", colors="#4f9a5a #5fa06a", wide=0.66, tall=2.5, home="desert", top=None)
+@thing("cactus", "cacti, saguaro", colors="#4f9a5a #5fa06a", wide=0.66, tall=2.5, home="desert", top=None)
 def cactus(pen: Pen, look: Look) -> None:
     """Two arms and a flower."""
     skin = look.main
@@ -162,27 +232,49 @@ def cactus(pen: Pen, look: Look) -> None:
             pen.ellipse(0, -3.5, 3.2, 5, look.other("#f0709a"))
 
 
-@thing("mushroom", "toadstool, fungus, mushrooms, fungi", colors="#d8402f #c98a4a #8a6ac0", wide=0.9, tall=0.3, home="forest", top=0.96)
+@thing(
+    "mushroom",
+    "toadstool, fungus, fungi",
+    colors="#d8402f #c98a4a #8a6ac0",
+    wide=0.9,
+    tall=0.3,
+    home="forest",
+    top=0.96,
+)
 def mushroom(pen: Pen, look: Look) -> None:
     """A spotted cap."""
     cap = look.main
     spot = look.other("#fff8ec")
     pen.path("M-12 -54C-10 -30 -14 -12 -17 -2C-8 2 8 2 17 -2C14 -12 10 -30 12 -54Z", "#f4e8d2", "side")
     pen.path("M-40 -50C-20 -40 20 -40 40 -50C24 -36 -24 -36 -40 -50Z", "#dcc9a8")
-    pen.path("M-14 -44C-16 -34 16 -34 14 -44C18 -32 14 -30 12 -32C6 -29 -6 -29 -12 -32C-14 -30 -18 -32 -14 -44Z", "#fff8ec")
+    pen.path(
+        "M-14 -44C-16 -34 16 -34 14 -44C18 -32 14 -30 12 -32C6 -29 -6 -29 -12 -32C-14 -30 -18 -32 -14 -44Z", "#fff8ec"
+    )
     pen.path("M-44 -50C-44 -82 -22 -99 0 -99C22 -99 44 -82 44 -50C24 -43 -24 -43 -44 -50Z", cap)
-    for x, y, rx, ry in ((-6, -84, 8, 6.5), (-26, -66, 6, 6.4), (12, -64, 8.4, 7), (31, -66, 4, 6), (20, -85, 5, 4), (-12, -55, 4.6, 3.4), (33, -52, 3.4, 2.4)):
+    for x, y, rx, ry in (
+        (-6, -84, 8, 6.5),
+        (-26, -66, 6, 6.4),
+        (12, -64, 8.4, 7),
+        (31, -66, 4, 6),
+        (20, -85, 5, 4),
+        (-12, -55, 4.6, 3.4),
+        (33, -52, 3.4, 2.4),
+    ):
         pen.ellipse(x, y, rx, ry, spot)
 
 
-@thing("grass", "reed, fern, herb", colors="#6aa544", wide=1.0, tall=0.4, top=None, shadow=False)
+@thing("tuft of grass", "reed, fern, herb", colors="#6aa544", wide=1.0, tall=0.4, top=None, shadow=False)
 def grass(pen: Pen, look: Look) -> None:
     """A tuft."""
     for step in range(9):
         x = -30 + step * 7.5
         lean = (x * 0.7) + look.rng.uniform(-10, 10)
         high = look.rng.uniform(60, 98)
-        pen.path(f"M{x - 4:.1f} 0C{x:.1f} {-high * 0.5:.1f} {x + lean * 0.5:.1f} {-high * 0.8:.1f} {x + lean:.1f} {-high:.1f}C{x + lean * 0.4 + 5:.1f} {-high * 0.6:.1f} {x + 4:.1f} {-high * 0.3:.1f} {x + 4:.1f} 0Z", tone(look.main, look.rng.uniform(-0.08, 0.06)), "flat")
+        pen.path(
+            f"M{x - 4:.1f} 0C{x:.1f} {-high * 0.5:.1f} {x + lean * 0.5:.1f} {-high * 0.8:.1f} {x + lean:.1f} {-high:.1f}C{x + lean * 0.4 + 5:.1f} {-high * 0.6:.1f} {x + 4:.1f} {-high * 0.3:.1f} {x + 4:.1f} 0Z",
+            tone(look.main, look.rng.uniform(-0.08, 0.06)),
+            "flat",
+        )
 
 
 @thing("bamboo", "", colors="#6fae4a", wide=0.5, tall=5.0, home="jungle", top=None)
@@ -193,7 +285,10 @@ def bamboo(pen: Pen, look: Look) -> None:
         for y in range(-14, high, -16):
             pen.line(f"M{x - 3} {y}H{x + 3}", tone(look.main, -0.14), 1.3)
         for side, y in ((1, high + 12), (-1, high + 26), (1, high + 40)):
-            pen.path(f"M{x + side * 2} {y}C{x + side * 8} {y - 8} {x + side * 14} {y - 4} {x + side * 17} {y + 3}C{x + side * 10} {y + 3} {x + side * 6} {y + 3} {x + side * 2} {y}Z", tone(look.main, -0.05))
+            pen.path(
+                f"M{x + side * 2} {y}C{x + side * 8} {y - 8} {x + side * 14} {y - 4} {x + side * 17} {y + 3}C{x + side * 10} {y + 3} {x + side * 6} {y + 3} {x + side * 2} {y}Z",
+                tone(look.main, -0.05),
+            )
 
 
 @thing("leaf", "leaves", colors="#6aa84a #d9812e", wide=0.8, tall=0.2, place="land", top=None)
@@ -201,15 +296,27 @@ def leaf(pen: Pen, look: Look) -> None:
     """One leaf with its veins."""
     color = leaf_color(look)
     pen.path("M-30 -4C-44 -50 -10 -96 34 -98C42 -50 10 -4 -30 -4Z", color)
-    pen.line("M-36 0C-16 -34 6 -66 32 -96M-12 -32L-18 -58M-12 -32L14 -30M4 -54L2 -78M4 -54L26 -58", mix(color, "#f6f0c0", 0.4), 2)
+    pen.line(
+        "M-36 0C-16 -34 6 -66 32 -96M-12 -32L-18 -58M-12 -32L14 -30M4 -54L2 -78M4 -54L26 -58",
+        mix(color, "#f6f0c0", 0.4),
+        2,
+    )
 
 
 @thing("log", "stump, tree stump, wood, trunk", colors="#8a6242", wide=1.2, tall=0.5, home="forest", top=0.86)
 def log(pen: Pen, look: Look) -> None:
     """A stump with rings."""
     pen.path("M-46 -76C-44 -40 -50 -14 -60 0C-30 5 30 5 60 0C50 -14 44 -40 46 -76Z", look.main, "side")
-    pen.line("M-28 -52C-27 -32 -29 -18 -32 -6M-6 -50V-8M18 -52C19 -30 22 -16 24 -6M36 -56C36 -40 38 -26 42 -12", tone(look.main, -0.12), 2)
+    pen.line(
+        "M-28 -52C-27 -32 -29 -18 -32 -6M-6 -50V-8M18 -52C19 -30 22 -16 24 -6M36 -56C36 -40 38 -26 42 -12",
+        tone(look.main, -0.12),
+        2,
+    )
     pen.ellipse(0, -78, 46, 18, tone(look.main, 0.2))
     for size in (0.74, 0.48, 0.22):
         x, y = 46 * size, 18 * size
-        pen.line(f"M{-x:.1f} -78A{x:.1f} {y:.1f} 0 1 0 {x:.1f} -78A{x:.1f} {y:.1f} 0 1 0 {-x:.1f} -78", tone(look.main, 0.06), 1.6)
+        pen.line(
+            f"M{-x:.1f} -78A{x:.1f} {y:.1f} 0 1 0 {x:.1f} -78A{x:.1f} {y:.1f} 0 1 0 {-x:.1f} -78",
+            tone(look.main, 0.06),
+            1.6,
+        )

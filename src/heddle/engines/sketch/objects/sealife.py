@@ -1,5 +1,7 @@
 """What swims: fish, whale, dolphin, octopus and others of the sea."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import mix, tone
@@ -7,7 +9,16 @@ from heddle.engines.sketch.objects import Look, thing
 from heddle.engines.sketch.pen import Pen
 
 
-@thing("fish", "goldfish, koi, clownfish, trout, salmon, carp, tuna", colors="#f0803a #4a9ad8 #f2c244 #e0577a #5bc0a8", wide=1.45, tall=0.3, place="deep", home="underwater", shadow=False)
+@thing(
+    "fish",
+    "goldfish, koi, clownfish, trout, salmon, carp, tuna",
+    colors="#f0803a #4a9ad8 #f2c244 #e0577a #5bc0a8",
+    wide=1.45,
+    tall=0.3,
+    place="deep",
+    home="underwater",
+    shadow=False,
+)
 def fish(pen: Pen, look: Look) -> None:
     """Striped, with a fanned tail."""
     coat = look.main
@@ -27,12 +38,24 @@ def fish(pen: Pen, look: Look) -> None:
     pen.line("M60 -40C56 -38 52 -39 50 -42", tone(coat, -0.25), 1.8)
 
 
-@thing("whale", "orca, humpback, blue whale", colors="#4f7fae #5c8ab8 #4a6f92", wide=1.9, tall=3.0, place="water", home="sea", top=0.72)
+@thing(
+    "whale",
+    "orca, humpback, blue whale",
+    colors="#4f7fae #5c8ab8 #4a6f92",
+    wide=1.9,
+    tall=3.0,
+    place="water",
+    home="sea",
+    top=0.72,
+)
 def whale(pen: Pen, look: Look) -> None:
     """A round back above the water, spouting."""
     skin = look.main
     pale = look.other("#e6f0f4")
-    pen.path("M-62 -28C-78 -40 -82 -60 -92 -62C-96 -74 -84 -82 -76 -74C-70 -82 -56 -80 -58 -70C-66 -62 -62 -46 -48 -38Z", skin)
+    pen.path(
+        "M-62 -28C-78 -40 -82 -60 -92 -62C-96 -74 -84 -82 -76 -74C-70 -82 -56 -80 -58 -70C-66 -62 -62 -46 -48 -38Z",
+        skin,
+    )
     body = "M-68 -30C-48 -40 -30 -74 14 -76C58 -78 90 -54 88 -24C87 -4 70 0 40 0L-14 0C-42 0 -60 -12 -68 -30Z"
     pen.path(body, skin)
     with pen.at(0, 0, clip=body):
@@ -62,26 +85,48 @@ def dolphin(pen: Pen, look: Look) -> None:
 def shark(pen: Pen, look: Look) -> None:
     """Sharp fins, a row of teeth."""
     skin = look.main
-    pen.path("M-62 -44C-80 -58 -86 -80 -98 -86C-94 -66 -92 -48 -84 -40C-90 -30 -92 -22 -92 -14C-80 -18 -70 -32 -60 -38Z", skin)
+    pen.path(
+        "M-62 -44C-80 -58 -86 -80 -98 -86C-94 -66 -92 -48 -84 -40C-90 -30 -92 -22 -92 -14C-80 -18 -70 -32 -60 -38Z",
+        skin,
+    )
     pen.path("M-4 -66C-4 -84 -14 -98 -26 -100C-28 -88 -32 -74 -36 -62Z", tone(skin, -0.06))
     body = "M98 -48C70 -72 20 -78 -30 -62C-46 -56 -60 -48 -70 -42C-50 -32 -20 -22 20 -22C60 -22 84 -32 98 -48Z"
     pen.path(body, skin)
     with pen.at(0, 0, clip=body):
         pen.path("M100 -44C60 -40 0 -40 -70 -40L-70 -10L100 -10Z", "#eef1f0", "flat")
     pen.path("M22 -34C16 -16 0 -4 -14 -2C-10 -14 -6 -26 0 -36Z", tone(skin, -0.1))
-    pen.poly([(84, -38), (80, -34), (77, -37), (73, -32), (70, -35), (65, -31), (62, -33), (60, -38)], "#ffffff", "flat")
+    pen.poly(
+        [(84, -38), (80, -34), (77, -37), (73, -32), (70, -35), (65, -31), (62, -33), (60, -38)], "#ffffff", "flat"
+    )
     pen.line("M90 -42C82 -37 70 -36 60 -38", tone(skin, -0.3), 1.6)
-    pen.line("M38 -54C34 -48 34 -44 36 -38M32 -55C28 -49 28 -45 30 -39M26 -56C22 -50 22 -46 24 -40", tone(skin, -0.2), 1.6)
+    pen.line(
+        "M38 -54C34 -48 34 -44 36 -38M32 -55C28 -49 28 -45 30 -39M26 -56C22 -50 22 -46 24 -40", tone(skin, -0.2), 1.6
+    )
     pen.eye(70, -51, 3)
 
 
-@thing("octopus", "squid, kraken", colors="#c9566a #8a5ac0 #e0803a", wide=1.15, tall=0.9, place="deep", home="underwater", shadow=False)
+@thing(
+    "octopus",
+    "squid, kraken",
+    colors="#c9566a #8a5ac0 #e0803a",
+    wide=1.15,
+    tall=0.9,
+    place="deep",
+    home="underwater",
+    shadow=False,
+)
 def octopus(pen: Pen, look: Look) -> None:
     """Eight curling arms."""
     skin = look.main
     for x, end, curl in ((-14, -52, -30), (14, 52, -30), (-10, -38, -8), (10, 38, -8), (-6, -20, -2), (6, 20, -2)):
         hook = 8 if end > 0 else -8
-        pen.line(f"M{x} -46C{x * 1.4:.0f} -22 {end * 0.6:.0f} {curl + 10} {end} {curl}C{end + hook} {curl - 5} {end + hook} {curl - 15} {end} {curl - 13}", tone(skin, -0.05), 9, 1, "flat")
+        pen.line(
+            f"M{x} -46C{x * 1.4:.0f} -22 {end * 0.6:.0f} {curl + 10} {end} {curl}C{end + hook} {curl - 5} {end + hook} {curl - 15} {end} {curl - 13}",
+            tone(skin, -0.05),
+            9,
+            1,
+            "flat",
+        )
     pen.blob([(0, -100), (26, -92), (34, -68), (26, -44), (0, -34), (-26, -44), (-34, -68), (-26, -92)], skin)
     for x, y, r in ((-16, -86, 3), (-5, -92, 2.2), (14, -88, 3.4), (22, -78, 2.2)):
         pen.circle(x, y, r, tone(skin, -0.08), "flat")
@@ -92,15 +137,34 @@ def octopus(pen: Pen, look: Look) -> None:
     pen.line("M-6 -48C-3 -45 3 -45 6 -48", tone(skin, -0.3), 1.8)
 
 
-@thing("jellyfish", "medusa", colors="#d99be0 #8ac8f0 #f0a6b8", wide=0.75, tall=0.6, place="deep", home="underwater", shadow=False)
+@thing(
+    "jellyfish",
+    "medusa",
+    colors="#d99be0 #8ac8f0 #f0a6b8",
+    wide=0.75,
+    tall=0.6,
+    place="deep",
+    home="underwater",
+    shadow=False,
+)
 def jellyfish(pen: Pen, look: Look) -> None:
     """A glowing bell with trailing arms."""
     skin = look.main
     pen.halo(0, -70, 60, skin, 0.5)
     for x in (-26, -14, -2, 10, 22):
         sway = look.rng.uniform(-7, 7)
-        pen.line(f"M{x} -52C{x + sway} -36 {x - sway} -22 {x + sway * 0.6:.1f} {-4 - look.rng.uniform(0, 12):.1f}", mix(skin, "#ffffff", 0.35), 2.6, 0.75)
-    pen.path("M-36 -52C-40 -84 -20 -100 0 -100C20 -100 40 -84 36 -52C30 -58 24 -46 18 -52C12 -58 6 -46 0 -52C-6 -58 -12 -46 -18 -52C-24 -58 -30 -46 -36 -52Z", skin, "soft", 0.88)
+        pen.line(
+            f"M{x} -52C{x + sway} -36 {x - sway} -22 {x + sway * 0.6:.1f} {-4 - look.rng.uniform(0, 12):.1f}",
+            mix(skin, "#ffffff", 0.35),
+            2.6,
+            0.75,
+        )
+    pen.path(
+        "M-36 -52C-40 -84 -20 -100 0 -100C20 -100 40 -84 36 -52C30 -58 24 -46 18 -52C12 -58 6 -46 0 -52C-6 -58 -12 -46 -18 -52C-24 -58 -30 -46 -36 -52Z",
+        skin,
+        "soft",
+        0.88,
+    )
     pen.path("M-24 -64C-24 -84 -12 -90 -4 -92C-12 -84 -16 -76 -16 -64Z", "#ffffff", "flat", 0.4)
 
 
@@ -109,9 +173,16 @@ def crab(pen: Pen, look: Look) -> None:
     """Claws up."""
     shell = look.main
     for side in (-1, 1):
-        pen.line(f"M{side * 30} -22L{side * 56} -26L{side * 66} 0M{side * 28} -16L{side * 46} -14L{side * 52} 0M{side * 20} -12L{side * 34} -6L{side * 36} 0", tone(shell, -0.08), 5)
+        pen.line(
+            f"M{side * 30} -22L{side * 56} -26L{side * 66} 0M{side * 28} -16L{side * 46} -14L{side * 52} 0M{side * 20} -12L{side * 34} -6L{side * 36} 0",
+            tone(shell, -0.08),
+            5,
+        )
         pen.line(f"M{side * 36} -40C{side * 56} -42 {side * 60} -54 {side * 58} -62", shell, 8)
-        pen.path(f"M{side * 50} -62C{side * 38} -84 {side * 50} -100 {side * 66} -98L{side * 58} -82L{side * 76} -90C{side * 80} -74 {side * 70} -60 {side * 58} -58Z", shell)
+        pen.path(
+            f"M{side * 50} -62C{side * 38} -84 {side * 50} -100 {side * 66} -98L{side * 58} -82L{side * 76} -90C{side * 80} -74 {side * 70} -60 {side * 58} -58Z",
+            shell,
+        )
         pen.line(f"M{side * 12} -52V-70", shell, 4)
         pen.circle(side * 12, -73, 7, "#ffffff", "flat")
         pen.eye(side * 12, -73, 4.2)
@@ -122,7 +193,18 @@ def crab(pen: Pen, look: Look) -> None:
 @thing("starfish", "sea star", colors="#f0934a #e56a6a", wide=1.05, tall=0.15, home="beach", top=None)
 def starfish(pen: Pen, look: Look) -> None:
     """Five soft arms."""
-    arms = [(0, -100), (13, -64), (50, -62), (22, -40), (32, -4), (0, -24), (-32, -4), (-22, -40), (-50, -62), (-13, -64)]
+    arms = [
+        (0, -100),
+        (13, -64),
+        (50, -62),
+        (22, -40),
+        (32, -4),
+        (0, -24),
+        (-32, -4),
+        (-22, -40),
+        (-50, -62),
+        (-13, -64),
+    ]
     pen.blob([(float(x), float(y)) for x, y in arms], look.main)
     for x, y in ((0, -78), (0, -50), (-30, -56), (30, -56), (-20, -20), (20, -20), (0, -64), (-14, -50), (14, -50)):
         pen.circle(x, y, 3, tone(look.main, 0.14), "flat")

@@ -1,5 +1,7 @@
 """Animals that sit and look at you: cat, dog, rabbit, fox, bear and their kin."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import light_of, mix, tone
@@ -14,14 +16,24 @@ def _body(pen: Pen, fur: str, belly: str, plump: float = 1.0) -> None:
     pen.ellipse(-wide * 0.78, -6, 10, 6.5, tone(fur, -0.04))
     pen.ellipse(wide * 0.78, -6, 10, 6.5, tone(fur, -0.04))
     pen.blob(
-        [(-15 * plump, -52), (-wide * 0.9, -28), (-wide, -10), (-14, -1), (14, -1), (wide, -10), (wide * 0.9, -28), (15 * plump, -52)],
+        [
+            (-15 * plump, -52),
+            (-wide * 0.9, -28),
+            (-wide, -10),
+            (-14, -1),
+            (14, -1),
+            (wide, -10),
+            (wide * 0.9, -28),
+            (15 * plump, -52),
+        ],
         fur,
     )
     pen.ellipse(0, -30, 12.5 * plump, 20, belly, "soft")
     for side in (-1, 1):
         pen.path(
             f"M{side * 3} -30C{side * 3} -18 {side * 2} -10 {side * 2.5} -4L{side * 13} -4C{side * 14} -14 {side * 14} -24 {side * 13} -32Z",
-            fur, "side",
+            fur,
+            "side",
         )
         pen.ellipse(side * 8, -3.6, 7.5, 4.6, mix(fur, belly, 0.55))
         pen.line(f"M{side * 6} -3.4v2.6M{side * 10} -3.4v2.6", tone(fur, -0.22), 0.8)
@@ -49,8 +61,14 @@ def _whiskers(pen: Pen, fur: str) -> None:
 def _pointed_ears(pen: Pen, fur: str, inner: str, tall: float = 1.0) -> None:
     for side in (-1, 1):
         tip = -86 - 12 * tall
-        pen.path(f"M{side * 25} -70C{side * 28} -82 {side * 27} {tip + 4} {side * 25} {tip}C{side * 17} {tip + 3} {side * 9} -88 {side * 6} -86Z", fur)
-        pen.path(f"M{side * 22} -76C{side * 24} -84 {side * 23.5} {tip + 9} {side * 22.5} {tip + 6}C{side * 17} {tip + 8} {side * 13} -87 {side * 11} -84Z", inner)
+        pen.path(
+            f"M{side * 25} -70C{side * 28} -82 {side * 27} {tip + 4} {side * 25} {tip}C{side * 17} {tip + 3} {side * 9} -88 {side * 6} -86Z",
+            fur,
+        )
+        pen.path(
+            f"M{side * 22} -76C{side * 24} -84 {side * 23.5} {tip + 9} {side * 22.5} {tip + 6}C{side * 17} {tip + 8} {side * 13} -87 {side * 11} -84Z",
+            inner,
+        )
 
 
 def _round_ears(pen: Pen, fur: str, inner: str, size: float = 9.5) -> None:
@@ -67,7 +85,15 @@ def _head(pen: Pen, fur: str, wide: float = 28, tall: float = 23.5) -> None:
     )  # fmt: skip
 
 
-@thing("cat", "kitty, kitten, feline, tomcat, pussycat, tabby", colors="#e39a4b #8d8f98 #3d3a42 #d9b48a #f0e6d8", wide=0.78, tall=0.5, home="room", top=0.9)
+@thing(
+    "cat",
+    "kitty, kitten, feline, tomcat, pussycat, tabby",
+    colors="#e39a4b #8d8f98 #3d3a42 #d9b48a #f0e6d8",
+    wide=0.78,
+    tall=0.5,
+    home="room",
+    top=0.9,
+)
 def cat(pen: Pen, look: Look) -> None:
     """Sits, tail curled to one side; tabby stripes by chance."""
     fur = look.main
@@ -84,7 +110,15 @@ def cat(pen: Pen, look: Look) -> None:
     _whiskers(pen, fur)
 
 
-@thing("dog", "puppy, doggy, doggo, hound, canine, labrador, corgi, retriever, pup", colors="#c98a4e #8a5a3a #e8c890 #f1e9dd #5a4638", wide=0.8, tall=0.7, home="meadow", top=0.9)
+@thing(
+    "dog",
+    "puppy, doggy, doggo, hound, canine, labrador, corgi, retriever, pup",
+    colors="#c98a4e #8a5a3a #e8c890 #f1e9dd #5a4638",
+    wide=0.8,
+    tall=0.7,
+    home="meadow",
+    top=0.9,
+)
 def dog(pen: Pen, look: Look) -> None:
     """Floppy ears, tongue out, a collar."""
     fur = look.main
@@ -98,7 +132,10 @@ def dog(pen: Pen, look: Look) -> None:
     pen.path("M-3.5 -53C-3.5 -44 3.5 -44 3.5 -53Z", "#ee7f86")
     for side in (-1, 1):
         ear = tone(fur, -0.12)
-        pen.path(f"M{side * 17} -85C{side * 28} -88 {side * 36} -76 {side * 34} -60C{side * 33} -52 {side * 26} -50 {side * 24} -58C{side * 23} -66 {side * 22} -74 {side * 17} -85Z", ear)
+        pen.path(
+            f"M{side * 17} -85C{side * 28} -88 {side * 36} -76 {side * 34} -60C{side * 33} -52 {side * 26} -50 {side * 24} -58C{side * 23} -66 {side * 22} -74 {side * 17} -85Z",
+            ear,
+        )
     _face(pen, fur, belly, "#33282b", 3.9, 10)
 
 
@@ -112,8 +149,28 @@ def rabbit(pen: Pen, look: Look) -> None:
         _body(pen, fur, belly, 0.98)
         for side in (-1, 1):
             bent = side * (14 if look.rng.random() < 0.75 else 26)
-            pen.blob([(side * 6, -84), (side * 5, -106), (bent - side * 3, -123), (bent + side * 4, -120), (side * 17, -102), (side * 15, -84)], fur)
-            pen.blob([(side * 9, -88), (side * 8.5, -104), (bent - side * 1, -116), (bent + side * 1, -115), (side * 13.5, -102), (side * 12.5, -88)], PINK)
+            pen.blob(
+                [
+                    (side * 6, -84),
+                    (side * 5, -106),
+                    (bent - side * 3, -123),
+                    (bent + side * 4, -120),
+                    (side * 17, -102),
+                    (side * 15, -84),
+                ],
+                fur,
+            )
+            pen.blob(
+                [
+                    (side * 9, -88),
+                    (side * 8.5, -104),
+                    (bent - side * 1, -116),
+                    (bent + side * 1, -115),
+                    (side * 13.5, -102),
+                    (side * 12.5, -88),
+                ],
+                PINK,
+            )
         _head(pen, fur, 25, 22)
         _face(pen, fur, belly, "#e58a8a", 4.4)
         pen.rect(-2.6, -54.5, 5.2, 4.6, "#ffffff", "flat", 1)
@@ -128,14 +185,29 @@ def fox(pen: Pen, look: Look) -> None:
     pen.blob([(42, -38), (39, -52), (35, -58), (31, -46), (35, -41)], white)
     _body(pen, fur, white)
     _pointed_ears(pen, fur, "#4a2f2a", 1.15)
-    pen.blob([(0, -89), (19, -84), (29, -66), (22, -56), (9, -47), (0, -43), (-9, -47), (-22, -56), (-29, -66), (-19, -84)], fur)
+    pen.blob(
+        [(0, -89), (19, -84), (29, -66), (22, -56), (9, -47), (0, -43), (-9, -47), (-22, -56), (-29, -66), (-19, -84)],
+        fur,
+    )
     for side in (-1, 1):
-        pen.blob([(side * 28, -65), (side * 21, -55), (side * 9, -47), (0, -43.6), (side * 3, -54), (side * 9, -62)], white, "flat")
+        pen.blob(
+            [(side * 28, -65), (side * 21, -55), (side * 9, -47), (0, -43.6), (side * 3, -54), (side * 9, -62)],
+            white,
+            "flat",
+        )
         pen.eye(side * 10.5, -68, 3.9)
     pen.ellipse(0, -48, 4.2, 3.4, "#2c2226")
 
 
-@thing("bear", "teddy, teddy bear, grizzly, brown bear, polar bear", colors="#8a5a36 #6b4630 #a9713f", wide=0.76, tall=1.5, home="forest", top=0.9)
+@thing(
+    "bear",
+    "teddy, teddy bear, grizzly, brown bear, polar bear",
+    colors="#8a5a36 #6b4630 #a9713f",
+    wide=0.76,
+    tall=1.5,
+    home="forest",
+    top=0.9,
+)
 def bear(pen: Pen, look: Look) -> None:
     """Round and heavy."""
     fur = look.main
@@ -194,8 +266,16 @@ def tiger(pen: Pen, look: Look) -> None:
     _head(pen, fur)
     for side in (-1, 1):
         pen.ellipse(side * 10.5, -74, 6, 4.5, white, "flat")
-        pen.line(f"M{side * 27} -66l{-side * 8} 1M{side * 26} -60l{-side * 7} 0M{side * 23} -54l{-side * 6} -2M{side * 6} -88l{-side * 1} 6", "#33282b", 2.4)
-        pen.line(f"M{side * 25} -30l{-side * 8} 2M{side * 26.5} -22l{-side * 8} 1M{side * 27} -14l{-side * 8} 0", "#33282b", 2.6)
+        pen.line(
+            f"M{side * 27} -66l{-side * 8} 1M{side * 26} -60l{-side * 7} 0M{side * 23} -54l{-side * 6} -2M{side * 6} -88l{-side * 1} 6",
+            "#33282b",
+            2.4,
+        )
+        pen.line(
+            f"M{side * 25} -30l{-side * 8} 2M{side * 26.5} -22l{-side * 8} 1M{side * 27} -14l{-side * 8} 0",
+            "#33282b",
+            2.6,
+        )
     pen.line("M0 -89v8", "#33282b", 2.6)
     _face(pen, fur, white, "#d9827c", 3.9)
 
@@ -216,7 +296,10 @@ def mouse(pen: Pen, look: Look) -> None:
 def squirrel(pen: Pen, look: Look) -> None:
     """A tail as large as the rest."""
     fur = look.main
-    pen.blob([(14, -4), (34, -8), (44, -34), (42, -66), (30, -84), (20, -74), (26, -62), (26, -36), (16, -22)], tone(fur, 0.03))
+    pen.blob(
+        [(14, -4), (34, -8), (44, -34), (42, -66), (30, -84), (20, -74), (26, -62), (26, -36), (16, -22)],
+        tone(fur, 0.03),
+    )
     pen.blob([(22, -10), (32, -16), (38, -38), (37, -62), (31, -72), (32, -56), (31, -34)], tone(fur, 0.12))
     _body(pen, fur, "#f7e6cd", 0.9)
     _pointed_ears(pen, fur, PINK, 0.6)

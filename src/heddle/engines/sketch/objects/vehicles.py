@@ -1,5 +1,7 @@
 """What drives: cars, buses, trains, bicycles."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import mix, tone
@@ -19,12 +21,25 @@ def wheel(pen: Pen, x: float, r: float, hub: str = "#d3d7dd") -> None:
 
 def _lamp(pen: Pen, look: Look, x: float, y: float, r: float, beam: float) -> None:
     if look.lamps:
-        pen.path(f"M{x} {y - r}L{x + beam} {y - abs(beam) * 0.1}L{x + beam} {y + abs(beam) * 0.26}L{x} {y + r}Z", "#fff2b8", "flat", 0.3)
+        pen.path(
+            f"M{x} {y - r}L{x + beam} {y - abs(beam) * 0.1}L{x + beam} {y + abs(beam) * 0.26}L{x} {y + r}Z",
+            "#fff2b8",
+            "flat",
+            0.3,
+        )
         pen.halo(x, y, r * 4, "#ffeeb0", 0.8)
     pen.ellipse(x, y, r * 0.7, r, "#fff3c4", "glow" if look.lamps else "flat")
 
 
-@thing("car", "automobile, sedan, coupe, taxi, cab, sports car, jeep, suv, vehicle, convertible, beetle car, police car", colors="#d8433c #3f7fc1 #f0b43a #4fa58a #8a5ab0", wide=2.2, tall=1.5, home="street", top=0.92)
+@thing(
+    "car",
+    "automobile, sedan, coupe, taxi, cab, sports car, jeep, suv, vehicle, convertible, beetle car, police car",
+    colors="#d8433c #3f7fc1 #f0b43a #4fa58a #8a5ab0",
+    wide=2.2,
+    tall=1.5,
+    home="street",
+    top=0.92,
+)
 def car(pen: Pen, look: Look) -> None:
     """A small rounded car."""
     paint = look.main
@@ -32,7 +47,11 @@ def car(pen: Pen, look: Look) -> None:
     pen.path("M-43 -58C-36 -80 -30 -87 -10 -87H-3V-58Z", GLASS, "down")
     pen.path("M4 -87H15C32 -87 42 -74 50 -58H4Z", GLASS, "down")
     pen.path("M-30 -84L-40 -60L-33 -60L-22 -86ZM14 -86L4 -66V-60L22 -86Z", "#ffffff", "flat", 0.5)
-    pen.path("M-104 -30C-106 -50 -96 -58 -76 -60C-40 -64 30 -64 62 -60C92 -56 106 -48 106 -28C106 -20 102 -18 96 -18H-96C-102 -18 -104 -22 -104 -30Z", paint, "down")
+    pen.path(
+        "M-104 -30C-106 -50 -96 -58 -76 -60C-40 -64 30 -64 62 -60C92 -56 106 -48 106 -28C106 -20 102 -18 96 -18H-96C-102 -18 -104 -22 -104 -30Z",
+        paint,
+        "down",
+    )
     pen.path("M-104 -28H106C106 -20 102 -18 96 -18H-96C-102 -18 -104 -22 -104 -28Z", tone(paint, -0.16), "flat")
     pen.line("M1 -58V-22M-50 -57C-54 -44 -54 -34 -50 -24M58 -57C60 -48 60 -42 58 -36", tone(paint, -0.13), 1.4)
     pen.line("M10 -48H20M-38 -48H-28", tone(paint, -0.2), 2.6)
@@ -44,7 +63,15 @@ def car(pen: Pen, look: Look) -> None:
     pen.rect(-105, -46, 5, 9, "#ff6a50", "glow" if look.lamps else "flat", 2)
 
 
-@thing("truck", "lorry, pickup, pickup truck, van, fire truck, fire engine, delivery van", colors="#4f8fc1 #d8543c #5aa06a #e0a53a", wide=2.0, tall=3.0, home="street", top=0.96)
+@thing(
+    "truck",
+    "lorry, pickup, pickup truck, van, fire truck, fire engine, delivery van",
+    colors="#4f8fc1 #d8543c #5aa06a #e0a53a",
+    wide=2.0,
+    tall=3.0,
+    home="street",
+    top=0.96,
+)
 def truck(pen: Pen, look: Look) -> None:
     """A cab and a box."""
     paint = look.main
@@ -61,11 +88,23 @@ def truck(pen: Pen, look: Look) -> None:
         wheel(pen, x, 17)
 
 
-@thing("bus", "coach, school bus, double-decker, minibus, tram, trolley", colors="#f0b02e #d8433c #4f8fc1", wide=2.1, tall=3.2, home="street", top=0.97)
+@thing(
+    "bus",
+    "coach, school bus, double-decker, minibus, tram, trolley",
+    colors="#f0b02e #d8433c #4f8fc1",
+    wide=2.1,
+    tall=3.2,
+    home="street",
+    top=0.97,
+)
 def bus(pen: Pen, look: Look) -> None:
     """A row of windows."""
     paint = look.main
-    pen.path("M-104 -26V-84C-104 -94 -98 -97 -88 -97H86C98 -97 102 -88 104 -70L106 -40V-26C106 -20 102 -18 98 -18H-98C-102 -18 -104 -22 -104 -26Z", paint, "down")
+    pen.path(
+        "M-104 -26V-84C-104 -94 -98 -97 -88 -97H86C98 -97 102 -88 104 -70L106 -40V-26C106 -20 102 -18 98 -18H-98C-102 -18 -104 -22 -104 -26Z",
+        paint,
+        "down",
+    )
     pen.path("M-104 -36H106V-26C106 -20 102 -18 98 -18H-98C-102 -18 -104 -22 -104 -26Z", tone(paint, -0.12), "flat")
     for x in range(-94, 62, 31):
         pen.rect(x, -82, 26, 26, "#ffe9a8" if look.lamps else GLASS, "glow" if look.lamps else "down", 3)
@@ -80,7 +119,15 @@ def bus(pen: Pen, look: Look) -> None:
         wheel(pen, x, 16)
 
 
-@thing("train", "locomotive, steam train, railway, steam engine", colors="#3f6a5a #a8403a #3f5a8a #3a3f4a", wide=2.4, tall=3.5, home="hills", top=0.6)
+@thing(
+    "train",
+    "locomotive, steam train, railway, steam engine",
+    colors="#3f6a5a #a8403a #3f5a8a #3a3f4a",
+    wide=2.4,
+    tall=3.5,
+    home="hills",
+    top=0.6,
+)
 def train(pen: Pen, look: Look) -> None:
     """A steam engine and one carriage."""
     paint = look.main
@@ -114,7 +161,15 @@ def train(pen: Pen, look: Look) -> None:
     pen.line("M-40 -22H-34", "#3a3a42", 5)
 
 
-@thing("bicycle", "bike, cycle, tricycle", colors="#d8433c #3f8a9a #4a6ac0 #4a4a54", wide=1.7, tall=1.1, home="park", top=0.8)
+@thing(
+    "bicycle",
+    "bike, cycle, tricycle",
+    colors="#d8433c #3f8a9a #4a6ac0 #4a4a54",
+    wide=1.7,
+    tall=1.1,
+    home="park",
+    top=0.8,
+)
 def bicycle(pen: Pen, look: Look) -> None:
     """Two wheels, a basket."""
     frame = look.main
@@ -134,13 +189,24 @@ def bicycle(pen: Pen, look: Look) -> None:
     pen.line("M40 -78H64M41 -70H63M48 -86V-62M56 -86V-62", "#a0733f", 1.4)
 
 
-@thing("motorcycle", "motorbike, scooter, vespa, moped", colors="#d8433c #3a8a8a #e8e2d6", wide=1.6, tall=1.2, home="street", top=0.74)
+@thing(
+    "motorcycle",
+    "motorbike, scooter, vespa, moped",
+    colors="#d8433c #3a8a8a #e8e2d6",
+    wide=1.6,
+    tall=1.2,
+    home="street",
+    top=0.74,
+)
 def motorcycle(pen: Pen, look: Look) -> None:
     """A scooter."""
     paint = look.main
     wheel(pen, -48, 21)
     wheel(pen, 52, 21)
-    pen.path("M-74 -40C-70 -62 -40 -66 -20 -58C-14 -48 -12 -38 -6 -26H30C36 -46 40 -66 40 -84L50 -82C50 -60 46 -34 36 -16H-16C-22 -40 -50 -50 -74 -40Z", paint)
+    pen.path(
+        "M-74 -40C-70 -62 -40 -66 -20 -58C-14 -48 -12 -38 -6 -26H30C36 -46 40 -66 40 -84L50 -82C50 -60 46 -34 36 -16H-16C-22 -40 -50 -50 -74 -40Z",
+        paint,
+    )
     pen.path("M-66 -62C-50 -74 -20 -74 -8 -62L-16 -56C-30 -60 -50 -60 -64 -56Z", "#5a3f34")
     pen.path("M34 -40C44 -46 66 -46 74 -28C62 -34 48 -34 38 -24Z", paint)
     pen.line("M45 -84L36 -98M36 -98L26 -96", "#4a4a54", 4)
@@ -162,7 +228,15 @@ def tractor(pen: Pen, look: Look) -> None:
     pen.path("M-64 -40C-60 -76 -8 -78 2 -46L-6 -44C-14 -66 -50 -66 -56 -38Z", paint)
 
 
-@thing("carriage", "cart, wagon, coach and horses, caravan", colors="#b5523f #5a7fa8", wide=1.5, tall=2.4, home="village", top=0.97)
+@thing(
+    "carriage",
+    "cart, wagon, coach and horses, caravan",
+    colors="#b5523f #5a7fa8",
+    wide=1.5,
+    tall=2.4,
+    home="village",
+    top=0.97,
+)
 def carriage(pen: Pen, look: Look) -> None:
     """A round-topped wagon."""
     paint = look.main

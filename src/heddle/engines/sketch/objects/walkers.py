@@ -1,5 +1,7 @@
 """Animals seen from the side: horse, cow, elephant, giraffe and others that walk or crawl."""
 
+# ruff: noqa: E501 - path data and rows of numbers read better on one line
+
 from __future__ import annotations
 
 from heddle.engines.sketch.color import mix, tone
@@ -17,7 +19,10 @@ def _leg(pen: Pen, x: float, top: float, width: float, color: str, lean: float =
         f"L{x + half * 0.85 + lean} -3C{x + half * 0.7 + lean} {top * 0.5} {x + half * 1.2} {top * 0.6} {x + half * 1.3} {top}Z",
         color, "side",
     )  # fmt: skip
-    pen.path(f"M{x - half * 0.9 + lean} -4.5L{x + half * 0.95 + lean} -4.5L{x + half * 1.15 + lean} 0L{x - half * 1.05 + lean} 0Z", hoof)
+    pen.path(
+        f"M{x - half * 0.9 + lean} -4.5L{x + half * 0.95 + lean} -4.5L{x + half * 1.15 + lean} 0L{x - half * 1.05 + lean} 0Z",
+        hoof,
+    )
 
 
 def _legs(pen: Pen, back: float, front: float, top: float, width: float, color: str, hoof: str = HOOF) -> None:
@@ -33,7 +38,7 @@ def _trunk(pen: Pen, pairs: list[Point], color: str) -> None:
     pen.blob(pairs, color)
 
 
-def _equine(pen: Pen, look: Look, coat: str, hair: str) -> None:
+def _equine(pen: Pen, coat: str, hair: str) -> None:
     pen.path("M-36 -58C-48 -56 -50 -36 -46 -20C-42 -26 -40 -40 -33 -50Z", hair)
     _legs(pen, -27, 20, -42, 7.5, coat)
     _trunk(
@@ -52,10 +57,18 @@ def _equine(pen: Pen, look: Look, coat: str, hair: str) -> None:
     pen.line("M47 -70.5C49 -70 51 -70.2 52.4 -70.8", tone(coat, -0.25), 0.8)
 
 
-@thing("horse", "pony, stallion, mare, foal, steed", colors="#9a5b34 #6e4430 #c08a54 #e9e2d8 #3e3431", wide=1.1, tall=2.0, home="meadow", top=0.64)
+@thing(
+    "horse",
+    "pony, stallion, mare, foal, steed",
+    colors="#9a5b34 #6e4430 #c08a54 #e9e2d8 #3e3431",
+    wide=1.1,
+    tall=2.0,
+    home="meadow",
+    top=0.64,
+)
 def horse(pen: Pen, look: Look) -> None:
     """Stands in profile."""
-    _equine(pen, look, look.main, look.other(tone(look.main, -0.2)))
+    _equine(pen, look.main, look.other(tone(look.main, -0.2)))
 
 
 @thing("unicorn", "", colors="#fbf6ff", wide=1.1, tall=2.0, home="meadow", top=0.64)
@@ -63,13 +76,13 @@ def unicorn(pen: Pen, look: Look) -> None:
     """A horse with a horn and a pastel mane."""
     pen.path("M39 -94L49 -112L43 -91Z", "#f2c65a")
     pen.line("M40.5 -97l4 2M43 -102l3 2", "#c7923a", 1)
-    _equine(pen, look, look.main, look.other(look.pick("#f29ac0", "#9d8bea", "#7cc8e8")))
+    _equine(pen, look.main, look.other(look.pick("#f29ac0", "#9d8bea", "#7cc8e8")))
 
 
 @thing("zebra", "", colors="#f5f3ee", wide=1.1, tall=1.8, home="savanna", top=0.64)
 def zebra(pen: Pen, look: Look) -> None:
     """A striped horse."""
-    _equine(pen, look, look.main, "#34323a")
+    _equine(pen, look.main, "#34323a")
     for x in range(-32, 24, 7):
         pen.line(f"M{x} -61C{x + 3} -54 {x + 1} -48 {x - 1} -41", "#34323a", 2.6)
     pen.line("M26 -78l8 5M28 -70l6 5M29 -84l8 4M42 -84l-2 6M45 -82l-2 6", "#34323a", 2)
@@ -84,7 +97,11 @@ def cow(pen: Pen, look: Look) -> None:
     pen.ellipse(-55, -27, 3, 6, patch)
     pen.ellipse(-18, -34, 9, 6, "#f0b3ac")
     _legs(pen, -38, 28, -40, 10, coat)
-    _trunk(pen, [(-50, -66), (-40, -74), (0, -72), (34, -76), (44, -66), (42, -46), (30, -35), (-20, -34), (-46, -40)], coat)
+    _trunk(
+        pen,
+        [(-50, -66), (-40, -74), (0, -72), (34, -76), (44, -66), (42, -46), (30, -35), (-20, -34), (-46, -40)],
+        coat,
+    )
     for x, y, w, h in ((-30, -60, 14, 11), (6, -50, 11, 10), (28, -66, 9, 8)):
         turned = look.rng.randint(-30, 30)
         pen.ellipse(x + look.rng.uniform(-4, 4), y, w, h, patch, "soft", turned)
@@ -136,25 +153,54 @@ def pig(pen: Pen, look: Look) -> None:
     pen.line("M42 -50C46 -47 50 -47 53 -49", tone(skin, -0.28), 1.3)
 
 
-@thing("deer", "stag, doe, reindeer, elk, moose, fawn, caribou", colors="#b0713f #9a6238", wide=0.95, tall=1.7, home="forest", top=0.5)
+@thing(
+    "deer",
+    "stag, doe, reindeer, elk, moose, fawn, caribou",
+    colors="#b0713f #9a6238",
+    wide=0.95,
+    tall=1.7,
+    home="forest",
+    top=0.5,
+)
 def deer(pen: Pen, look: Look) -> None:
     """Antlers and a spotted back."""
     coat = look.main
     horn = "#7a5a40"
     _legs(pen, -24, 14, -32, 5.4, coat)
     pen.path("M-33 -46C-40 -50 -40 -42 -36 -38Z", "#fdf3e4")
-    _trunk(pen, [(-35, -44), (-28, -50), (-6, -48), (14, -51), (21, -62), (26, -72), (33, -70), (31, -54), (26, -40), (16, -31), (-16, -30), (-32, -34)], coat)
+    _trunk(
+        pen,
+        [
+            (-35, -44),
+            (-28, -50),
+            (-6, -48),
+            (14, -51),
+            (21, -62),
+            (26, -72),
+            (33, -70),
+            (31, -54),
+            (26, -40),
+            (16, -31),
+            (-16, -30),
+            (-32, -34),
+        ],
+        coat,
+    )
     pen.blob([(22, -36), (28, -46), (31, -58), (25, -54), (18, -42)], mix(coat, "#fff3dd", 0.7), "flat")
     for x, y in ((-24, -44), (-15, -43), (-6, -43), (3, -44), (-19, -39), (-9, -38)):
         pen.circle(x, y, 1.3, "#fbe8cc", "flat")
-    pen.line("M28 -76C22 -82 20 -90 24 -98M22.5 -86C17 -88 15 -92 15 -96M32 -76C34 -84 38 -90 37 -99M35.5 -86C41 -88 43 -92 43 -96M23 -92L29 -97M36.6 -93L31 -98", horn, 2.1)
+    pen.line(
+        "M28 -76C22 -82 20 -90 24 -98M22.5 -86C17 -88 15 -92 15 -96M32 -76C34 -84 38 -90 37 -99M35.5 -86C41 -88 43 -92 43 -96M23 -92L29 -97M36.6 -93L31 -98",
+        horn,
+        2.1,
+    )
     pen.ellipse(21, -74, 6, 2.8, coat, "soft", 16)
     pen.blob([(24, -76), (32, -79), (39, -72), (46, -66), (46, -62), (39, -61), (30, -64), (25, -69)], coat)
     pen.ellipse(45.4, -64.5, 2.6, 2.2, "#2f2528")
     pen.eye(34, -72, 1.8)
 
 
-@thing("elephant", "mammoth, elephants", colors="#8e949f #a3a0a0", wide=1.25, tall=3.0, home="savanna", top=0.9)
+@thing("elephant", "mammoth", colors="#8e949f #a3a0a0", wide=1.25, tall=3.0, home="savanna", top=0.9)
 def elephant(pen: Pen, look: Look) -> None:
     """Trunk down, ear wide."""
     skin = look.main
@@ -163,8 +209,15 @@ def elephant(pen: Pen, look: Look) -> None:
     _legs(pen, -34, 14, -42, 17, skin, nail)
     pen.blob([(-52, -62), (-44, -84), (-14, -95), (16, -90), (28, -66), (22, -40), (-14, -34), (-46, -38)], skin)
     pen.path("M34 -56C40 -50 50 -48 56 -52C52 -44 40 -44 32 -50Z", "#fbf2df")
-    pen.path("M24 -92C44 -100 58 -84 56 -62C55 -46 52 -32 54 -20C56 -12 64 -12 64 -18C66 -18 66 -6 56 -6C46 -6 44 -18 44 -30C44 -44 42 -50 34 -52C20 -54 14 -76 24 -92Z", skin)
-    pen.line("M47 -40C50 -40 53 -41 54 -42M46 -32C49 -32 52 -32.6 53 -33M46 -24C49 -24 52 -25 53.4 -25.4", tone(skin, -0.12), 1.1)
+    pen.path(
+        "M24 -92C44 -100 58 -84 56 -62C55 -46 52 -32 54 -20C56 -12 64 -12 64 -18C66 -18 66 -6 56 -6C46 -6 44 -18 44 -30C44 -44 42 -50 34 -52C20 -54 14 -76 24 -92Z",
+        skin,
+    )
+    pen.line(
+        "M47 -40C50 -40 53 -41 54 -42M46 -32C49 -32 52 -32.6 53 -33M46 -24C49 -24 52 -25 53.4 -25.4",
+        tone(skin, -0.12),
+        1.1,
+    )
     pen.blob([(24, -92), (8, -96), (-6, -82), (-4, -60), (8, -48), (20, -54), (26, -70)], tone(skin, -0.03))
     pen.blob([(18, -86), (8, -88), (0, -78), (1, -64), (9, -56), (16, -60), (20, -72)], mix(skin, "#e8a9a5", 0.4))
     pen.eye(40, -74, 2.3)
@@ -178,7 +231,22 @@ def giraffe(pen: Pen, look: Look) -> None:
     pen.line("M-23 -42C-27 -36 -27 -30 -26 -24", coat, 1.4)
     pen.ellipse(-26, -23, 1.6, 3, spot)
     _legs(pen, -16, 10, -32, 4.6, coat)
-    pen.blob([(-24, -42), (-16, -48), (0, -50), (9, -66), (15, -86), (21, -87), (20, -66), (16, -44), (12, -32), (-12, -30), (-22, -34)], coat)
+    pen.blob(
+        [
+            (-24, -42),
+            (-16, -48),
+            (0, -50),
+            (9, -66),
+            (15, -86),
+            (21, -87),
+            (20, -66),
+            (16, -44),
+            (12, -32),
+            (-12, -30),
+            (-22, -34),
+        ],
+        coat,
+    )
     for x, y, r in ((-17, -42, 3.4), (-9, -44, 3.4), (-2, -45, 3.2), (-13, -36, 3), (-4, -37, 3.4), (5, -42, 3.2), (9, -36, 2.8),
                     (9.5, -52, 2.8), (14, -48, 2.2), (12, -60, 2.5), (16.5, -57, 2), (14.5, -68, 2.2), (18, -66, 1.8), (17, -76, 2)):  # fmt: skip
         pen.ellipse(x, y, r, r * 0.85, spot, "flat", look.rng.randint(0, 90))
@@ -217,7 +285,11 @@ def turtle(pen: Pen, look: Look) -> None:
     pen.blob([(48, -28), (58, -50), (68, -62), (80, -58), (82, -44), (72, -36), (62, -18)], skin)
     pen.path("M-66 -20C-64 -74 -34 -98 0 -98C34 -98 62 -74 64 -20Z", shell)
     pen.path("M-68 -24C-30 -14 30 -14 66 -24L64 -12C30 -4 -30 -4 -66 -12Z", mix(shell, "#f0e0a0", 0.5))
-    pen.line("M-22 -90L-30 -54L-54 -46M22 -90L30 -54L52 -46M-30 -54L30 -54M-30 -54L-36 -22M30 -54L36 -22M0 -54V-20", tone(shell, -0.12), 3)
+    pen.line(
+        "M-22 -90L-30 -54L-54 -46M22 -90L30 -54L52 -46M-30 -54L30 -54M-30 -54L-36 -22M30 -54L36 -22M0 -54V-20",
+        tone(shell, -0.12),
+        3,
+    )
     pen.eye(74, -52, 3.6)
     pen.line("M72 -42C76 -40 79 -41 81 -43", tone(skin, -0.3), 2)
 
@@ -228,7 +300,10 @@ def frog(pen: Pen, look: Look) -> None:
     skin = look.main
     pale = look.other(mix(skin, "#fbf7cf", 0.65))
     for side in (-1, 1):
-        pen.blob([(side * 22, -50), (side * 52, -44), (side * 60, -20), (side * 54, -2), (side * 30, -2), (side * 24, -20)], tone(skin, -0.04))
+        pen.blob(
+            [(side * 22, -50), (side * 52, -44), (side * 60, -20), (side * 54, -2), (side * 30, -2), (side * 24, -20)],
+            tone(skin, -0.04),
+        )
         pen.ellipse(side * 48, -4, 15, 5, skin)
     pen.blob([(-28, -60), (-36, -30), (-28, -4), (0, -1), (28, -4), (36, -30), (28, -60)], skin)
     pen.ellipse(0, -24, 21, 21, pale)
@@ -253,7 +328,11 @@ def snail(pen: Pen, look: Look) -> None:
     pen.mark(48, -86, 4.2, 4.2)
     pen.mark(66, -84, 4.2, 4.2)
     pen.circle(-10, -50, 44, look.main)
-    pen.line("M30 -40C26 -84 -40 -90 -42 -50C-42 -22 4 -20 6 -48C6 -66 -22 -68 -22 -50C-22 -40 -8 -40 -8 -49", tone(look.main, -0.18), 5)
+    pen.line(
+        "M30 -40C26 -84 -40 -90 -42 -50C-42 -22 4 -20 6 -48C6 -66 -22 -68 -22 -50C-22 -40 -8 -40 -8 -49",
+        tone(look.main, -0.18),
+        5,
+    )
     pen.line("M52 -32C56 -30 60 -31 62 -34", tone(body, -0.3), 2)
 
 
@@ -282,10 +361,32 @@ def dragon(pen: Pen, look: Look) -> None:
     skin = look.main
     belly = look.other(mix(skin, "#f8e2a0", 0.7))
     wing = tone(skin, -0.1)
-    pen.path("M-6 -56C-16 -84 -34 -98 -58 -98C-50 -88 -52 -80 -62 -72C-50 -74 -46 -66 -50 -56C-42 -62 -34 -58 -32 -48C-26 -56 -14 -54 -4 -46Z", wing)
-    pen.line("M-6 -54C-16 -82 -34 -96 -58 -98M-8 -54C-22 -72 -40 -76 -61 -72M-8 -52C-24 -62 -38 -62 -50 -56", tone(wing, -0.12), 1.6)
+    pen.path(
+        "M-6 -56C-16 -84 -34 -98 -58 -98C-50 -88 -52 -80 -62 -72C-50 -74 -46 -66 -50 -56C-42 -62 -34 -58 -32 -48C-26 -56 -14 -54 -4 -46Z",
+        wing,
+    )
+    pen.line(
+        "M-6 -54C-16 -82 -34 -96 -58 -98M-8 -54C-22 -72 -40 -76 -61 -72M-8 -52C-24 -62 -38 -62 -50 -56",
+        tone(wing, -0.12),
+        1.6,
+    )
     pen.path("M-20 -22C-40 -6 -54 -10 -62 -24L-68 -18L-66 -34L-54 -30L-58 -24C-50 -16 -40 -18 -26 -36Z", skin)
-    pen.blob([(-26, -36), (-14, -52), (6, -56), (16, -66), (20, -82), (32, -84), (32, -68), (28, -48), (20, -28), (4, -14), (-18, -14)], skin)
+    pen.blob(
+        [
+            (-26, -36),
+            (-14, -52),
+            (6, -56),
+            (16, -66),
+            (20, -82),
+            (32, -84),
+            (32, -68),
+            (28, -48),
+            (20, -28),
+            (4, -14),
+            (-18, -14),
+        ],
+        skin,
+    )
     pen.blob([(30, -66), (27, -48), (18, -28), (4, -15), (0, -22), (12, -36), (20, -52), (24, -66)], belly)
     pen.blob([(-24, -30), (-8, -34), (-2, -16), (-4, -2), (-26, -2), (-26, -8), (-16, -10)], tone(skin, 0.02))
     pen.path("M12 -28C18 -20 18 -10 16 -4L26 -2L26 0L10 0C6 -8 6 -18 4 -24Z", skin)
@@ -299,7 +400,15 @@ def dragon(pen: Pen, look: Look) -> None:
     pen.mark(54.5, -83, 1, 0.9)
 
 
-@thing("dinosaur", "dino, t-rex, trex, brontosaurus, sauropod", colors="#6aa36a #5a8fa8 #c08a4e", wide=1.5, tall=4.0, home="jungle", top=0.58)
+@thing(
+    "dinosaur",
+    "dino, t-rex, trex, brontosaurus, sauropod",
+    colors="#6aa36a #5a8fa8 #c08a4e",
+    wide=1.5,
+    tall=4.0,
+    home="jungle",
+    top=0.58,
+)
 def dinosaur(pen: Pen, look: Look) -> None:
     """The long-necked kind."""
     skin = look.main
