@@ -11,12 +11,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 from pydantic import BaseModel
 
 from heddle import prices, registry, steps
-from heddle.cli.main import COMMANDS
+from heddle.cli.main import cli
 from heddle.contract.orchestration import CallbackEvent
-from heddle.errors import CallerError, HeddleError, Unavailable
+from heddle.errors import CallerError
 from heddle.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "docs"
@@ -55,13 +56,12 @@ The operations of the API, their bodies and their answers are described by the s
 
 Every command has `--help` with examples.
 
-{_table(("command", "does"), ((f"`heddle {name}`", row.help) for name, row in COMMANDS.items()))}
+{_table(("command", "does"), _commands(cli))}
 ## Error codes
 
-Every error is one object with the members of problem details (RFC 9457: `type`, `title`, `status`, `detail`,
-`instance`) and `code`, `message`, `traceId`. A bad request has `errors`: every bad field by its path.
+What they mean and what to do is said in [errors](errors.md).
 
-{_table(("`code`", "status", "means"), sorted(_codes(), key=lambda row: row[1]))}
+{_table(("`code`", "status"), sorted(_codes(), key=lambda row: row[1]))}
 Why a job failed is a word of its own, its `reason`: see
 [how attempts end](architecture/03-fleet.md#how-attempts-end) and
 [the life of a job](architecture/02-job.md#when-an-attempt-does-not-succeed).
@@ -106,19 +106,27 @@ def _value(default: object) -> str:
     return f"`{default:g}`" if isinstance(default, float) and default < 1e5 else f"`{default}`"
 
 
-def _codes() -> Iterable[tuple[str, str, str]]:
-    yield "`unavailable`", "503", _sentence(Unavailable)
-    yield "`internal_error`", "500", "A bug of the server; the `traceId` is in its log."
+def _commands(group: click.Group, path: str = "heddle") -> Iterable[tuple[str, str]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"`{path} {name}`", command.get_short_help_str(100)
+
+
+def _codes() -> Iterable[tuple[str, str]]:
+    """Of the error tree, and the two that are not the caller's doing (`api/problems.py`)."""
+    yield "`unavailable`", "503"
+    yield "`internal_error`", "500"
     todo: list[type[CallerError]] = list(CallerError.__subclasses__())
     while todo:
         error = todo.pop()
         todo += error.__subclasses__()
         if error.__module__ == "heddle.errors":
-            yield f"`{error.code}`", str(error.status), _sentence(error)
-
-
-def _sentence(error: type[HeddleError]) -> str:
-    return " ".join((error.__doc__ or "").split("\n\n")[0].split())
+            yield f"`{error.code}`", str(error.status)
 
 
 def _plugins() -> Iterable[tuple[str, str, str]]:
