@@ -253,6 +253,15 @@ def test_an_edit_keeps_its_source_and_adds(draw: Draw) -> None:
     assert _share(pixels(made), "red") > 0.01
 
 
+def test_a_variant_needs_a_source(draw: Draw) -> None:
+    with pytest.raises(EngineFailed, match="images"):
+        draw("a cat", operation="variant")
+
+
+def test_create_ignores_a_source(draw: Draw) -> None:
+    assert draw("a cat", images=["blob_1"]).data == draw("a cat").data
+
+
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken", b"%!PS-Adobe-3.0 EPSF-3.0"])
 def test_a_source_that_is_no_picture_is_named(draw: Draw, data: bytes) -> None:
     with pytest.raises(EngineFailed, match="blob_1"):

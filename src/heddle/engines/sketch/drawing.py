@@ -77,7 +77,9 @@ class Drawing:
     def _pixels(self, scene: Scene) -> Pixels:
 
         sources: list[Any] = list(self.payload.get("images") or [])
-        if not sources or self.operation == "create":
+        if not sources and self.operation != "create":
+            raise EngineFailed(f"images: {self.operation!r} needs a source picture, and none was given")
+        if self.operation == "create":
             drawn = svg.draw(scene, self.width, self.height)
             self.ticker.reach(0.3, "drawing")
             pixels = raster.render(drawn)
@@ -112,22 +114,26 @@ def _format(payload: JSON) -> str:
 
 
 def _parameters(payload: JSON, operation: str) -> Parameters:
-    steps, cfg_scale, strength = payload.get("steps"), payload.get("cfgScale"), payload.get("strength")
     networks: list[Any] = list(payload.get("networks") or [])
     from_source = operation != "create" and bool(payload.get("images"))
     return Parameters(
         prompt=str(payload.get("prompt") or ""),
         negative_prompt=str(payload.get("negativePrompt") or ""),
-        steps=30 if steps is None else int(steps),
+        steps=int(_or(payload.get("steps"), 30)),
         sampler=str(payload.get("sampler") or "sketch"),
-        cfg_scale=7.0 if cfg_scale is None else float(cfg_scale),
+        cfg_scale=_or(payload.get("cfgScale"), 7.0),
         seed=int(payload.get("seed") or 0),
         width=int(payload["width"]),
         height=int(payload["height"]),
         model=payload.get("model"),
         stand_in_for=payload.get("standInFor"),
         clip_skip=payload.get("clipSkip"),
-        strength=(0.7 if strength is None else float(strength)) if from_source else None,
-        networks=tuple((str(row["air"]), float(row.get("strength", 1.0))) for row in networks),
+        strength=_or(payload.get("strength"), 0.7) if from_source else None,
+        networks=tuple((str(row["air"]), _or(row.get("strength"), 1.0)) for row in networks),
         version=__version__,
     )
+
+
+def _or(value: Any, usual: float) -> float:
+    """A number that was left out is the usual one; 0 is a number."""
+    return usual if value is None else float(value)

@@ -219,11 +219,11 @@ def _cost(room: _Frame, item: _Item, x: float, y: float, height: float, lean: fl
     left, top, right, bottom = x - wide / 2, y - height, x + wide / 2, y
     cost = 0.0
     for other in room.done:
-        cost += 9 * _overlap((left, top, right, bottom), other.box)
+        cost += 12 * _overlap((left, top, right, bottom), other.box)
         gap = abs(x - other.x) / scene.width
         cost += 0.3 * max(0.0, 0.25 - gap) if item.want == other.want else 0.12 * max(0.0, 0.2 - gap)
-    cost += 6 * (max(0.0, scene.width * 0.025 - left) + max(0.0, right - scene.width * 0.975)) / wide
-    cost += 6 * max(0.0, scene.height * 0.04 - top) / height
+    cost += 18 * (max(0.0, scene.width * 0.025 - left) + max(0.0, right - scene.width * 0.975)) / wide
+    cost += 14 * max(0.0, scene.height * 0.04 - top) / height
     target = _target(item.position)
     if target is not None:
         cost += 9 * abs(x / scene.width - target)

@@ -65,7 +65,7 @@ def blend(source: Pixels, scene: Pixels, things: npt.NDArray[np.uint8], strength
 
 
 def _order(things: npt.NDArray[np.uint8], seed: int) -> Floats:
-    """When each place is painted over, 0 first and 1 last, in even shares: around the things first, then patch by patch."""
+    """When each place is painted over, 0 first to 1 last, in even shares: around the things, then patch by patch."""
     height, width = things.shape[:2]
     short = min(height, width)
     rng = np.random.default_rng(number(seed, "order"))

@@ -273,7 +273,7 @@ def bee(pen: Pen, look: Look) -> None:
     pen.path("M-47 -42L-60 -37L-47 -32Z", "#3a2f2a")
 
 
-@thing("ladybug", "ladybird, beetle, bug", colors="#d8342e", wide=1.3, tall=0.06, home="garden", top=0.9)
+@thing("ladybug", "ladybird, beetle, bug", colors="#d8342e", wide=1.55, tall=0.06, home="garden", top=0.9)
 def ladybug(pen: Pen, look: Look) -> None:
     """Red with spots."""
     pen.line("M-34 -10V0M-6 -10V0M24 -10V0", "#2f272a", 5)
