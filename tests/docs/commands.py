@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from itertools import dropwhile
+from itertools import dropwhile, product
 
 import click
 
@@ -44,8 +44,13 @@ def _commands(line: str) -> Iterator[list[str]]:
 
 
 def mention(text: str) -> str | None:
-    """What is wrong with a command that is only named, `heddle serve` or `heddle --debug ...`; None when nothing is."""
-    command, path, rest = _resolve(text.split()[1:])
+    """What is wrong with a command that is only named, `heddle serve` or `heddle buzz grant|balance`; None if nothing."""
+    alternatives = product(*(word.split("|") for word in text.split()[1:]))
+    return next((wrong for words in alternatives if (wrong := _mention(words))), None)
+
+
+def _mention(words: Sequence[str]) -> str | None:
+    command, path, rest = _resolve(words)
     if command is None:
         return f"there is no command {path!r}"
     known = _options(command) | _options(cli)

@@ -107,6 +107,8 @@ def test_the_check_itself(shell: str, wrong: bool) -> None:
         ("heddle tokens create NAME", False),
         ("heddle --debug ...", False),
         ("heddle run --strict", False),
+        ("heddle buzz grant|balance", False),
+        ("heddle buzz grant|spend", True),
         ("heddle models pull", True),
         ("heddle run --strictly", True),
     ],
