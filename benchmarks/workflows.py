@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from load import Connection
+
 from server import echo, running
 
 BODY = json.dumps(
@@ -75,12 +76,12 @@ def direct(seconds: float) -> float:
     """The same rows written by SQLite alone, synchronous=FULL, batches of 1,000: workflows per second."""
     with tempfile.TemporaryDirectory() as folder:
         db = sqlite3.connect(Path(folder) / "d.db", isolation_level=None)
-        db.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE w (id TEXT PRIMARY KEY, s TEXT, body TEXT);"
-            "CREATE TABLE st (id TEXT PRIMARY KEY, s TEXT, body TEXT); CREATE TABLE j (id TEXT PRIMARY KEY, s TEXT, body TEXT);"
-            "CREATE TABLE q (id TEXT PRIMARY KEY, o TEXT); CREATE TABLE l (id INTEGER PRIMARY KEY, w TEXT, k TEXT, a INT);"
-            "CREATE TABLE b (id TEXT PRIMARY KEY, body TEXT)"
-        )
+        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+        for table in "w", "st", "j":
+            db.execute(f"CREATE TABLE {table} (id TEXT PRIMARY KEY, s TEXT, body TEXT)")
+        db.execute("CREATE TABLE q (id TEXT PRIMARY KEY, o TEXT)")
+        db.execute("CREATE TABLE l (id INTEGER PRIMARY KEY, w TEXT, k TEXT, a INT)")
+        db.execute("CREATE TABLE b (id TEXT PRIMARY KEY, body TEXT)")
         begin, n = time.perf_counter(), 0
         while time.perf_counter() - begin < seconds:
             ids = [f"wf_{n + i:026d}" for i in range(1000)]

@@ -68,11 +68,7 @@ def refused(error: ValidationError, prefix: str = "") -> InvalidRequest:
     problems: dict[str, list[str]] = {}
     for item in error.errors(include_url=False):
         message = item["msg"].removeprefix("Value error, ")
-        if (
-            (item["type"] != "missing"
-            and not isinstance(item["input"], Mapping | Sequence))
-            or isinstance(item["input"], str)
-        ):
+        if item["type"] != "missing" and not isinstance(item["input"], Mapping | list):
             message = f"{message}, not {_short(item['input'])}"
         problems.setdefault(path(item["loc"], prefix), []).append(message)
     return InvalidRequest(_summary(problems), problems)
