@@ -44,7 +44,7 @@ def _commands(line: str) -> Iterator[list[str]]:
 
 
 def mention(text: str) -> str | None:
-    """What is wrong with a command that is only named, `heddle serve` or `heddle buzz grant|balance`; None if nothing."""
+    """What is wrong with a command that is named, `heddle serve` or `heddle buzz grant|balance`; None: nothing."""
     alternatives = product(*(word.split("|") for word in text.split()[1:]))
     return next((wrong for words in alternatives if (wrong := _mention(words))), None)
 
