@@ -37,7 +37,9 @@ class Settings:
     worker_memory_mb: int = _setting(4096, "Address space of one worker process in MiB; 0: no limit.")
     lease_s: float = _setting(30.0, "How long a claimed job stays claimed without a sign of life.")
     step_timeout_s: float = _setting(600.0, "How long one attempt of a job may run.")
-    max_attempts: int = _setting(3, "Attempts of a job before it ends `failed`; lost attempts count.")
+    max_attempts: int = _setting(
+        3, "Attempts that a job may ruin before it ends `failed`; those lost with the server do not count."
+    )
     retry_backoff_s: float = _setting(1.0, "The wait before a job's second attempt; doubles each time.")
     stand_in: bool = _setting(False, "Let `sketch` stand in for model families that cannot run here.")
     starting_buzz: int = _setting(1_000_000, "What a new account is granted.")

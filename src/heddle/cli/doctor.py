@@ -117,7 +117,7 @@ def _database(path: Path) -> Finding:
 def _schema(path: Path) -> tuple[State, str]:
     connection = SQLite(path).connect(write=False)
     try:
-        applied = {row["name"] for row in connection.reader().all("SELECT name FROM migrations")}
+        applied = migrate.applied(connection.reader())
     finally:
         connection.close()
     known = set(migrate.scripts())

@@ -14,13 +14,26 @@ from heddle.domain import JSON, Artifact, Job, Priority, Status, Step, Workflow
 
 CallbackEvent = Literal[
     "workflow:*",
+    "workflow:unassigned",
+    "workflow:processing",
     "workflow:succeeded",
     "workflow:failed",
-    "workflow:processing",
     "workflow:expired",
     "workflow:canceled",
     "step:*",
+    "step:unassigned",
+    "step:processing",
+    "step:succeeded",
+    "step:failed",
+    "step:expired",
+    "step:canceled",
     "job:*",
+    "job:unassigned",
+    "job:processing",
+    "job:succeeded",
+    "job:failed",
+    "job:expired",
+    "job:canceled",
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=200)]
 Tags = Annotated[list[Tag], Field(max_length=50)]

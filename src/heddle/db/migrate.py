@@ -27,6 +27,11 @@ def scripts() -> dict[str, str]:
     return {f.name: f.read_text() for f in sorted(folder.iterdir(), key=lambda f: f.name) if _NAME.match(f.name)}
 
 
+def applied(tx: Tx) -> set[str]:
+    """The migrations that ran."""
+    return {row["name"] for row in tx.all("SELECT name FROM migrations")}
+
+
 def _run(connection: Connection, serial: str) -> list[str]:
     tx = connection.begin()
     try:
@@ -41,12 +46,12 @@ def _run(connection: Connection, serial: str) -> list[str]:
 
 def _apply_missing(tx: Tx, serial: str) -> list[str]:
     known = scripts()
-    applied = {row["name"] for row in tx.all("SELECT name FROM migrations")}
-    if unknown := sorted(applied - set(known)):
+    done = applied(tx)
+    if unknown := sorted(done - set(known)):
         raise UsageError(
             f"the database was made by a newer Heddle (it has {unknown[-1]})", "upgrade, or use another HEDDLE_HOME"
         )
-    missing = [name for name in known if name not in applied]
+    missing = [name for name in known if name not in done]
     for name in missing:
         for statement in _statements(known[name].replace("{serial}", serial)):
             tx.run(statement)

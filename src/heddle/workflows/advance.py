@@ -77,7 +77,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """An attempt ended: with artifacts, or with a failure."""
+    """An attempt ended: with artifacts, or with a failure. `told` says that its start was written before."""
 
     job_id: str
     attempt: int
@@ -86,6 +86,7 @@ class Ended:
     artifacts: Sequence[Artifact] = ()
     failure: Failure | None = None
     log: Sequence[str] = ()
+    told: bool = False
     max_attempts: int = 3
     backoff_s: float = 1.0
 
@@ -198,7 +199,14 @@ def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Map
     at = (final or again)[0].at
     blobs.record(tx, [(owners[moved[i.job_id]], i.job_id, a) for i in made for a in i.artifacts], at)
     reasons = {i.job_id: i.failure.reason for i in final if i.failure}
-    roll(tx, moved, at, reasons=reasons, started={i.job_id: i.started_at for i in final if i.started_at})
+    roll(
+        tx,
+        moved,
+        at,
+        reasons=reasons,
+        started={i.job_id: i.started_at for i in final if i.started_at},
+        untold=frozenset(i.job_id for i in final if i.started_at and not i.told),
+    )
 
 
 def renew(tx: Tx, items: Sequence[Renewal]) -> list[set[Pair]]:
@@ -299,14 +307,20 @@ def roll(
     *,
     reasons: Mapping[str, str] | None = None,
     started: Mapping[str, datetime] | None = None,
+    untold: frozenset[str] = frozenset(),
 ) -> None:
-    """Bring steps and workflows in line with their jobs. `moved`: job id -> workflow id, for those that changed."""
+    """Bring steps and workflows in line with their jobs. `moved`: job id -> workflow id, for those that changed.
+
+    `untold` are those that ended before their start was written: subscribers hear of both, in order.
+    """
     ids = sorted(set(moved.values()))
     heads, jobs = rows.heads(tx, ids), rows.states(tx, ids)
     mine: dict[str, set[str]] = defaultdict(set)
     for job_id, workflow_id in moved.items():
         mine[workflow_id].add(job_id)
-    rolls = [_Roll(heads[i], jobs[i], mine[i], at, reasons=reasons or {}, started=started or {}) for i in ids]
+    rolls = [
+        _Roll(heads[i], jobs[i], mine[i], at, reasons=reasons or {}, started=started or {}, untold=untold) for i in ids
+    ]
     rows.set_steps(tx, [change for r in rolls for change in r.step_changes()])
     rows.set_workflows(tx, [change for r in rolls for change in r.workflow_changes()])
     ledger.settle(tx, [r.settlement() for r in rolls if r.ended], at)
@@ -325,11 +339,13 @@ class _Roll:
         *,
         reasons: Mapping[str, str],
         started: Mapping[str, datetime],
+        untold: frozenset[str],
     ) -> None:
         self._before = head
         self._jobs = jobs
         self._moved = [job for job in jobs if job.id in moved]
         self._reasons = reasons
+        self._untold = [job for job in self._moved if job.id in untold]
         self._started = {job.step: started[job.id] for job in self._moved if job.id in started}
         self._at = at
         self._steps = [self._roll_step(step) for step in head.steps]
@@ -344,6 +360,7 @@ class _Roll:
         if step.status.terminal:
             return step
         status = roll_up(job.status for job in self._jobs if job.step == step.index)
+        assert status is step.status or step.status.may_become(status)
         begun = step.started_at or self._started.get(step.index)
         if begun is None and status is Status.PROCESSING:
             begun = self._at
@@ -354,6 +371,7 @@ class _Roll:
         if before.status.terminal:
             return before
         status = roll_up_steps(step.status for step in self._steps)
+        assert status is before.status or before.status.may_become(status)
         begun = min((s.started_at for s in self._steps if s.started_at), default=None)
         return replace(
             before,
@@ -390,8 +408,7 @@ class _Roll:
         w = self._after
         if not w.callbacks:
             return
-        if self._skipped_processing():
-            yield Change(kind="workflow", workflow=w, status=Status.PROCESSING)
+        yield from self._late_starts()
         for job in self._moved:
             yield Change(
                 kind="job",
@@ -407,9 +424,17 @@ class _Roll:
         if w.status is not self._before.status:
             yield Change(kind="workflow", workflow=w, status=w.status, reason=w.reason)
 
-    def _skipped_processing(self) -> bool:
-        """A quick job may end before its start was written; its readers still hear of both, in order."""
-        return self.ended and bool(self._started) and self._before.status is not Status.PROCESSING
+    def _late_starts(self) -> Iterable[Change]:
+        """What a quick job's start would have told."""
+        w, quick = self._after, {job.step for job in self._untold}
+        for job in self._untold:
+            step = self._steps[job.step]
+            yield Change(kind="job", workflow=w, status=Status.PROCESSING, step=step, job_id=job.id)
+        for before, after in zip(self._before.steps, self._steps, strict=True):
+            if after.index in quick and Status.PROCESSING not in {before.status, after.status}:
+                yield Change(kind="step", workflow=w, status=Status.PROCESSING, step=after)
+        if quick and Status.PROCESSING not in {self._before.status, w.status}:
+            yield Change(kind="workflow", workflow=w, status=Status.PROCESSING)
 
 
 __all__ = [
