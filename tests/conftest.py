@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,20 @@ def db(settings: Settings) -> Iterator[Database]:
     first_run.first_account(database, settings, now())
     yield database
     database.close()
+
+
+#: What a continuous integration machine may lack; every other skip there hides a test that should have run.
+MAY_LACK = ("curl and jq", "openssl is not installed", "node is not installed")
+
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple) and not any(n in report.longrepr[2] for n in MAY_LACK):
+        _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if os.environ.get("CI") and _skipped:
+        print("\nskipped, and must not be in continuous integration:", *_skipped, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
