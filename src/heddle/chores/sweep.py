@@ -6,10 +6,10 @@ is still on its way to its record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from heddle import blobs
@@ -31,41 +31,53 @@ class Swept:
     partials: int
 
 
-def sweep(db: Database, storage: Storage, at: datetime, folder: Path | None = None) -> Swept:
-    """Remove what is left over; `folder` is where a disk storage keeps its files. Blocks: call it in a thread."""
+def _never() -> bool:
+    return False
+
+
+def sweep(
+    db: Database, storage: Storage, at: datetime, folder: Path | None = None, stopping: Callable[[], bool] = _never
+) -> Swept:
+    """Remove what is left over; `folder` is where a disk storage keeps its files.
+
+    Blocks: call it in a thread. Once `stopping` says so it leaves the rest for another time.
+    """
     return Swept(
-        promises=forget_promises(db, at),
-        orphans=remove_orphans(db, storage, at),
-        partials=remove_partials(folder, at) if folder else 0,
+        promises=forget_promises(db, at, stopping),
+        orphans=remove_orphans(db, storage, at, stopping),
+        partials=remove_partials(folder, at, stopping) if folder else 0,
     )
 
 
-def forget_promises(db: Database, at: datetime) -> int:
+def forget_promises(db: Database, at: datetime, stopping: Callable[[], bool] = _never) -> int:
     """Drop promises that expired so long ago that no workflow waits for them."""
     gone = 0
-    while forgotten := db.apply(_forget, at - GRACE):
+    while not stopping() and (forgotten := db.apply(_forget, at - GRACE)):
         gone += forgotten
     return gone
 
 
-def remove_orphans(db: Database, storage: Storage, at: datetime) -> int:
+def remove_orphans(db: Database, storage: Storage, at: datetime, stopping: Callable[[], bool] = _never) -> int:
     """Delete bytes that were written and never recorded (the process died in between)."""
     removed = 0
-    old = (key for prefix in ("uploads", "jobs") for key in storage.keys(prefix) if _is_old(key, at))
-    for keys in _batches(old):
-        used = db.look(_keys_in_use, keys)
-        for key in keys:
+    keys = (key for prefix in ("uploads", "jobs") for key in storage.keys(prefix))
+    old = (key for key in takewhile(lambda _: not stopping(), keys) if _is_old(key, at))
+    for batch in _batches(old):
+        if stopping():
+            break
+        used = db.look(_keys_in_use, batch)
+        for key in batch:
             if key not in used:
                 storage.delete(key)
                 removed += 1
     return removed
 
 
-def remove_partials(folder: Path, at: datetime) -> int:
+def remove_partials(folder: Path, at: datetime, stopping: Callable[[], bool] = _never) -> int:
     """Delete files that a killed process did not finish."""
     before = (at - GRACE).timestamp()
     removed = 0
-    for path in folder.rglob(".*.part"):
+    for path in takewhile(lambda _: not stopping(), folder.rglob(".*.part")):
         try:
             if path.stat().st_mtime < before:
                 path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -32,12 +33,16 @@ class Timer:
         self._db = db
         self._storage = storage
         self._folder = folder
+        self._stopping = threading.Event()
 
     async def run(self) -> None:
         """Until canceled."""
-        async with asyncio.TaskGroup() as group:
-            for seconds, duty in self._duties():
-                group.create_task(_every(seconds, duty))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for seconds, duty in self._duties():
+                    group.create_task(_every(seconds, duty))
+        finally:
+            self._stopping.set()  # a thread cannot be canceled, and the process waits for it
 
     def _duties(self) -> list[tuple[float, Duty]]:
         return [(EXPIRE_S, self._expire), (SWEEP_S, self._sweep)]
@@ -46,13 +51,16 @@ class Timer:
         await self._db.write(advance.expire, now())
 
     async def _sweep(self) -> None:
-        await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), self._folder)
+        stopping = self._stopping.is_set
+        await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), self._folder, stopping)
 
 
 async def _every(seconds: float, duty: Duty) -> None:
+    """For ever, first after a pause, so that a server for one command does not begin with an hourly duty."""
     while True:
+        await asyncio.sleep(seconds)
         try:
             await duty()
-        except Unavailable as error:
-            log.warning("%s was put off: %s", getattr(duty, "__name__", "a duty"), error.message)
-        await asyncio.sleep(seconds)
+        except Exception as error:
+            trace = not isinstance(error, Unavailable)  # a busy database says enough by itself
+            log.warning("%s was put off: %s", getattr(duty, "__name__", "a duty"), error, exc_info=trace)
