@@ -30,7 +30,7 @@ from heddle.fleet.messages import (
     Started,
     frame,
 )
-from heddle.fleet.process import Exit, StartFailed, WorkerProcess
+from heddle.fleet.process import StartFailed, WorkerProcess
 from heddle.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -275,22 +275,35 @@ class LocalExecutor:
         """Keep a worker in the slot, whatever happens to it."""
         failures = 0
         while not self._closing:
-            process = WorkerProcess(slot.name, lambda message: self._heard(slot, message))
             try:
-                await process.start(msgspec.structs.replace(self._hello, slot=slot.name), self._limits.start_s)
-            except StartFailed as error:
-                failures += 1
-                await self._back_off(slot, failures, str(error))
-                continue
-            born = self._loop.time()
-            self._up(slot, process)
-            end = await process.gone()
-            self._down(slot, end)
-            # One that comes up and falls without having done anything is no better than one that does not come up.
-            useful = slot.worked or self._loop.time() - born > self._limits.start_s
+                useful, why = await self._employ(slot)
+            except Exception as error:
+                # Whatever it is, a slot without a keeper would be lost, and every attempt in it.
+                log.exception("%s: its keeper failed", slot.name)
+                useful, why = False, f"the worker's keeper failed: {type(error).__name__}: {error}"
+                self._abandon(slot, why)
             failures = 0 if useful else failures + 1
             if failures and not self._closing:
-                await self._back_off(slot, failures, str(end))
+                await self._back_off(slot, failures, why)
+
+    async def _employ(self, slot: _Slot) -> tuple[bool, str]:
+        """One worker from its start to its end: whether it was of use, and how it ended."""
+        process = WorkerProcess(slot.name, lambda message: self._heard(slot, message))
+        try:
+            await process.start(msgspec.structs.replace(self._hello, slot=slot.name), self._limits.start_s)
+        except StartFailed as error:
+            return False, str(error)
+        born = self._loop.time()
+        self._up(slot, process)
+        end = str(await process.gone())
+        self._down(slot, end)
+        # One that comes up and falls without having done anything is no better than one that does not come up.
+        return slot.worked or self._loop.time() - born > self._limits.start_s, end
+
+    def _abandon(self, slot: _Slot, why: str) -> None:
+        if slot.process is not None:
+            slot.process.kill(why)
+        self._down(slot, why)
 
     def _up(self, slot: _Slot, process: WorkerProcess) -> None:
         slot.process = process
@@ -300,12 +313,12 @@ class LocalExecutor:
         slot.tried = True
         self._change()
 
-    def _down(self, slot: _Slot, end: Exit) -> None:
+    def _down(self, slot: _Slot, end: str) -> None:
         """The process is gone: what it ran is lost, what it had not begun goes back to the head of the line."""
         slot.process = None
         for attempt in reversed(list(slot.sent.values())):
             if attempt.started or attempt.canceled or attempt.sends == _SENDS:
-                self._end(attempt, attempt.failed("worker_died", str(end), retryable=True))
+                self._end(attempt, attempt.failed("worker_died", end, retryable=True))
             else:
                 del slot.sent[attempt.key]
                 attempt.slot = None

@@ -51,7 +51,15 @@ class Exit:
             return "could not be ended"
         if self.code >= 0:
             return f"ended itself with status {self.code}"
-        return f"was ended by signal {signal.Signals(-self.code).name}"
+        return f"was ended by signal {_signal_name(-self.code)}"
+
+
+def _signal_name(number: int) -> str:
+    """Most of the real-time signals have a number only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 class Output:
@@ -128,7 +136,7 @@ class WorkerProcess(asyncio.Protocol):
             await self._loop.create_unix_connection(lambda: self, sock=ours)
             self.send(frame(hello))
             await asyncio.wait({self._ready, self.ended}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
+        except BaseException:
             self.kill()
             await self.gone()
             ours.close()

@@ -88,6 +88,7 @@ async def test_failing_engines(fleet: Any, engine: str, reason: str, words: str,
     [
         ("Exit", "ended itself with status 3: these are my last words"),
         ("KillSelf", "ended by signal SIGKILL"),
+        ("KillSelfOddly", "ended by signal 40"),
         ("Segfault", "Segmentation fault"),
         ("WriteToChannel", "sent something that is no message"),
         ("LeakProcess", "ended itself with status 4"),

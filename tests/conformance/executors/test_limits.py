@@ -278,3 +278,19 @@ async def test_workers_that_cannot_start(fleet: Any, monkeypatch: pytest.MonkeyP
     with pytest.raises(Unavailable, match="none of 2"):
         async with fleet(slots=2):
             pass
+
+
+async def test_a_slot_survives_what_nobody_expected(
+    fleet: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program's name that the operating system's call itself refuses, not with an OSError; then it is mended."""
+    async with fleet(slots=1) as f:
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", "no\0file")
+            lost = f.run("Exit")
+            waiting = f.run("Echo")
+            assert (await f.fails(lost)).reason == "worker_died"
+            while "its keeper failed" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await f.done(waiting)
+        assert f.executor.alive() == frozenset()
