@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -17,11 +18,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
+
+import msgspec
 
 from heddle import registry
 from heddle.domain import JSON, Artifact, new_id
@@ -58,6 +61,12 @@ _PROGRESS_EVERY_S = 0.2
 _LOG_LINES = 1000
 _LOG_LENGTH = 2000
 _MESSAGE_LENGTH = 500
+
+#: What an artifact may say of itself. A signed 32-bit number is what every database and client takes.
+_MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
+_LARGEST = 2**31 - 1
+_METADATA_BYTES = 64 * 1024
+_METADATA_DEPTH = 16
 
 
 class Context:
@@ -200,7 +209,7 @@ class Worker:
     def _keep(self, made: Any, run: Run, context: Context) -> Artifact:
         """Put one artifact into storage; it is synced when this returns."""
         context.check()
-        _check(made)
+        metadata = _check(made)
         blob_id = new_id("blob")
         key = f"jobs/{blob_id[-2:]}/{blob_id}"
         try:
@@ -216,7 +225,7 @@ class Worker:
             width=made.width,
             height=made.height,
             duration_ms=made.duration_ms,
-            metadata=made.metadata,
+            metadata=metadata,
         )
 
 
@@ -240,14 +249,65 @@ def _iterate(made: Any) -> Iterator[Any]:
     return iter(() if made is None else made)
 
 
-def _check(made: Any) -> None:
-    """An artifact is what it should be, before its bytes go anywhere."""
+def _check(made: Any) -> dict[str, Any]:
+    """An artifact is what it should be, before its bytes go anywhere; returns its metadata as plain JSON.
+
+    The server records what comes from here as it is: what slipped through would fail there, again and again.
+    """
     if not isinstance(made, Made):
-        raise EngineFailed(f"the engine made a {type(made).__name__}; it should make heddle.engines.Made")
+        raise _bad(f"made a {type(made).__name__}; it should make heddle.engines.Made")
+    # Strangers' code: the annotations of `Made` are promises only.
+    given: Any = made
+    if not isinstance(given.data, bytes):
+        raise _bad(f"made data that is a {type(given.data).__name__}; it should be bytes")
+    if not (isinstance(given.mime, str) and _MIME.fullmatch(given.mime)):
+        raise _bad(f"made something of the type {_short(given.mime)}; it should be one like 'image/png'")
+    for name, low in (("width", 1), ("height", 1), ("duration_ms", 0)):
+        value = getattr(given, name)
+        if value is not None and not _is_int(value, low, _LARGEST):
+            raise _bad(f"made something whose {name} is {_short(value)}; it should be an int from {low} to {_LARGEST}")
+    return _metadata(given.metadata)
+
+
+def _metadata(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise _bad(f"made metadata that is a {type(given).__name__}; it should be a dict")
     try:
-        encoder.encode(made.metadata)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise EngineFailed(f"the metadata of an artifact is no JSON: {error}") from error
+        text = msgspec.json.encode(given)
+        if len(text) > _METADATA_BYTES:
+            raise _bad(f"made metadata of {len(text)} bytes; {_METADATA_BYTES} may be")
+        # As the server and the callers will see it.
+        plain = msgspec.json.decode(text)
+        encoder.encode(plain)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise _bad(f"made metadata that is no JSON: {error}") from error
+    if not _is_flat(plain, _METADATA_DEPTH):
+        raise _bad(f"made metadata nested deeper than {_METADATA_DEPTH} levels")
+    for name, low, high in (("nsfwLevel", 0, 32), ("seed", -(2**63), 2**63 - 1)):
+        if name in plain and not _is_int(plain[name], low, high):
+            raise _bad(f"made metadata whose {name} is {_short(plain[name])}; it should be an int from {low} to {high}")
+    return plain
+
+
+def _bad(what: str) -> JobError:
+    return JobError(f"the engine {what}", reason="bad_output")
+
+
+def _is_int(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_flat(value: Any, levels: int) -> bool:
+    """Whether nothing lies deeper: what can be written here must be readable in any thread of the server."""
+    if not isinstance(value, dict | list):
+        return True
+    items = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
+    return levels > 0 and all(_is_flat(item, levels - 1) for item in items)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _canceled(key: Key) -> Failed:

@@ -67,8 +67,8 @@ async def test_a_flood_of_reports_is_thinned(fleet: Any) -> None:
         ("unheard-of", "engine_unavailable", "there is no engine 'unheard-of'", False),
         ("ReturnNothing", "no_output", "made nothing", False),
         ("MakeNothing", "no_output", "made nothing", False),
-        ("MakeStrings", "engine_failed", "made a str", False),
-        ("MakeOddMetadata", "engine_failed", "metadata", False),
+        ("MakeStrings", "bad_output", "made a str", False),
+        ("MakeOddMetadata", "bad_output", "metadata", False),
     ],
 )
 async def test_failing_engines(fleet: Any, engine: str, reason: str, words: str, retryable: bool) -> None:
@@ -81,6 +81,38 @@ async def test_failing_engines(fleet: Any, engine: str, reason: str, words: str,
         assert "\n" not in failed.message
         after = await f.done(f.run("Echo"))
         assert after.artifacts[0].metadata == before.artifacts[0].metadata
+
+
+async def test_what_an_engine_makes_is_looked_at(fleet: Any) -> None:
+    """Everything that could not be recorded later is refused here, with a sentence that says what is wrong."""
+    wrong = {
+        "data": "data that is a str",
+        "mime": "of the type 'text/plain\\r\\nX-More: 1'",
+        "no mime": "of the type None",
+        "width": "width is '10'",
+        "float width": "width is 10.5",
+        "height": "height is 0",
+        "bool height": "height is True",
+        "duration": "duration_ms is -1",
+        "huge duration": f"duration_ms is {2**63}",
+        "metadata": "metadata that is a list",
+        "no metadata": "metadata that is a NoneType",
+        "large metadata": "metadata of 70011 bytes",
+        "deep metadata": "deeper than 16 levels",
+        "huge number": "no JSON",
+        "surrogate": "no JSON",
+        "rating": "nsfwLevel is 'R'; it should be an int from 0 to 32",
+        "high rating": "nsfwLevel is 33",
+        "no rating": "nsfwLevel is None",
+        "seed": "seed is '1'",
+    }
+    async with fleet() as f:
+        for what, words in wrong.items():
+            failed = await f.fails(f.run("MakeWrong", {"what": what}))
+            assert (failed.reason, failed.retryable) == ("bad_output", False), what
+            assert words in failed.message
+        odd = await f.done(f.run("MakeOdd"))
+        assert odd.artifacts[0].metadata == {"nsfwLevel": 32, "pair": [1, 2], "nan": None, "names": {"1": "one"}}
 
 
 @pytest.mark.parametrize(
