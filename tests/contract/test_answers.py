@@ -114,6 +114,19 @@ def test_a_timeout_may_be_seconds_or_text(owner: httpx.Client, timeout: object) 
     assert owner.post("/v2/consumer/workflows", json={"steps": [step]}).status_code == 202
 
 
+def test_a_list_is_asked_for_by_a_few_tags(owner: httpx.Client) -> None:
+    path = "/v2/consumer/workflows"
+    tags = [f"tag-{i}" for i in range(50)]
+    made = owner.post(path, json={"steps": [{"$type": "imageGen", "input": {"prompt": "x"}}], "tags": tags}).json()
+    assert [w["id"] for w in owner.get(path, params={"tags": tags}).json()["items"]] == [made["id"]]
+    # The same tag many times is one tag.
+    assert [w["id"] for w in owner.get(path, params={"tags": ["tag-7"] * 1100}).json()["items"]] == [made["id"]]
+    for many in (",".join(f"tag-{i}" for i in range(1100)), "x" * 201):
+        answer = owner.get(path, params={"tags": many})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+        assert {name.partition("[")[0] for name in answer.json()["errors"]} == {"tags"}
+
+
 def test_any_text_can_be_drawn(owner: httpx.Client) -> None:
     texts = ["²", "(fox:³)", "狐狸", "🦊", "((((", "\u202efox", "9" * 5000, "fox " * 2000, "\x01", "<svg>&amp;</svg>"]
     made = [submit(owner, prompt=text)["id"] for text in texts]

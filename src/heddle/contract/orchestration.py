@@ -111,8 +111,13 @@ class QueryWorkflows(Wire):
 
     take: int = Field(20, ge=1, le=100, description="How many at most.")
     cursor: str | None = Field(None, max_length=100, description="`nextCursor` of the page before.")
-    tags: list[str] = Field(default_factory=list[str], description="Only workflows that have all of these.")
+    tags: Tags = Field(default_factory=list[str], description="Only workflows that have all of these.")
     status: Status | None = Field(None, description="Only workflows in this status.")
+
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
 
 
 #: How an artifact's link is made; it is signed afresh each time it is shown.
