@@ -32,7 +32,7 @@ def pages() -> dict[str, str]:
 
 def settings() -> str:
     """Every setting."""
-    rows = [(f"`HEDDLE_{f.name.upper()}`", _kind(f.type), _value(f.default), f.metadata["doc"]) for f in _settings()]
+    rows = [(f"`HEDDLE_{f.name.upper()}`", _takes(f), _value(f.default), f.metadata["doc"]) for f in _settings()]
     return f"""# Settings
 
 Settings are environment variables, read once when a command starts; nothing changes while the server runs.
@@ -94,8 +94,12 @@ def _settings() -> Sequence[Any]:
     return fields(Settings)
 
 
-def _kind(kind: Any) -> str:
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no"}[str(kind)]
+def _takes(setting: Any) -> str:
+    kind = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no"}[str(setting.type)]
+    bounds = setting.metadata["bounds"]
+    if bounds.choices:
+        return str(bounds)
+    return f"{kind}, {bounds}" if str(bounds) else kind
 
 
 def _value(default: object) -> str:

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import uvicorn
 
@@ -54,6 +54,8 @@ class Parts:
 
 def prepare(settings: Settings) -> Parts:
     """Open the data folder, bring the schema up to date and make the first account. Raises UsageError."""
+    for seam, name in (("storages", settings.storage), ("executors", settings.executor)):
+        _plugin(seam, name)
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     dialect = SQLite(settings.folder / "heddle.db")
     migrate(dialect)
@@ -68,7 +70,7 @@ def prepare(settings: Settings) -> Parts:
 async def loops(parts: Parts) -> AsyncGenerator[None]:
     """Dispatcher, webhooks and chores, for as long as the context lasts."""
     settings, deps = parts.settings, parts.deps
-    executor = registry.get("executors", settings.executor)(settings)
+    executor = _plugin("executors", settings.executor)(settings)
     dispatcher = Dispatcher(parts.db, executor, settings)
 
     def fill(body: JSON) -> JSON:
@@ -224,7 +226,15 @@ class HomeLock:
 
 
 def _storage(settings: Settings) -> Storage:
-    return registry.get("storages", settings.storage)(storage.options(settings))
+    return _plugin("storages", settings.storage)(storage.options(settings))
+
+
+def _plugin(seam: str, name: str) -> Any:
+    """The plug-in that a setting names. Raises UsageError."""
+    known = ", ".join(registry.targets(seam))
+    if name not in registry.targets(seam):
+        raise UsageError(f"HEDDLE_{seam.upper()[:-1]} is {name!r}, which is not one of: {known}", f"set it to {known}")
+    return registry.get(seam, name)
 
 
 def _refuse_open_bind(settings: Settings, db: Database) -> None:

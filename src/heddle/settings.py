@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,9 +16,39 @@ from heddle.errors import UsageError
 _WORDS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
 
-def _setting(default: Any, doc: str) -> Any:
-    """One setting: its default and one sentence; the reference page is made from these."""
-    return field(default=default, metadata={"doc": doc})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a setting may be, beyond its type."""
+
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+
+    def hold(self, value: Any) -> bool:
+        """Whether a value of the right type is within them."""
+        if self.choices or self.pattern:
+            return value in self.choices if self.choices else re.fullmatch(self.pattern, value) is not None
+        # Not a number is within no range.
+        return self.low is None or self.high is None or self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return " or ".join(filter(None, [", ".join(self.choices[:-1]), *self.choices[-1:]]))
+        return f"{_short(self.low)} to {_short(self.high)}"
+
+
+def _short(number: float) -> str:
+    return f"{number:.15g}"
+
+
+def _setting(default: Any, doc: str, **bounds: Any) -> Any:
+    """One setting: its default, one sentence, and what it may be; the reference page is made from these."""
+    return field(default=default, metadata={"doc": doc, "bounds": Bounds(**bounds)})
+
+
+_DAY_S = 86_400.0
+_YEAR_S = 365 * _DAY_S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,34 +57,52 @@ class Settings:
 
     home: str = _setting("~/.heddle", "The data folder: database, blobs, keys. One server process at a time.")
     host: str = _setting("127.0.0.1", "The address to listen on; anything but loopback needs a token to exist.")
-    port: int = _setting(8765, "The port to listen on; 0 takes a free one.")
-    public_url: str = _setting("", "The address that clients see, for signed links; empty: taken from the request.")
+    port: int = _setting(8765, "The port to listen on; 0 takes a free one.", low=0, high=65_535)
+    public_url: str = _setting(
+        "",
+        "The address that clients see, for signed links, as in `https://example.org`; empty: taken from the request.",
+        pattern=r"(https?://[^\s?#]+)?",
+    )
     storage: str = _setting("disk", "Where bytes live: the name of a storage plug-in.")
     executor: str = _setting("local", "How a job gets to a process: the name of an executor plug-in.")
-    slots: int = _setting(0, "Worker processes on this machine; 0: one per CPU core, at most four.")
+    slots: int = _setting(0, "Worker processes on this machine; 0: one per CPU core, at most four.", low=0, high=1024)
     lookahead: int = _setting(
-        1, "Jobs that a slot may hold beyond the one it runs, so that it never waits for the disk."
+        1,
+        "Jobs that a slot may hold beyond the one it runs, so that it never waits for the disk.",
+        low=0,
+        high=1024,
     )
-    worker_memory_mb: int = _setting(4096, "Address space of one worker process in MiB; 0: no limit.")
-    lease_s: float = _setting(30.0, "How long a claimed job stays claimed without a sign of life.")
-    step_timeout_s: float = _setting(600.0, "How long one attempt of a job may run.")
+    worker_memory_mb: int = _setting(
+        4096, "Address space of one worker process in MiB; 0: no limit.", low=0, high=2**30
+    )
+    lease_s: float = _setting(30.0, "How long a claimed job stays claimed without a sign of life.", low=1, high=_DAY_S)
+    step_timeout_s: float = _setting(600.0, "How long one attempt of a job may run.", low=0.1, high=_YEAR_S)
     max_attempts: int = _setting(
-        3, "Attempts that a job may ruin before it ends `failed`; those lost with the server do not count."
+        3,
+        "Attempts that a job may ruin before it ends `failed`; those lost with the server do not count.",
+        low=1,
+        high=1000,
     )
-    retry_backoff_s: float = _setting(1.0, "The wait before a job's second attempt; doubles each time.")
+    retry_backoff_s: float = _setting(
+        1.0, "The wait before a job's second attempt; doubles each time.", low=0, high=_DAY_S
+    )
     stand_in: bool = _setting(False, "Let `sketch` stand in for model families that cannot run here.")
-    starting_buzz: int = _setting(1_000_000, "What a new account is granted.")
-    upload_ttl_s: float = _setting(900.0, "How long an upload URL lives, and a step waits for its bytes.")
-    url_ttl_s: float = _setting(86_400.0, "How long a signed download link lives.")
-    max_upload_mb: int = _setting(64, "The largest upload in MiB.")
-    max_body_mb: int = _setting(16, "The largest JSON body in MiB.")
-    max_pixels: int = _setting(64_000_000, "The largest picture taken in, in pixels.")
+    starting_buzz: int = _setting(1_000_000, "What a new account is granted.", low=0, high=10**12)
+    upload_ttl_s: float = _setting(
+        900.0, "How long an upload URL lives, and a step waits for its bytes.", low=1, high=_DAY_S
+    )
+    url_ttl_s: float = _setting(86_400.0, "How long a signed download link lives.", low=1, high=10 * _YEAR_S)
+    max_upload_mb: int = _setting(64, "The largest upload in MiB.", low=1, high=2**20)
+    max_body_mb: int = _setting(16, "The largest JSON body in MiB.", low=1, high=1024)
+    max_pixels: int = _setting(64_000_000, "The largest picture taken in, in pixels.", low=1, high=10**10)
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."
     )
-    webhook_tries: int = _setting(40, "Deliveries of one event before it is dead-lettered: about five hours.")
-    webhook_timeout_s: float = _setting(10.0, "How long one delivery may take.")
-    log_level: str = _setting("info", "debug, info, warning or error.")
+    webhook_tries: int = _setting(
+        40, "Deliveries of one event before it is dead-lettered: about five hours.", low=1, high=1000
+    )
+    webhook_timeout_s: float = _setting(10.0, "How long one delivery may take.", low=0.1, high=3600)
+    log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
 
     @property
     def folder(self) -> Path:
@@ -79,11 +128,24 @@ def read(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
 
 def _convert(name: str, value: Any) -> Any:
     kinds: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
-    kind = next(str(f.type) for f in fields(Settings) if f.name == name)
+    known = next(f for f in fields(Settings) if f.name == name)
+    kind, bounds = str(known.type), known.metadata["bounds"]
     try:
-        return msgspec.convert(value, kinds[kind], strict=False)
+        converted = msgspec.convert(value, kinds[kind], strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"HEDDLE_{name.upper()} is {value!r}, which is not a {kind}", f"set it to a {kind}") from error
+        raise _wrong(name, value, kind, bounds) from error
+    converted = converted.lower() if bounds.choices else converted
+    if not bounds.hold(converted):
+        raise _wrong(name, value, kind, bounds)
+    return converted
+
+
+def _wrong(name: str, value: Any, kind: str, bounds: Bounds) -> UsageError:
+    """What would have been right."""
+    words = {"str": "text", "int": "a whole number", "float": "a number", "bool": "yes or no (on or off)"}
+    right = "like https://example.org" if bounds.pattern else str(bounds)
+    right = right if bounds.choices or bounds.pattern else f"{words[kind]}{f', {right}' if right else ''}"
+    return UsageError(f"HEDDLE_{name.upper()} is {value!r}, which is not {right}", f"set it to {right}")
 
 
 def credentials_file() -> Path:
