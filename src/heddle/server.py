@@ -29,7 +29,7 @@ from heddle.db.sqlite import SQLite
 from heddle.domain import JSON, now
 from heddle.errors import UsageError
 from heddle.fleet.dispatcher import Dispatcher
-from heddle.settings import Settings
+from heddle.settings import Settings, private_folder
 from heddle.storage import Storage
 from heddle.webhooks import Deliverer
 from heddle.workflows import events
@@ -52,15 +52,18 @@ class Parts:
     first_token: str | None
 
 
-def prepare(settings: Settings) -> Parts:
-    """Open the data folder, bring the schema up to date and make the first account. Raises UsageError."""
+def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
+    """Open the data folder, bring the schema up to date and make the first account. Raises UsageError.
+
+    A quiet server makes no token, because it has nobody to show it to.
+    """
     for seam, name in (("storages", settings.storage), ("executors", settings.executor)):
         _plugin(seam, name)
-    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(settings.folder)
     dialect = SQLite(settings.folder / "heddle.db")
     migrate(dialect)
     db = Database(dialect)
-    token = first_run.first_account(db, settings, now())
+    token = first_run.first_account(db, settings, now(), token=not quiet)
     _refuse_open_bind(settings, db)
     deps = Deps(settings, db, _storage(settings), Signer.from_db(db), Planner(settings))
     return Parts(settings, db, deps, token)
@@ -110,7 +113,7 @@ def listen(settings: Settings) -> tuple[socket.socket, Settings]:
     except OSError as error:
         sock.close()
         raise UsageError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            f"cannot listen on {_in_url(settings.host)}:{settings.port}: {error.strerror}",
             "choose another with --port, or --port 0",
         ) from error
     return sock, replace(settings, port=sock.getsockname()[1])
@@ -163,7 +166,17 @@ async def serve(parts: Parts, sock: socket.socket, stop: asyncio.Event, ready: C
 
 def public_url(settings: Settings) -> str:
     """Where this server is reached when no request tells."""
-    return settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    return settings.public_url.rstrip("/") or local_url(settings)
+
+
+def local_url(settings: Settings) -> str:
+    """Where this machine reaches the server, whatever the world calls it."""
+    anywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
+    return f"http://{_in_url(anywhere.get(settings.host, settings.host))}:{settings.port}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +184,10 @@ class Running:
     """A server process that holds a data folder."""
 
     pid: int
+    #: Empty while it starts.
     url: str
+    #: Whether it goes on when the commands that use it have ended.
+    lasting: bool = True
 
 
 class HomeLock:
@@ -180,29 +196,31 @@ class HomeLock:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "server.lock"
         self._file: IO[str] | None = None
+        self._lasting = True
 
-    def take(self, url: str) -> None:
+    def take(self, *, lasting: bool = True) -> None:
         """Raises UsageError when another server holds the folder."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self._path.parent)
         file = self._path.open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             other = self.holder()
             file.close()
-            where = f" (process {other.pid} at {other.url})" if other else ""
+            where = f" (process {other.pid} at {other.url or 'no address yet'})" if other else ""
             raise UsageError(
                 f"another Heddle server uses {self._path.parent}{where}",
                 "stop it, or set HEDDLE_HOME to another folder",
             ) from None
         self._file = file
-        self.tell(url)
+        self._lasting = lasting
+        self.tell("")
 
     def tell(self, url: str) -> None:
-        """Write where the server listens."""
+        """Write where the server answers."""
         assert self._file is not None
         self._file.truncate(0)
-        self._file.write(json.dumps({"pid": os.getpid(), "url": url}))
+        self._file.write(json.dumps({"pid": os.getpid(), "url": url, "lasting": self._lasting}))
         self._file.flush()
 
     def release(self) -> None:
@@ -219,10 +237,36 @@ class HomeLock:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     said = json.loads(file.read() or "{}")
-                    return Running(said.get("pid", 0), said.get("url", ""))
-        except (FileNotFoundError, json.JSONDecodeError):
+                    return Running(said.get("pid", 0), said.get("url", ""), said.get("lasting", True))
+        except FileNotFoundError:
             pass
+        except json.JSONDecodeError:  # just being written
+            return Running(0, "")
         return None
+
+
+class Clients:
+    """The commands that use the server of a data folder. One that was started for a command lives while any does."""
+
+    def __init__(self, folder: Path) -> None:
+        private_folder(folder)
+        self._handle = os.open(folder / "clients.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def enter(self) -> None:
+        """Be one of them; waits for a server that is just ending."""
+        fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+    def end(self) -> bool:
+        """Whether nobody (else) is one of them, and nobody can become one until `leave`."""
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Not to be used again."""
+        os.close(self._handle)
 
 
 def _storage(settings: Settings) -> Storage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -148,10 +149,23 @@ def _wrong(name: str, value: Any, kind: str, bounds: Bounds) -> UsageError:
     return UsageError(f"HEDDLE_{name.upper()} is {value!r}, which is not {right}", f"set it to {right}")
 
 
+def private_folder(folder: Path) -> None:
+    """Make the data folder; it holds tokens' hashes, prompts and pictures, so it is its owner's alone."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.stat()
+    if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077:
+        folder.chmod(0o700)
+
+
 def credentials_file() -> Path:
     """Where `heddle login` keeps tokens (mode 0600)."""
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "heddle" / "credentials.json"
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Our own environment with changes, for a process that is to have our settings."""
+    return {**os.environ, **changes}
 
 
 def child_environment() -> dict[str, str]:

@@ -14,15 +14,20 @@ from heddle.settings import Settings
 #: The name of the account that the first start makes.
 OWNER = "owner"
 
+#: The name of the tokens that a command makes for itself and takes back at its end.
+EMBEDDED = "embedded run"
 
-def first_account(db: Database, settings: Settings, now: datetime) -> str | None:
-    """Make the owner account unless some account exists; the clear text of its token, which is shown once.
 
-    Also brings the built-in catalog up to date, so call it at every start.
+def first_account(db: Database, settings: Settings, now: datetime, *, token: bool = True) -> str | None:
+    """Make the owner account unless some account exists.
+
+    Returns the clear text of a token for the oldest account when nobody has a usable one; it is shown once. Not when
+    `token` is false: then there is nobody to show it to. Also brings the built-in catalog up to date, so call it at
+    every start.
     """
 
     def begin(tx: Tx, items: Sequence[datetime]) -> list[str | None]:
-        return [_begin(tx, settings.starting_buzz, at) for at in items]
+        return [_begin(tx, settings.starting_buzz, at, token=token) for at in items]
 
     return db.apply(begin, now)
 
@@ -37,10 +42,11 @@ def new_account(
     return made
 
 
-def _begin(tx: Tx, starting_buzz: int, at: datetime) -> str | None:
+def _begin(tx: Tx, starting_buzz: int, at: datetime, *, token: bool) -> str | None:
     builtin.ensure(tx, at)
-    if accounts.every(tx):
+    known = accounts.every(tx)
+    owner = known[0] if known else new_account(tx, OWNER, at, buzz=starting_buzz, tier="Founder")
+    if not token or any(one.usable(at) and one.name != EMBEDDED for one in accounts.list_tokens(tx)):
         return None
-    owner = new_account(tx, OWNER, at, buzz=starting_buzz, tier="Founder")
-    _, clear = accounts.create_token(tx, owner.id, "first start", at)
+    _, clear = accounts.create_token(tx, owner.id, "first start" if not known else "start without a token", at)
     return clear

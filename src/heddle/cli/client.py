@@ -81,12 +81,15 @@ class Client:
 
 
 @contextmanager
-def connected(server: str | None) -> Generator[Client]:
-    """The named server, else the one of the last login, else the one on this data folder, else an embedded one."""
+def connected(server: str | None, *, lasting: bool = False) -> Generator[Client]:
+    """The named server, else the one of the last login, else the one on this data folder, else an embedded one.
+
+    `lasting` leaves out servers that end with the commands that use them.
+    """
     stored = credentials.load()
     url = server or stored.default
     if url is None:
-        with embedded() as (here, token):
+        with embedded(lasting=lasting) as (here, token):
             yield Client(here, token)
         return
     token = stored.token_for(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ from heddle.db import Database, Tx
 from heddle.db.migrate import migrate
 from heddle.db.sqlite import SQLite
 from heddle.errors import UsageError
-from heddle.settings import Settings
+from heddle.settings import Settings, private_folder
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ def open_home(settings: Settings) -> Database:
     """The database of the data folder, made and migrated as needed. Raises UsageError."""
     folder = settings.folder
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
     except OSError as error:
         raise UsageError(f"the data folder {folder} cannot be made: {error.strerror}", "set HEDDLE_HOME") from error
     path = folder / DATABASE
@@ -41,8 +42,12 @@ def open_home(settings: Settings) -> Database:
 @contextmanager
 def home() -> Generator[Database]:
     """The data folder that the environment names, for the length of one command."""
-    with closing(open_home(settings.read())) as db:
-        yield db
+    before = os.umask(0o077)  # whatever is kept is for the owner's eyes
+    try:
+        with closing(open_home(settings.read())) as db:
+            yield db
+    finally:
+        os.umask(before)
 
 
 def commit(db: Database, change: Callable[[Tx], T]) -> T:

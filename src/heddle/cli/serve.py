@@ -16,7 +16,7 @@ import click
 
 import heddle
 from heddle import server, settings
-from heddle.server import HomeLock, Parts
+from heddle.server import Clients, HomeLock, Parts
 
 
 @click.command()
@@ -35,31 +35,33 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
       heddle serve --port 9000 --home ./data
       HEDDLE_STAND_IN=on heddle serve      # sketch answers for sdxl, flux1, …
     """
+    os.umask(0o077)  # also of the workers: whatever is kept is for the owner's eyes
     chosen = settings.read(**flags)
     logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "uvicorn.error"):
+    for chatty in ("httpx", "httpcore", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    quiet = ready_fd is not None
     lock = HomeLock(chosen.folder)
-    lock.take("")
+    lock.take(lasting=life_fd is None)
     sock, chosen = server.listen(chosen)
-    lock.tell(server.public_url(chosen))
-    parts = server.prepare(chosen)
+    parts = server.prepare(chosen, quiet=quiet)
     # The writer thread gives up the interpreter at every SQL statement and wants it back soon: with the default of
     # 5 ms a busy event loop would stretch a commit of thirty statements to 150 ms.
     sys.setswitchinterval(0.0002)
     # What was made so far lives as long as the process: keep the collector from walking it again and again.
     gc.freeze()
-    quiet = ready_fd is not None
 
     def ready() -> None:
+        lock.tell(server.local_url(chosen))
         if ready_fd is not None:
-            os.write(ready_fd, json.dumps({"url": server.public_url(chosen)}).encode())
+            os.write(ready_fd, json.dumps({"url": server.local_url(chosen)}).encode())
             os.close(ready_fd)
         else:
             _greet(parts)
 
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(_run(parts, sock, life_fd, ready, quiet=quiet))
+    lock.release()  # before the lock of the commands goes with the process: they must not find us any more
 
 
 def _loop() -> Any:
@@ -85,14 +87,23 @@ async def _run(parts: Parts, sock: socket.socket, life_fd: int | None, ready: An
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     if life_fd is not None:
-        loop.add_reader(life_fd, _on_closed, loop, life_fd, stop)
+        clients = server.Clients(parts.settings.folder)
+        loop.add_reader(life_fd, _on_closed, loop, life_fd, clients, stop)
     await server.serve(parts, sock, stop, ready)
 
 
-def _on_closed(loop: asyncio.AbstractEventLoop, life_fd: int, stop: asyncio.Event) -> None:
-    """The other end of the pipe is gone: so is whoever started us."""
+def _on_closed(loop: asyncio.AbstractEventLoop, life_fd: int, clients: Clients, stop: asyncio.Event) -> None:
+    """The other end of the pipe is gone, so is whoever started us: stop, once no other command uses us."""
     loop.remove_reader(life_fd)
-    stop.set()
+    _stop_unused(loop, clients, stop)
+
+
+def _stop_unused(loop: asyncio.AbstractEventLoop, clients: Clients, stop: asyncio.Event) -> None:
+    """Look a few times a second; whoever comes after that waits until this process has ended."""
+    if clients.end():
+        stop.set()
+    else:
+        loop.call_later(0.2, _stop_unused, loop, clients, stop)
 
 
 def _greet(parts: Parts) -> None:

@@ -59,7 +59,7 @@ _FIELDS = {
 @click.option("--tag", "tags", multiple=True, help="Repeatable.")
 @click.option("--priority", type=click.Choice(["low", "normal", "high"]))
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), show_default=True)
-@click.option("--no-wait", is_flag=True, help="Print the id and go.")
+@click.option("--no-wait", is_flag=True, help="Print the id and go; needs a server that lasts.")
 @click.option("--timeout", type=float, default=3600.0, show_default=True, help="Seconds to wait.")
 @_SERVER
 @_JSON
@@ -90,7 +90,7 @@ def submit(
     given = {_FIELDS[name]: value for name, value in fields.items() if value is not None}
     if file is None and "prompt" not in given:
         raise UsageError("there is nothing to submit", 'give --prompt "…", or a JSON file')
-    with connected(server) as client:
+    with connected(server, lasting=no_wait) as client:
         request = _read(file) if file else _request(client, given, image, loras, priority)
         if tags:
             request["tags"] = [*request.get("tags", []), *tags]
