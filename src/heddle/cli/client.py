@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,14 @@ from heddle.errors import HeddleError, UsageError
 
 ENDS = frozenset({"succeeded", "failed", "expired", "canceled"})
 
+#: How often something is asked for that may be asked for again: over about six seconds.
+TRIES = 6
+
+_FIRST_PAUSE_S = 0.2
+
+#: Answers that say nothing about the request: a server or a proxy that is busy or restarts.
+_PASSING = frozenset({502, 503, 504})
+
 
 class Refused(HeddleError):
     """The server answered with an error; the message is its own."""
@@ -29,18 +38,40 @@ class Client:
         self._http = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         )
+        self._met = False
 
-    def call(self, method: str, path: str, **given: Any) -> Any:
-        """An answer's JSON. Raises Refused, UsageError."""
-        try:
-            answer = self._http.request(method, path, **given)
-        except httpx.HTTPError as error:
-            raise UsageError(
-                f"the server {self.url} cannot be reached: {error}", "start one with `heddle serve`"
-            ) from error
+    def call(self, method: str, path: str, *, tries: int = 1, **given: Any) -> Any:
+        """An answer's JSON. Raises Refused, UsageError. More than one try is for what may be asked for twice."""
+        answer = self._answer(method, path, tries, given)
         if answer.is_success:
             return answer.json() if answer.content else None
         raise Refused(_message(answer))
+
+    def _answer(self, method: str, path: str, tries: int, given: Mapping[str, Any]) -> httpx.Response:
+        """What the server says at last; a lost connection or a server that is busy is tried again."""
+        pause = _FIRST_PAUSE_S
+        for left in reversed(range(tries)):
+            try:
+                answer = self._http.request(method, path, **given)
+            except httpx.HTTPError as error:
+                # A server that was never there is not waited for, one that went away is.
+                self._met = self._met or not isinstance(error, httpx.ConnectError)
+                if not left or not self._met:
+                    raise UsageError(
+                        f"the server {self.url} cannot be reached: {error}", "start one with `heddle serve`"
+                    ) from error
+            else:
+                self._met = True
+                if not left or answer.status_code not in _PASSING:
+                    return answer
+            time.sleep(pause)
+            pause *= 2
+        raise AssertionError("the last try answers or raises")
+
+    def submit(self, request: Mapping[str, Any]) -> Any:
+        """A new workflow; one, also when the answer got lost and it was asked for again."""
+        key = {"Idempotency-Key": secrets.token_hex(16)}
+        return self.call("POST", "/v2/consumer/workflows", tries=TRIES, json=request, headers=key)
 
     def upload(self, file: Path) -> str:
         """The blob id of a file."""
@@ -67,7 +98,7 @@ class Client:
         """The workflow again and again until it has ended. Raises UsageError when that takes longer."""
         end, pause = time.monotonic() + seconds, 0.05
         while True:
-            shown = self.call("GET", f"/v2/consumer/workflows/{workflow_id}")
+            shown = self.call("GET", f"/v2/consumer/workflows/{workflow_id}", tries=TRIES)
             yield shown
             if shown["status"] in ENDS:
                 return

@@ -94,7 +94,7 @@ def submit(
         request = _read(file) if file else _request(client, given, image, loras, priority)
         if tags:
             request["tags"] = [*request.get("tags", []), *tags]
-        made = client.call("POST", "/v2/consumer/workflows", json=request)
+        made = client.submit(request)
         if no_wait:
             click.echo(json.dumps(made, indent=2) if as_json else made["id"])
             return
