@@ -27,13 +27,13 @@ def running(**settings: str) -> Iterator[tuple[str, str]]:
     try:
         assert server.stdout is not None
         said = ""
-        while "--token" not in said:
+        while "heddle login" not in said:
             line = server.stdout.readline()
             assert line, "the server did not start"
             said += line
-        found = re.search(r"heddle login (\S+) --token (\S+)", said)
+        found = re.search(r"Your token.*: (\S+)\s+heddle login (\S+)", said)
         assert found is not None
-        yield found[1], found[2]
+        yield found[2], found[1]
     finally:
         server.terminate()
         server.wait(60)

@@ -17,7 +17,10 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @click.command()
 @click.argument("url")
-@click.option("--token", help="The token; default: asked for, or read from standard input.")
+@click.option(
+    "--token",
+    help="The token; others may see it in the list of processes. Default: asked for, or read from standard input.",
+)
 def login(url: str, token: str | None) -> None:
     """Check a token with a server and remember it, in a file that only you can read.
 
@@ -26,7 +29,6 @@ def login(url: str, token: str | None) -> None:
     \b
     Examples:
       heddle login http://127.0.0.1:8765
-      heddle login https://heddle.example.org --token hd_...
       cat token.txt | heddle login https://heddle.example.org
     """
     known = credentials.load()

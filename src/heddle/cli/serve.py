@@ -40,6 +40,7 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
     logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpcore", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(_without_query)
     quiet = ready_fd is not None
     lock = HomeLock(chosen.folder)
     lock.take(lasting=life_fd is None)
@@ -62,6 +63,13 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(_run(parts, sock, life_fd, ready, quiet=quiet))
     lock.release()  # before the lock of the commands goes with the process: they must not find us any more
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """The query of a signed link opens it, so that a log must not hold it."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+    return True
 
 
 def _loop() -> Any:
@@ -111,5 +119,6 @@ def _greet(parts: Parts) -> None:
     click.echo(f"Heddle {heddle.__version__} at {url}  (docs: {url}/docs, data: {parts.settings.folder})")
     if parts.first_token is not None:
         click.echo(f"Your token, shown this once: {parts.first_token}")
-        click.echo(f"  heddle login {url} --token {parts.first_token}")
+        # Without the token: a command line is seen by everybody on the machine, and the shell remembers it.
+        click.echo(f"  heddle login {url}   # asks for it")
     sys.stdout.flush()
