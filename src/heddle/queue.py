@@ -29,23 +29,26 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A claimed job; `attempt` counts from 1, `failures` those attempts that the job itself ruined."""
+    """A claimed job. `attempt` counts from 1; `failures` are those the job itself ruined, `losses` the server's."""
 
     job_id: str
     workflow_id: str
     attempt: int
     failures: int
+    losses: int
 
 
-def enqueue(tx: Tx, entries: Sequence[Entry], at: datetime) -> None:
-    """Make jobs claimable."""
+def enqueue(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Make jobs claimable at once.
+
+    `run_at` is 0, not the time: a clock that is set back must not hide jobs. Their order is that of their ids.
+    """
     if not entries:
         return
-    stamp = to_ms(at)
     tx.many(
-        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, run_at, attempt, failures)"
-        " VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
-        [(e.job_id, e.workflow_id, e.account_id, e.engine, e.band, stamp) for e in entries],
+        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, run_at, attempt, failures,"
+        " losses) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0)",
+        [(e.job_id, e.workflow_id, e.account_id, e.engine, e.band) for e in entries],
     )
     tx.wake("queue")
 
@@ -61,12 +64,12 @@ def claim(
     found = tx.all(
         "UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE job_id IN ("  # noqa: S608
         f"SELECT job_id FROM queued_jobs WHERE owner IS NULL AND run_at <= ?{of_engines}"
-        " ORDER BY band, run_at, job_id LIMIT ?)"
-        " RETURNING job_id, workflow_id, attempt, failures, band, run_at",
+        " ORDER BY band, job_id LIMIT ?)"
+        " RETURNING job_id, workflow_id, attempt, failures, losses, band",
         (owner, to_ms(until), to_ms(at), *(engines or ()), limit),
     )
     # RETURNING gives no order.
-    return [_lease(row) for row in sorted(found, key=lambda r: (r["band"], r["run_at"], r["job_id"]))]
+    return [_lease(row) for row in sorted(found, key=lambda r: (r["band"], r["job_id"]))]
 
 
 def renew(tx: Tx, owner: str, pairs: Sequence[Pair], until: datetime) -> set[Pair]:
@@ -95,24 +98,26 @@ def finish(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
     values, params = rows(pairs)
     ended = tx.all(
         f"DELETE FROM queued_jobs WHERE owner IS NOT NULL AND (job_id, attempt) IN (VALUES {values})"  # noqa: S608
-        " RETURNING job_id, workflow_id, attempt, failures",
+        " RETURNING job_id, workflow_id, attempt, failures, losses",
         params,
     )
     return {(row["job_id"], row["attempt"]): _lease(row) for row in ended}
 
 
-def release(tx: Tx, leases: Iterable[tuple[Lease, int, datetime]]) -> set[Pair]:
-    """Hand attempts back, each with its new count of failures and the time of its next try."""
-    given = [(failures, to_ms(at), lease.job_id, lease.attempt) for lease, failures, at in leases]
+def release(tx: Tx, leases: Iterable[tuple[Lease, datetime | None]]) -> None:
+    """Hand attempts back, each with its new counts and the time of its next try (None: at once)."""
+    given = [
+        (lease.failures, lease.losses, 0 if at is None else to_ms(at), lease.job_id, lease.attempt)
+        for lease, at in leases
+    ]
     if not given:
-        return set()
+        return
     tx.many(
-        "UPDATE queued_jobs SET owner = NULL, lease_until = NULL, progress = NULL, failures = ?, run_at = ?"
+        "UPDATE queued_jobs SET owner = NULL, lease_until = NULL, progress = NULL, failures = ?, losses = ?, run_at = ?"
         " WHERE job_id = ? AND attempt = ?",
         given,
     )
     tx.wake("queue")
-    return {(job_id, attempt) for _, _, job_id, attempt in given}
 
 
 def leases(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
@@ -121,7 +126,7 @@ def leases(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
         return {}
     values, params = rows(pairs)
     found = tx.all(
-        "SELECT job_id, workflow_id, attempt, failures FROM queued_jobs"  # noqa: S608
+        "SELECT job_id, workflow_id, attempt, failures, losses FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NOT NULL AND (job_id, attempt) IN (VALUES {values})",
         params,
     )
@@ -132,13 +137,13 @@ def lost(tx: Tx, at: datetime, limit: int, *, not_by: str | None = None) -> list
     """Leases that ran out; with `not_by`, every lease of another owner (the embedded server, which is alone)."""
     if not_by is not None:
         found = tx.all(
-            "SELECT job_id, workflow_id, attempt, failures FROM queued_jobs WHERE owner IS NOT NULL AND owner <> ?"
-            " LIMIT ?",
+            "SELECT job_id, workflow_id, attempt, failures, losses FROM queued_jobs"
+            " WHERE owner IS NOT NULL AND owner <> ? LIMIT ?",
             (not_by, limit),
         )
     else:
         found = tx.all(
-            "SELECT job_id, workflow_id, attempt, failures FROM queued_jobs"
+            "SELECT job_id, workflow_id, attempt, failures, losses FROM queued_jobs"
             " WHERE owner IS NOT NULL AND lease_until < ? ORDER BY lease_until LIMIT ?",
             (to_ms(at), limit),
         )
@@ -156,7 +161,7 @@ def remove(tx: Tx, workflow_ids: Sequence[str]) -> None:
 def note_progress(tx: Tx, items: Sequence[tuple[str, int, float]]) -> list[None]:
     """Keep how far running jobs are; never the truth, only for those who look."""
     tx.many(
-        "UPDATE queued_jobs SET progress = ? WHERE job_id = ? AND attempt = ?",
+        "UPDATE queued_jobs SET progress = ? WHERE job_id = ? AND attempt = ? AND owner IS NOT NULL",
         [(fraction, job_id, attempt) for job_id, attempt, fraction in items],
     )
     return [None] * len(items)
@@ -180,11 +185,19 @@ def depth(tx: Tx) -> int:
     return row["n"] if row else 0
 
 
-def next_at(tx: Tx) -> int | None:
-    """When the next waiting job may run, in milliseconds; None when none waits."""
-    row = tx.one("SELECT MIN(run_at) AS at FROM queued_jobs WHERE owner IS NULL")
+def next_at(tx: Tx, after: datetime) -> int | None:
+    """When the next job that waits for its time may run, in milliseconds; None when none does."""
+    row = tx.one(
+        "SELECT MIN(run_at) AS at FROM queued_jobs WHERE owner IS NULL AND run_at > 0 AND run_at > ?", (to_ms(after),)
+    )
     return row["at"] if row else None
 
 
 def _lease(row: Row) -> Lease:
-    return Lease(job_id=row["job_id"], workflow_id=row["workflow_id"], attempt=row["attempt"], failures=row["failures"])
+    return Lease(
+        job_id=row["job_id"],
+        workflow_id=row["workflow_id"],
+        attempt=row["attempt"],
+        failures=row["failures"],
+        losses=row["losses"],
+    )

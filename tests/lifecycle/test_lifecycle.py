@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from tests.drafts import draft
 
 from heddle import blobs, queue
 from heddle.blobs import Promise, Stored
@@ -22,11 +23,7 @@ from heddle.db.migrate import migrate
 from heddle.db.sqlite import SQLite
 from heddle.domain import (
     Artifact,
-    Callback,
-    Job,
-    Priority,
     Status,
-    Step,
     Workflow,
     new_id,
     now,
@@ -35,50 +32,11 @@ from heddle.domain import (
 )
 from heddle.errors import Conflict, Forbidden, InsufficientBuzz, InvalidRequest, NotFound
 from heddle.settings import Settings
-from heddle.steps import Source
 from heddle.workflows import advance, amend, audit, rows, submit
 from heddle.workflows.advance import Attempt, Failure
 from heddle.workflows.planning import Draft
-from heddle.workflows.rows import NewWorkflow
 
 BUZZ = 60
-
-
-def draft(at: datetime, jobs_per_step: list[int], cost: int, sources: list[str], key: str | None) -> Draft:
-    wf = new_id("wf")
-    steps = [
-        Step(
-            workflow_id=wf,
-            index=i,
-            name=str(i),
-            type="imageGen",
-            status=Status.UNASSIGNED,
-            priority=Priority.NORMAL,
-            input={},
-            timeout_s=10,
-            jobs=[
-                Job(
-                    id=new_id("job"), workflow_id=wf, step=i, index=j, status=Status.UNASSIGNED,
-                    engine="noop", payload={}, cost=cost,
-                )
-                for j in range(n)
-            ],
-        )
-        for i, n in enumerate(jobs_per_step)
-    ]  # fmt: skip
-    workflow = Workflow(
-        id=wf,
-        account_id=1,
-        status=Status.UNASSIGNED,
-        tags=["t"],
-        callbacks=[Callback(url="http://127.0.0.1:1/", events=frozenset({"workflow:*", "step:*", "job:*"}))],
-        cost=sum(j.cost for s in steps for j in s.jobs),
-        created_at=at,
-        steps=steps,
-    )
-    inputs = {j.id: sources for s in steps for j in s.jobs}
-    named = [(0, Source(blob_id=b, path="images[0]", media="image")) for b in sources]
-    return Draft(new=NewWorkflow(workflow=workflow, idempotency_key=key, inputs=inputs), sources=named)
 
 
 class Life(RuleBasedStateMachine):

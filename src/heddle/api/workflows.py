@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any, cast
 
@@ -28,13 +29,16 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 async def submit_workflow(request: Request) -> Response:
     """Submit a workflow."""
     parts, who = deps(request), await account(request)
-    wanted = base.parse(WorkflowRequest, await read_body(request))
+    body = await read_body(request)
+    wanted = base.parse(WorkflowRequest, body)
     if wanted.callback_url is not None:
         _check_callback(parts, wanted.callback_url)
+    key = _idempotency_key(request)
     draft = parts.planner.plan(
         wanted,
         account_id=who.id,
-        key=_idempotency_key(request),
+        key=key,
+        request_hash=hashlib.sha256(body).hexdigest() if key else None,
         look=Look(find=lambda air: _air(parts, air), size_of=lambda blob_id: _size(parts, who.id, blob_id)),
         at=now(),
     )

@@ -117,7 +117,7 @@ def _database(path: Path) -> Finding:
 def _schema(path: Path) -> tuple[State, str]:
     connection = SQLite(path).connect(write=False)
     try:
-        applied = migrate.applied(connection.reader())
+        applied = migrate.applied(connection.snapshot())
     finally:
         connection.close()
     known = set(migrate.scripts())

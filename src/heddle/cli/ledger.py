@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from heddle import ledger
 from heddle.cli.home import home
+from heddle.workflows import audit
 
 
 @click.group("ledger")
@@ -28,7 +28,7 @@ def check(ctx: click.Context) -> None:
       heddle ledger check && echo fine
     """
     with home() as db:
-        complaints = db.look(ledger.check)
+        complaints = db.look(audit.check)
     for complaint in complaints:
         click.echo(complaint, err=True)
     if complaints:

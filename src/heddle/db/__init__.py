@@ -15,6 +15,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast
 
@@ -72,7 +73,9 @@ class Connection(Protocol):
 
     def rollback(self) -> None: ...
 
-    def reader(self) -> Tx: ...
+    def snapshot(self) -> Tx:
+        """Begin reading: every statement until the rollback sees the same state."""
+        ...
 
     def close(self) -> None: ...
 
@@ -120,6 +123,7 @@ class Database:
         self._dialect = dialect
         self._inbox: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._closed = False
         self._direct = threading.Lock()
         self._local = threading.local()
         self._connections: list[Connection] = []
@@ -133,6 +137,8 @@ class Database:
 
     def put(self, verb: Verb[I, O], item: I) -> asyncio.Future[O]:
         """The same without waiting: a future of the outcome."""
+        if self._closed:
+            raise Unavailable("the database is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[O] = loop.create_future()
         if self._writer is None:
@@ -153,11 +159,21 @@ class Database:
         self._writer.start()
 
     def _write_loop(self) -> None:
-        connection = self._dialect.connect(write=True)
-        try:
-            while (batch := self._next_batch()) is not None:
+        """Never ends by itself: a writer that died would leave every caller waiting for ever."""
+        connection: Connection | None = None
+        while (batch := self._next_batch()) is not None:
+            try:
+                connection = connection or self._dialect.connect(write=True)
                 self._commit_batch(connection, batch)
-        finally:
+            except BaseException as error:
+                log.exception("the database connection failed and is opened anew")
+                refusal = Unavailable(f"the database failed: {error}")
+                _resolve([(waiting, refusal) for waiting in batch])
+                if connection is not None:
+                    with suppress(Exception):
+                        connection.close()
+                connection = None
+        if connection is not None:
             connection.close()
 
     def _next_batch(self) -> list[_Waiting] | None:
@@ -188,15 +204,19 @@ class Database:
             self._tell(connection.commit())
         except Exception as error:  # noqa: BLE001 - whatever a verb raises belongs to the callers, not to this thread
             connection.rollback()
-            resolved = self._one_by_one(connection, batch, error)
+            resolved = self._after_failure(connection, batch, error)
         _resolve(resolved)
 
-    def _one_by_one(
+    def _after_failure(
         self, connection: Connection, batch: list[_Waiting], error: Exception
     ) -> list[tuple[_Waiting, Any]]:
-        """One bad item must not fail its neighbors: each gets a transaction of its own."""
-        if len(batch) == 1:
-            return [(batch[0], self._as_ours(error))]
+        """One bad item must not fail its neighbors: each gets a transaction of its own.
+
+        Not when the database itself says no: asking it once per item would only wait as often.
+        """
+        ours = self._as_ours(error)
+        if len(batch) == 1 or isinstance(ours, Unavailable):
+            return [(waiting, ours) for waiting in batch]
         return [(w, self._attempt(connection, w.verb, [w.item])[0]) for w in batch]
 
     def _attempt(self, connection: Connection, verb: Verb[I, O], items: Sequence[I]) -> Sequence[O | Exception]:
@@ -218,7 +238,7 @@ class Database:
     # ── reading ───────────────────────────────────────────────────────────────
 
     async def read(self, query: Callable[..., T], *args: Any) -> T:
-        """Run `query(tx, *args)` on what is committed now.
+        """Run `query(tx, *args)` on what is committed now: one state for all its statements.
 
         Runs in the calling thread: the embedded database answers point reads from the page cache in microseconds,
         less than a hop to another thread costs.
@@ -227,8 +247,13 @@ class Database:
 
     def look(self, query: Callable[..., T], *args: Any) -> T:
         """The same for code that has no event loop."""
+        connection = self._thread_connection(write=False)
         try:
-            return query(self._thread_connection(write=False).reader(), *args)
+            tx = connection.snapshot()
+            try:
+                return query(tx, *args)
+            finally:
+                connection.rollback()
         except Exception as error:
             ours = self._dialect.translate(error)
             if ours is None:
@@ -256,6 +281,7 @@ class Database:
 
     def close(self) -> None:
         """Write what waits, then close every connection."""
+        self._closed = True
         if self._writer is not None:
             self._inbox.put(None)
             self._writer.join()

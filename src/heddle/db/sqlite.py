@@ -73,7 +73,8 @@ class SQLiteConnection:
         if self._raw.in_transaction:
             self._raw.execute("ROLLBACK")
 
-    def reader(self) -> Tx:
+    def snapshot(self) -> Tx:
+        self._raw.execute("BEGIN")
         return self
 
     def close(self) -> None:

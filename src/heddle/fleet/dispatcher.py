@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from heddle import queue, registry
@@ -66,10 +68,20 @@ class Dispatcher:
         """Until canceled."""
         self._db.listen("queue", self._wake.set)
         self._db.listen("leases", self._check.set)
-        await self._take_back(advance.Sweep(at=now(), not_by=self._owner if self._alone else None))
+        await self._first_look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim_forever())
             group.create_task(self._renew_forever())
+
+    async def _first_look(self) -> None:
+        """Whatever a server before us held is nobody's now."""
+        while True:
+            try:
+                await self._take_back(advance.Sweep(at=now(), not_by=self._owner if self._alone else None))
+                return
+            except Unavailable as error:
+                log.warning("cannot look for lost jobs: %s", error.message)
+                await asyncio.sleep(POLL_S)
 
     async def start(self) -> None:
         """Bring the executor up. Raises Unavailable."""
@@ -87,19 +99,22 @@ class Dispatcher:
     async def _claim_forever(self) -> None:
         while True:
             self._wake.clear()
-            if not self._closing and await self._claim():
-                continue
             try:
-                await asyncio.wait_for(self._wake.wait(), self._nap())
-            except TimeoutError:
-                continue
+                more = not self._closing and await self._claim()
+                nap = 0.0 if more else self._nap()
+            except Unavailable as error:
+                log.warning("cannot claim jobs: %s", error.message)
+                nap = POLL_S
+            if nap > 0:
+                await _wait(self._wake, nap)
 
     def _nap(self) -> float:
         """Until the next job's time comes (a retry with back-off), a second at most."""
-        at = self._db.look(queue.next_at)
-        if at is None:
+        if self._executor.free() <= 0:
             return POLL_S
-        return min(POLL_S, max(0.005, at / 1000 - now().timestamp())) if self._executor.free() > 0 else POLL_S
+        moment = now()
+        at = self._db.look(queue.next_at, moment)
+        return POLL_S if at is None else min(POLL_S, max(0.005, at / 1000 - moment.timestamp()))
 
     async def _claim(self) -> bool:
         """Claim what the executor takes; True when there may be more."""
@@ -115,12 +130,7 @@ class Dispatcher:
             lease_s=self._settings.lease_s,
             at=now(),
         )
-        try:
-            attempts = await self._db.write(advance.claim, wanted)
-        except Unavailable as error:
-            log.warning("cannot claim jobs: %s", error.message)
-            await asyncio.sleep(POLL_S)
-            return False
+        attempts = await self._db.write(advance.claim, wanted)
         for attempt in attempts:
             self._hand_over(attempt)
         return bool(attempts)
@@ -142,24 +152,26 @@ class Dispatcher:
     # ── keeping ───────────────────────────────────────────────────────────────
 
     async def _renew_forever(self) -> None:
+        """Renew on time whatever else happens: a busy stream of cancels must not let leases run out."""
+        every = self._settings.lease_s / 3
+        due = time.monotonic() + every
         while True:
             self._check.clear()
+            await _wait(self._check, max(0.0, due - time.monotonic()))
             try:
-                await asyncio.wait_for(self._check.wait(), self._settings.lease_s / 3)
-            except TimeoutError:
-                await self._renew()
-                await self._take_back(advance.Sweep(at=now()))
-            else:
-                self._stop_all_but(await self._db.read(queue.held, self._owner))
+                if time.monotonic() >= due:
+                    due = time.monotonic() + every
+                    await self._renew()
+                    await self._take_back(advance.Sweep(at=now()))
+                else:
+                    self._stop_all_but(await self._db.read(queue.held, self._owner))
+            except Unavailable as error:
+                log.warning("cannot look after running jobs: %s", error.message)
 
     async def _renew(self) -> None:
         pairs = sorted(self._executor.alive() & set(self._held))
         renewal = advance.Renewal(owner=self._owner, pairs=pairs, lease_s=self._settings.lease_s, at=now())
-        try:
-            kept = await self._db.write(advance.renew, renewal)
-        except Unavailable as error:
-            log.warning("cannot renew leases: %s", error.message)
-            return
+        kept = await self._db.write(advance.renew, renewal)
         self._stop_all_but(kept | (set(self._held) - set(pairs)))
 
     def _stop_all_but(self, kept: set[queue.Pair]) -> None:
@@ -229,8 +241,14 @@ class Dispatcher:
             if isinstance(error, Unavailable):
                 log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message)
                 asyncio.get_running_loop().call_later(POLL_S, self._record, ended)
+            elif error is not None and ended.failure is None:
+                log.error("the result of job %s could not be recorded", ended.job_id, exc_info=error)
+                failure = Failure(
+                    reason="record_failed", message="the result could not be recorded; see the server's log"
+                )
+                self._record(replace(ended, artifacts=(), failure=failure))
             elif error is not None:
-                log.error("job %s could not be recorded; its lease will bring it back", ended.job_id, exc_info=error)
+                log.error("the end of job %s could not be recorded", ended.job_id, exc_info=error)
 
         future.add_done_callback(written)
 
@@ -240,13 +258,15 @@ class Dispatcher:
 
     async def _take_back(self, item: advance.Sweep) -> None:
         """Put lost jobs back into the queue, batch by batch."""
-        while True:
-            try:
-                if await self._db.write(advance.lost, item) == 0:
-                    return
-            except Unavailable as error:
-                log.warning("cannot look for lost jobs: %s", error.message)
-                await asyncio.sleep(POLL_S)
+        while await self._db.write(advance.lost, item) > 0:
+            pass
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until the event or the time. Not `wait_for`: before Python 3.12 it may swallow a cancel that meets the event."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _lookaheads() -> dict[str, int]:

@@ -24,6 +24,7 @@ CREATE TABLE workflows (
     id TEXT PRIMARY KEY,
     account_id BIGINT NOT NULL REFERENCES accounts (id),
     idempotency_key TEXT,
+    request_hash TEXT,
     status TEXT NOT NULL,
     tags TEXT NOT NULL,
     callbacks TEXT NOT NULL,
@@ -94,11 +95,13 @@ CREATE TABLE queued_jobs (
     run_at BIGINT NOT NULL,
     attempt INTEGER NOT NULL,
     failures INTEGER NOT NULL,
+    losses INTEGER NOT NULL,
     owner TEXT,
     lease_until BIGINT,
     progress REAL
 );
-CREATE INDEX queued_jobs_ready ON queued_jobs (band, run_at, job_id) WHERE owner IS NULL;
+CREATE INDEX queued_jobs_ready ON queued_jobs (band, job_id) WHERE owner IS NULL;
+CREATE INDEX queued_jobs_later ON queued_jobs (run_at) WHERE owner IS NULL AND run_at > 0;
 CREATE INDEX queued_jobs_leased ON queued_jobs (lease_until) WHERE owner IS NOT NULL;
 CREATE INDEX queued_jobs_by_workflow ON queued_jobs (workflow_id);
 

@@ -24,7 +24,7 @@ from heddle.workflows.events import Change
 from heddle.workflows.rows import JobState
 from heddle.workflows.submit import entries
 
-#: Attempts that were lost with their server or machine, through no fault of the job, before it is given up.
+#: How often a job may be lost with its server or machine, through no fault of its own, before it is given up.
 LOST_LIMIT = 20
 
 #: Expired promises and lost leases taken in one transaction.
@@ -73,6 +73,8 @@ class Failure:
     message: str
     retryable: bool = False
     blameless: bool = False
+    #: The server or machine vanished, rather than handing the attempt back.
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ def start(tx: Tx, items: Sequence[Started]) -> list[bool]:
     if begun:
         rows.set_jobs(tx, [(i.job_id, Status.PROCESSING, i.attempt, i.at, None) for i in begun])
         moved = {i.job_id: held[i.job_id, i.attempt].workflow_id for i in begun}
-        roll(tx, moved, begun[0].at)
+        roll(tx, moved, max(i.at for i in begun))
     return [(i.job_id, i.attempt) in held for i in items]
 
 
@@ -159,22 +161,22 @@ def finish(tx: Tx, items: Sequence[Ended]) -> list[bool]:
     again = [(i, after) for i in mine if (after := _next_try(i, held[i.job_id, i.attempt])) is not None]
     repeated = {(i.job_id, i.attempt) for i, _ in again}
     final = [i for i in mine if (i.job_id, i.attempt) not in repeated]
-    queue.release(tx, [(held[i.job_id, i.attempt], *after) for i, after in again])
+    queue.release(tx, [after for _, after in again])
     queue.finish(tx, [(i.job_id, i.attempt) for i in final])
     _record(tx, again=[i for i, _ in again], final=final, held=held)
     return [(i.job_id, i.attempt) in held for i in items]
 
 
-def _next_try(item: Ended, lease: Lease) -> tuple[int, datetime] | None:
-    """The new count of failures and when to try again; None when the job has ended."""
+def _next_try(item: Ended, lease: Lease) -> tuple[Lease, datetime | None] | None:
+    """What the queue gets back and when it may run again; None when the job has ended."""
     if item.failure is None or not item.failure.retryable:
         return None
     if item.failure.blameless:
-        return lease.failures, item.at
+        return replace(lease, losses=lease.losses + item.failure.lost), None
     failures = lease.failures + 1
     if failures >= item.max_attempts:
         return None
-    return failures, item.at + timedelta(seconds=item.backoff_s * 2 ** (failures - 1))
+    return replace(lease, failures=failures), item.at + timedelta(seconds=item.backoff_s * 2 ** (failures - 1))
 
 
 def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Mapping[Pair, Lease]) -> None:
@@ -196,7 +198,7 @@ def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Map
     moved = {i.job_id: held[i.job_id, i.attempt].workflow_id for i in [*again, *final]}
     made = [i for i, status in ends if status is Status.SUCCEEDED]
     owners = {w.id: w.account_id for w in rows.heads(tx, sorted({moved[i.job_id] for i in made})).values()}
-    at = (final or again)[0].at
+    at = max(i.at for i in [*again, *final])
     blobs.record(tx, [(owners[moved[i.job_id]], i.job_id, a) for i in made for a in i.artifacts], at)
     reasons = {i.job_id: i.failure.reason for i in final if i.failure}
     roll(
@@ -223,7 +225,11 @@ def _lost(tx: Tx, sweep: Sweep) -> int:
     leases = queue.lost(tx, sweep.at, _SWEEP, not_by=sweep.not_by)
     given_up = Failure(reason="attempts_lost", message=f"{LOST_LIMIT} attempts were lost with their server or machine")
     again = Failure(
-        reason="attempt_lost", message="the attempt was lost with its server", retryable=True, blameless=True
+        reason="attempt_lost",
+        message="the attempt was lost with its server",
+        retryable=True,
+        blameless=True,
+        lost=True,
     )
     finish(
         tx,
@@ -232,7 +238,7 @@ def _lost(tx: Tx, sweep: Sweep) -> int:
                 job_id=lease.job_id,
                 attempt=lease.attempt,
                 at=sweep.at,
-                failure=given_up if lease.attempt >= LOST_LIMIT else again,
+                failure=given_up if lease.losses + 1 >= LOST_LIMIT else again,
             )
             for lease in leases
         ],
@@ -262,7 +268,7 @@ def _release(tx: Tx, ready: Mapping[str, set[int]], at: datetime) -> None:
     jobs = [(w, job) for w in rows.get(tx, list(ready)) for s in w.steps if s.index in ready[w.id] for job in s.jobs]
     rows.set_jobs(tx, [(job.id, Status.UNASSIGNED, 0, None, None) for _, job in jobs])
     for workflow in rows.get(tx, list(ready)):
-        queue.enqueue(tx, entries(workflow, frozenset(ready[workflow.id])), at)
+        queue.enqueue(tx, entries(workflow, frozenset(ready[workflow.id])))
     roll(tx, {job.id: w.id for w, job in jobs}, at)
 
 
@@ -273,7 +279,7 @@ def expire(tx: Tx, moments: Sequence[datetime]) -> list[int]:
 
 def _expire(tx: Tx, at: datetime) -> int:
     promised = [b.id for b in blobs.expired_promises(tx, at, _SWEEP)]
-    waiting = rows.waiting_for(tx, promised)
+    waiting = rows.waiting_for(tx, promised, _SWEEP)
     end(
         tx,
         waiting,
@@ -282,7 +288,8 @@ def _expire(tx: Tx, at: datetime) -> int:
         message="an input blob was promised by an upload URL, but its bytes did not come before the URL expired",
         at=at,
     )
-    blobs.forget(tx, promised)
+    if len(waiting) < _SWEEP:  # else more wait for them: the next round finds them by their promises
+        blobs.forget(tx, promised)
     return len(waiting)
 
 
@@ -385,7 +392,8 @@ class _Roll:
     def _reason(self, status: Status) -> str | None:
         if not status.terminal or status is Status.SUCCEEDED:
             return None
-        return next((self._reasons[j.id] for j in self._moved if j.id in self._reasons), self._before.reason)
+        own = (j.reason for j in self._jobs if j.status is not Status.SUCCEEDED and j.reason)
+        return next(own, self._before.reason)
 
     def step_changes(self) -> Iterable[tuple[str, int, Status, datetime | None, datetime | None]]:
         for before, after in zip(self._before.steps, self._steps, strict=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import jsonpatch  # type: ignore[import-untyped]
 import jsonpointer  # type: ignore[import-untyped]
@@ -17,6 +18,11 @@ from heddle.domain import Status, Workflow
 from heddle.errors import HeddleError, InvalidRequest, NotFound
 from heddle.workflows import rows
 from heddle.workflows.advance import end
+
+_PATH = re.compile(r"/status|/tags(/(\d{1,4}|-))?")
+_TAG = re.compile(r"/tags/(\d{1,4}|-)")
+#: As many as a submit may give.
+_TAGS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +94,36 @@ def _mine(tx: Tx, account_id: int, workflow_id: str) -> Workflow:
 def _patched(workflow: Workflow, operations: Sequence[dict[str, Any]]) -> WorkflowUpdate:
     """Apply operations to what may be patched. Raises InvalidRequest."""
     document: dict[str, Any] = {"status": workflow.status.value, "tags": list(workflow.tags)}
-    try:
-        after: Any = jsonpatch.JsonPatch(list(operations)).apply(document)  # pyright: ignore[reportUnknownMemberType]
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise InvalidRequest.of("body", f"the patch cannot be applied: {error}") from error
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise InvalidRequest.of("body", f"the patch is malformed: {error}") from error
-    if not isinstance(after, dict):
-        raise InvalidRequest.of("body", "the patch leaves no object")
-    members = cast("dict[str, Any]", after)
-    if set(members) - {"status", "tags"}:
-        raise InvalidRequest.of("body", "only /tags and /status can be patched")
+    after = document
+    for i, operation in enumerate(operations):
+        _check(operation, f"[{i}]")
+        try:
+            after: Any = jsonpatch.JsonPatch([operation]).apply(after)  # pyright: ignore[reportUnknownMemberType]
+        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
+            raise InvalidRequest.of(f"[{i}]", f"cannot be applied: {error}") from error
+        if len(after.get("tags", ())) > _TAGS:
+            raise InvalidRequest.of(f"[{i}]", f"leaves more than {_TAGS} tags")
     default: dict[str, Any] = {"tags": []}
-    return validate(WorkflowUpdate, {k: v for k, v in (default | members).items() if v != document[k]})
+    return validate(WorkflowUpdate, {k: v for k, v in (default | after).items() if v != document[k]})
+
+
+def _check(operation: dict[str, Any], where: str) -> None:
+    """Only the status, the list of tags and one tag can be named, and values are what belongs there.
+
+    The library would apply anything: copying the list into itself doubles it with each operation.
+    """
+    path, act = operation.get("path"), operation.get("op")
+    if act not in {"add", "remove", "replace", "move", "copy", "test"}:
+        raise InvalidRequest.of(where, f"`op` is {act!r}, not one of: add, remove, replace, move, copy, test")
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise InvalidRequest.of(where, f"`path` is {path!r}; only /status, /tags and /tags/<n> can be patched")
+    if act in {"move", "copy"}:
+        source = operation.get("from")
+        if not isinstance(source, str) or not _TAG.fullmatch(source) or not _TAG.fullmatch(path):
+            raise InvalidRequest.of(where, f"`from` is {source!r}; a {act} goes from one /tags/<n> to another")
+    elif act != "remove":
+        value = operation.get("value")
+        wanted = list if path == "/tags" else str
+        if not isinstance(value, wanted):
+            kind = "a list of texts" if wanted is list else "a text"
+            raise InvalidRequest.of(where, f"`value` at {path} is {kind}")

@@ -63,7 +63,16 @@ class Planner:
         }
         self._engines = [_ready(name) for name in registry.targets("engines")]
 
-    def plan(self, request: WorkflowRequest, *, account_id: int, key: str | None, look: Look, at: datetime) -> Draft:
+    def plan(
+        self,
+        request: WorkflowRequest,
+        *,
+        account_id: int,
+        look: Look,
+        at: datetime,
+        key: str | None = None,
+        request_hash: str | None = None,
+    ) -> Draft:
         """A request as a workflow. Raises InvalidRequest with every bad field of every step."""
         workflow_id = new_id("wf")
         planned = self._plan_steps(workflow_id, request.steps, look)
@@ -80,7 +89,10 @@ class Planner:
         )
         sources = [(step.index, source) for step, plan in planned for source in plan.sources]
         inputs = {job.id: [source.blob_id for source in plan.sources] for step, plan in planned for job in step.jobs}
-        return Draft(new=NewWorkflow(workflow=workflow, idempotency_key=key, inputs=inputs), sources=sources)
+        return Draft(
+            new=NewWorkflow(workflow=workflow, idempotency_key=key, request_hash=request_hash, inputs=inputs),
+            sources=sources,
+        )
 
     def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], look: Look) -> list[tuple[Step, Plan]]:
         planned: list[tuple[Step, Plan]] = []

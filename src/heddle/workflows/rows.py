@@ -37,6 +37,8 @@ class NewWorkflow:
 
     workflow: Workflow
     idempotency_key: str | None = None
+    #: What was asked for, to tell a repeated submit from another one with the same key.
+    request_hash: str | None = None
     #: Blob ids that each job may read, by job id.
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     #: (step, blob id) pairs that must arrive before the step's jobs can run.
@@ -52,6 +54,7 @@ class JobState:
     step: int
     status: Status
     cost: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +74,19 @@ class Claimed:
 def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
     """Write new workflows with their steps, jobs, tags and waits: one statement per table."""
     tx.many(
-        "INSERT INTO workflows (id, account_id, idempotency_key, status, tags, callbacks, cost, created_at, started_at,"
-        " completed_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+        "INSERT INTO workflows (id, account_id, idempotency_key, request_hash, status, tags, callbacks, cost,"
+        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 w.id,
                 w.account_id,
                 item.idempotency_key,
+                item.request_hash,
                 w.status,
                 _text(w.tags),
                 _text(w.callbacks),
                 w.cost,
                 to_ms(w.created_at),
-                None,
             )
             for item in items
             for w in (item.workflow,)
@@ -184,10 +187,8 @@ def arrived(tx: Tx, blob_ids: Sequence[str]) -> list[tuple[str, int]]:
         blob_ids,
     )
     touched = sorted({(row["workflow_id"], row["step"]) for row in waiting})
-    still = {
-        (row["workflow_id"], row["step"])
-        for row in (_where_workflow(tx, "SELECT workflow_id, step FROM waits", [t[0] for t in touched]))
-    }
+    left = _where_workflow(tx, "SELECT workflow_id, step FROM waits", sorted({workflow for workflow, _ in touched}))
+    still = {(row["workflow_id"], row["step"]) for row in left}
     return [pair for pair in touched if pair not in still]
 
 
@@ -240,20 +241,22 @@ def query(
     return [row["id"] for row in tx.all(" ".join(sql), [*params, take])]
 
 
-def by_idempotency_key(tx: Tx, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    """Workflows that were submitted with these keys before."""
-    found: dict[tuple[int, str], str] = {}
-    for account_id, key in keys:
-        row = tx.one("SELECT id FROM workflows WHERE account_id = ? AND idempotency_key = ?", (account_id, key))
+def by_idempotency_key(tx: Tx, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[str, str | None]]:
+    """Workflows that were submitted with these keys before: (id, request hash)."""
+    found: dict[tuple[int, str], tuple[str, str | None]] = {}
+    for pair in keys:
+        row = tx.one("SELECT id, request_hash FROM workflows WHERE account_id = ? AND idempotency_key = ?", pair)
         if row is not None:
-            found[account_id, key] = row["id"]
+            found[pair] = (row["id"], row["request_hash"])
     return found
 
 
 def states(tx: Tx, workflow_ids: Sequence[str]) -> dict[str, list[JobState]]:
     """The jobs of workflows, as rolling up sees them."""
     found: dict[str, list[JobState]] = {wf: [] for wf in workflow_ids}
-    for row in _where_workflow(tx, "SELECT id, workflow_id, step, status, cost FROM jobs", workflow_ids):
+    for row in _where_workflow(
+        tx, "SELECT id, workflow_id, step, status, cost, reason FROM jobs", workflow_ids, order="step, idx"
+    ):
         found[row["workflow_id"]].append(
             JobState(
                 id=row["id"],
@@ -261,6 +264,7 @@ def states(tx: Tx, workflow_ids: Sequence[str]) -> dict[str, list[JobState]]:
                 step=row["step"],
                 status=Status(row["status"]),
                 cost=row["cost"],
+                reason=row["reason"],
             )
         )
     return found
@@ -297,15 +301,26 @@ def claimed(tx: Tx, job_ids: Sequence[str]) -> dict[str, Claimed]:
     }
 
 
-def waiting_for(tx: Tx, blob_ids: Sequence[str]) -> list[str]:
-    """Workflows that wait for any of these blobs."""
+def waiting_for(tx: Tx, blob_ids: Sequence[str], limit: int) -> list[str]:
+    """Up to `limit` workflows that wait for any of these blobs."""
     if not blob_ids:
         return []
     found = tx.all(
-        f"SELECT DISTINCT workflow_id FROM waits WHERE blob_id IN ({marks(blob_ids)})",  # noqa: S608
-        blob_ids,
+        f"SELECT DISTINCT workflow_id FROM waits WHERE blob_id IN ({marks(blob_ids)}) LIMIT ?",  # noqa: S608
+        [*blob_ids, limit],
     )
     return [row["workflow_id"] for row in found]
+
+
+def waits_on(tx: Tx, blob_ids: Sequence[str]) -> dict[str, int]:
+    """How many steps wait for each of these blobs."""
+    if not blob_ids:
+        return {}
+    found = tx.all(
+        f"SELECT blob_id, COUNT(*) AS n FROM waits WHERE blob_id IN ({marks(blob_ids)}) GROUP BY blob_id",  # noqa: S608
+        blob_ids,
+    )
+    return {row["blob_id"]: row["n"] for row in found}
 
 
 def logs(tx: Tx, workflow_id: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,22 +11,24 @@ from heddle import blobs, ledger, queue
 from heddle.blobs import Blob
 from heddle.db import Tx
 from heddle.domain import Job, Status, Step, Workflow, roll_up_steps
-from heddle.errors import HeddleError, InvalidRequest
+from heddle.errors import Conflict, HeddleError, InvalidRequest
 from heddle.steps import Source
 from heddle.workflows import events, rows
 from heddle.workflows.planning import Draft
 from heddle.workflows.rows import NewWorkflow
 
+#: How many steps may wait for the bytes of one blob.
+WAITS_PER_BLOB = 1000
+
 
 def submit(tx: Tx, drafts: Sequence[Draft]) -> list[Workflow | HeddleError]:
     """Write every draft that may be written; the others get their refusal, and nothing of theirs is written."""
-    outcomes: dict[int, Workflow | HeddleError] = dict(_seen_before(tx, drafts))
+    outcomes = _seen_before(tx, drafts)
     checked = _check_sources(tx, {i: d for i, d in enumerate(drafts) if i not in outcomes}, outcomes)
     paid = _hold(tx, checked, outcomes)
     rows.insert(tx, list(paid.values()))
-    queue.enqueue(tx, [entry for new in paid.values() for entry in entries(new.workflow)], _at(drafts))
+    queue.enqueue(tx, [entry for new in paid.values() for entry in entries(new.workflow)])
     events.emit(tx, [events.of_workflow(new.workflow) for new in paid.values()], _at(drafts))
-    outcomes |= {i: new.workflow for i, new in paid.items()}
     return [outcomes[i] for i in range(len(drafts))]
 
 
@@ -45,8 +48,8 @@ def entries(workflow: Workflow, steps: frozenset[int] | None = None) -> list[que
     ]
 
 
-def _seen_before(tx: Tx, drafts: Sequence[Draft]) -> dict[int, Workflow]:
-    """The same idempotency key again returns the workflow of the first time."""
+def _seen_before(tx: Tx, drafts: Sequence[Draft]) -> dict[int, Workflow | HeddleError]:
+    """The same idempotency key again returns the workflow of the first time, if it asks for the same."""
     keyed = {
         i: (d.new.workflow.account_id, key) for i, d in enumerate(drafts) if (key := d.new.idempotency_key) is not None
     }
@@ -54,8 +57,11 @@ def _seen_before(tx: Tx, drafts: Sequence[Draft]) -> dict[int, Workflow]:
     found = {i: known[pair] for i, pair in keyed.items() if pair in known}
     if not found:
         return {}
-    stored = {w.id: w for w in rows.get(tx, list(found.values()))}
-    return {i: stored[workflow_id] for i, workflow_id in found.items()}
+    stored = {w.id: w for w in rows.get(tx, [workflow_id for workflow_id, _ in found.values()])}
+    return {
+        i: stored[workflow_id] if request_hash == drafts[i].new.request_hash else _other_body(drafts[i].new)
+        for i, (workflow_id, request_hash) in found.items()
+    }
 
 
 def _check_sources(
@@ -63,13 +69,18 @@ def _check_sources(
 ) -> dict[int, NewWorkflow]:
     """Sources must exist and belong to the account; promised ones make their step wait."""
     known = blobs.get(tx, sorted({s.blob_id for d in drafts.values() for _, s in d.sources}))
+    promised = [b.id for b in known.values() if b.state == "promised"]
+    waiting = Counter(rows.waits_on(tx, promised))
     checked: dict[int, NewWorkflow] = {}
     for i, draft in drafts.items():
         workflow = draft.new.workflow
+        wanted = Counter({s.blob_id for _, s in draft.sources} & set(promised)) if promised else Counter[str]()
+        waiting.update({b: n * len(workflow.steps) for b, n in wanted.items()})
         problems = {
             f"steps[{step}].input.{source.path}": [problem]
             for step, source in draft.sources
             if (problem := _source_problem(source, known.get(source.blob_id), workflow))
+            or (problem := _crowd_problem(source, waiting))
         }
         if problems:
             first = next(iter(problems))
@@ -90,6 +101,13 @@ def _source_problem(source: Source, blob: Blob | None, workflow: Workflow) -> st
     return None
 
 
+def _crowd_problem(source: Source, waiting: Mapping[str, int]) -> str | None:
+    """All steps that wait for a blob are released in the one transaction that records its upload."""
+    if waiting[source.blob_id] > WAITS_PER_BLOB:
+        return f"{WAITS_PER_BLOB} steps wait for blob {source.blob_id!r} already; upload it first"
+    return None
+
+
 def _waiting(workflow: Workflow, steps: set[int]) -> Workflow:
     made = [_prepare(step) if step.index in steps else step for step in workflow.steps]
     return replace(workflow, steps=made, status=roll_up_steps(s.status for s in made))
@@ -103,31 +121,36 @@ def _prepare(step: Step) -> Step:
 def _hold(
     tx: Tx, checked: Mapping[int, NewWorkflow], outcomes: dict[int, Workflow | HeddleError]
 ) -> dict[int, NewWorkflow]:
-    once = _first_of_key(checked, outcomes)
+    """Reserve the Buzz. Of several with one key in this batch the first decides, and all get its outcome."""
+    first = _first_of_key(checked)
+    once = {i: new for i, new in checked.items() if first[i] == i}
+    if not once:
+        return {}
     holds = [
         ledger.Hold(account_id=n.workflow.account_id, workflow_id=n.workflow.id, amount=n.workflow.cost)
         for n in once.values()
     ]
-    if not holds:
-        return {}
     refusals = dict(zip(once, ledger.hold(tx, holds, next(iter(once.values())).workflow.created_at), strict=True))
-    outcomes |= {i: refusal for i, refusal in refusals.items() if refusal is not None}
+    for i, decider in first.items():
+        outcomes[i] = refusals[decider] or _same(once[decider], checked[i])
     return {i: new for i, new in once.items() if refusals[i] is None}
 
 
-def _first_of_key(
-    checked: Mapping[int, NewWorkflow], outcomes: dict[int, Workflow | HeddleError]
-) -> dict[int, NewWorkflow]:
-    """Two of one key in one batch: the second is answered with the first."""
+def _first_of_key(checked: Mapping[int, NewWorkflow]) -> dict[int, int]:
+    """For each draft the first one of this batch with the same key: itself, mostly."""
     first: dict[tuple[int, str], int] = {}
-    once: dict[int, NewWorkflow] = {}
-    for i, new in checked.items():
-        key = new.idempotency_key
-        if key is None or first.setdefault((new.workflow.account_id, key), i) == i:
-            once[i] = new
-        else:
-            outcomes[i] = checked[first[new.workflow.account_id, key]].workflow
-    return once
+    return {
+        i: first.setdefault((new.workflow.account_id, new.idempotency_key), i) if new.idempotency_key else i
+        for i, new in checked.items()
+    }
+
+
+def _same(first: NewWorkflow, again: NewWorkflow) -> Workflow | Conflict:
+    return first.workflow if first.request_hash == again.request_hash else _other_body(again)
+
+
+def _other_body(new: NewWorkflow) -> Conflict:
+    return Conflict(f"the Idempotency-Key {new.idempotency_key!r} was used before, with another request")
 
 
 def _at(drafts: Sequence[Draft]) -> datetime:
