@@ -20,6 +20,7 @@ import uvicorn
 from heddle import accounts, registry, storage
 from heddle.api.app import create_app
 from heddle.api.deps import Deps, link_expiry
+from heddle.api.protocol import Protocol
 from heddle.blobs import Signer
 from heddle.chores import first_run
 from heddle.chores.timer import Timer
@@ -144,6 +145,7 @@ async def serve(parts: Parts, sock: socket.socket, stop: asyncio.Event, ready: C
             log_config=None,
             access_log=debug,
             lifespan="off",
+            http=Protocol,
             timeout_graceful_shutdown=5,
             server_header=False,
             # A proxy in front is told of by HEDDLE_PUBLIC_URL, which cannot be forged by a header.
