@@ -145,6 +145,20 @@ def test_every_bad_field_of_every_input_is_listed(owner: httpx.Client) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "timeout",
+    [1e-300, 0.999, 0, -1, 86_401, "1e-300", "nan", "inf", "00:00:00", "PT0.5S", "PT", "P1D", "9" * 400 + ".00:00:00",
+     "PT" + "9" * 5000 + "H", [], {}],
+)  # fmt: skip
+def test_a_timeout_is_a_second_to_a_day(owner: httpx.Client, timeout: object) -> None:
+    """Every attempt that overstays costs its worker process."""
+    body = image_gen()
+    body["steps"][0]["timeout"] = timeout
+    errors = check(owner.post(SUBMIT, json=body), 400, "invalid_request")["errors"]
+    assert list(errors) == ["steps[0].timeout"]
+    assert "digits" not in str(errors)
+
+
 def test_null_is_the_same_as_absent_everywhere(owner: httpx.Client) -> None:
     members = DOCUMENT["components"]["schemas"]["ImageGenInput"]["properties"]
     step = {

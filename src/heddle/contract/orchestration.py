@@ -38,17 +38,18 @@ CallbackEvent = Literal[
 Tag = Annotated[str, Field(min_length=1, max_length=200)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 
-_TIMESPAN = re.compile(r"^(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?$")
-_ISO = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$")
+_TIMESPAN = re.compile(r"^(?:(\d{1,5})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?$")
+_ISO = re.compile(r"^PT(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5}(?:\.\d{1,9})?)S)?$")
 
-#: Seconds; the texts are turned into them before the range is looked at.
+#: Seconds; the texts are turned into them before the range is looked at. One at least, because an attempt that takes
+#: longer costs its worker process, and a new one takes about as long to come up.
 Duration = Annotated[
     float,
-    Field(gt=0, le=86_400),
+    Field(ge=1, le=86_400),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+                {"type": "number", "minimum": 1, "maximum": 86_400},
                 {"type": "string", "pattern": f"{_TIMESPAN.pattern}|{_ISO.pattern}"},
             ]
         }
@@ -65,7 +66,7 @@ class StepRequest(Wire):
         None, min_length=1, max_length=100, description="Unique in the workflow; default: its index."
     )
     priority: Priority = Field(Priority.NORMAL, description="Served before or after others.")
-    timeout: Duration | None = Field(None, description='Seconds, "hh:mm:ss" or ISO 8601, per attempt; a day at most.')
+    timeout: Duration | None = Field(None, description='Seconds, "hh:mm:ss" or ISO 8601, per attempt; 1 s to a day.')
 
     @field_validator("timeout", mode="before")
     @classmethod
