@@ -154,6 +154,7 @@ def test_steps_are_independent_and_all_must_succeed(client: httpx.Client, servin
     shown = ended(client, made["id"])
     assert [s["status"] for s in shown["steps"]] == ["succeeded", "failed"]
     assert shown["status"] == "failed"
+    assert shown["cost"] == {"base": 6, "total": 3, "currency": "BUZZ"}
     assert available(serving) == before - 3
 
 

@@ -134,7 +134,7 @@ def workflow(value: Workflow, link: Link) -> dict[str, Any]:
         "createdAt": moment(value.created_at),
         "startedAt": moment(value.started_at),
         "completedAt": moment(value.completed_at),
-        "cost": {"base": value.cost, "total": value.cost, "currency": "BUZZ"},
+        "cost": {"base": value.cost, "total": charged(value), "currency": "BUZZ"},
         "steps": [step(s, link) for s in value.steps],
         "reason": value.reason,
     }
@@ -142,6 +142,13 @@ def workflow(value: Workflow, link: Link) -> dict[str, Any]:
         shown["callbackUrl"] = value.callbacks[0].url
         shown["callbackEvents"] = sorted(value.callbacks[0].events)
     return present(shown)
+
+
+def charged(value: Workflow) -> int:
+    """What is held while it runs; what was spent once it has ended."""
+    if not value.status.terminal:
+        return value.cost
+    return sum(job.cost for step in value.steps for job in step.jobs if job.status is Status.SUCCEEDED)
 
 
 def step(value: Step, link: Link) -> dict[str, Any]:
