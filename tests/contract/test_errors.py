@@ -159,6 +159,64 @@ def test_a_timeout_is_a_second_to_a_day(owner: httpx.Client, timeout: object) ->
     assert "digits" not in str(errors)
 
 
+def test_the_first_fifty_bad_fields_are_listed(owner: httpx.Client) -> None:
+    """Whoever finds them: the models, the walk over the body, or the steps one after the other."""
+    steps: list[Any] = [{"$type": "imageGen"}] * 100
+    wrong = {"prompt": "", "width": 1, "height": 1}
+    planned = [{"$type": "imageGen", "input": wrong}] * 100
+    texts = {f"member{i}": "$inputs.prompt" for i in range(120)}
+    for body, more in (({"steps": steps}, 99), ({"steps": planned}, 299), (image_gen(**texts), 119)):
+        error = check(owner.post(SUBMIT, json=body), 400, "invalid_request")
+        assert len(error["errors"]) == 50
+        assert error["message"].endswith(f"(and {more} more fields)")
+
+
+@pytest.mark.parametrize("part", ["0,", "null,", "[],", '"",'])
+def test_a_body_of_too_many_values_is_refused_at_once(owner: httpx.Client, part: str) -> None:
+    values = (part * 100_001)[:-1]
+    for text in (f"[{values}]", f'{{"steps":[{{"$type":"imageGen","input":{{"prompt":"x","more":[{values}]}}}}]}}'):
+        error = check(owner.post(SUBMIT, content=text, headers=JSON), 413, "too_large")
+        assert error["message"] == "the body has more than 100000 values"
+
+
+def test_too_many_steps_are_one_problem(owner: httpx.Client) -> None:
+    lists: dict[str, Any] = {"steps": [{}] * 30_000, "tags": [""] * 2000, "callbackEvents": ["x"] * 2000}
+    error = check(owner.post(SUBMIT, json=lists), 400, "invalid_request")
+    assert error["errors"] == {
+        "steps": ["at most 100 items are taken, and there are 30000"],
+        "tags": ["at most 50 items are taken, and there are 2000"],
+        "callbackEvents": ["at most 50 items are taken, and there are 2000"],
+    }
+    errors = check(owner.post(SUBMIT, json=image_gen(additionalNetworks=[{}] * 9000)), 400, "invalid_request")["errors"]
+    assert list(errors) == ["steps[0].input.additionalNetworks"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([0] * 10_000, "has 10006 values; at most 10000 are taken"),
+        ("x" * 270_000, "at most 262144 are taken"),
+        ({"x" * 270_000: 1}, "at most 262144 are taken"),
+    ],
+)
+def test_an_input_stays_small(owner: httpx.Client, more: object, words: str) -> None:
+    """It is kept, and shown whenever its workflow is, also what no step type knows."""
+    body = {"steps": [*image_gen()["steps"], *image_gen(more=more)["steps"]]}
+    errors = check(owner.post(SUBMIT, json=body), 400, "invalid_request")["errors"]
+    assert list(errors) == ["steps[1].input"]
+    assert words in errors["steps[1].input"][0]
+
+
+def test_a_long_name_is_not_said_again_and_again(owner: httpx.Client) -> None:
+    name = "x" * 500_000
+    text = f'{{"{name}":[{",".join(["0"] * 50_000)}, "$inputs.a"]}}'
+    answer = owner.post(SUBMIT, content=text, headers=JSON)
+    check(answer, 400, "invalid_request")
+    assert len(answer.content) < 2000
+    assert answer.elapsed.total_seconds() < 10
+    check(owner.post(SUBMIT, json={"steps": [{"$type": name, "input": {}}]}), 400, "invalid_request")
+
+
 def test_null_is_the_same_as_absent_everywhere(owner: httpx.Client) -> None:
     members = DOCUMENT["components"]["schemas"]["ImageGenInput"]["properties"]
     step = {
@@ -236,6 +294,11 @@ def test_an_unknown_path_is_a_404_of_the_same_shape(owner: httpx.Client, path: s
         b'{"steps": [}',
         b"\xef\xbb\xbf[]",
         b'"\\ud800"',
+        b'{"\\ud800": 1}',
+        b'"\xed\xa0\x80"',
+        b'{"steps": -Infinity}',
+        b'{"steps": [1e999]}',
+        b'{"steps\\u0000": []}',
         b"[" * 20_000,
         b'{"a":' * 20_000,
     ],
@@ -243,6 +306,21 @@ def test_an_unknown_path_is_a_404_of_the_same_shape(owner: httpx.Client, path: s
 def test_what_is_not_json_is_refused(owner: httpx.Client, text: bytes) -> None:
     body = check(owner.post(SUBMIT, content=text, headers=JSON), 400, "invalid_request")
     assert body["errors"]
+
+
+def test_of_a_name_that_is_there_twice_the_last_counts(owner: httpx.Client) -> None:
+    text = '{"steps":[],"steps":[{"$type":"imageGen","input":{"prompt":"one","prompt":"two","width":64}}]}'
+    shown = owner.post(SUBMIT, content=text, headers=JSON).json()
+    assert shown["steps"][0]["input"] == {"prompt": "two", "width": 64}
+
+
+@pytest.mark.parametrize("digits", [400, 4301, 100_000])
+def test_a_number_of_very_many_digits_does_no_harm(owner: httpx.Client, digits: int) -> None:
+    number = "9" * digits
+    for text in (f'{{"steps":{number}}}', f'{{"steps":[{{"$type":"imageGen","input":{{}},"timeout":{number}}}]}}'):
+        check(owner.post(SUBMIT, content=text, headers=JSON), 400, "invalid_request")
+    text = f'{{"steps":[{{"$type":"imageGen","input":{{"prompt":"x","more":{number}}}}}]}}'
+    assert owner.post(SUBMIT, content=text, headers=JSON).status_code in {202, 400}
 
 
 @pytest.mark.parametrize("value", [[], "text", 7, True, None])

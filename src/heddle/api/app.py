@@ -60,7 +60,7 @@ OPERATIONS: tuple[Operation, ...] = (
         shows=shown.Workflow,
         body=WorkflowUpdate,
         params=WORKFLOW,
-        errors=(400, 401, 404),
+        errors=(400, 401, 404, 413),
     ),
     Operation(
         id="patchWorkflow",
@@ -72,7 +72,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=shown.JsonPatch,
         body_type="application/json-patch+json",
         params=WORKFLOW,
-        errors=(400, 401, 404),
+        errors=(400, 401, 404, 413),
     ),
     Operation(
         id="deleteWorkflow",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from ulid import ULID
 
+from heddle.contract.base import LISTED
 from heddle.errors import CallerError, HeddleError, InvalidRequest, TooManyRequests, Unavailable
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ def problem(
         "traceId": trace or str(ULID()),
     }
     if fields:
-        body["errors"] = fields
+        body["errors"] = dict(islice(fields.items(), LISTED))
     if request.url.path.startswith("/api/"):
         body["error"] = message  # the Site API's name for it
     return Response(msgspec.json.encode(body), status, headers, "application/json")

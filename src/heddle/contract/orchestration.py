@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from heddle.contract.base import Wire
+from heddle.contract.base import Wire, at_most, count_values
 from heddle.domain import JSON, Artifact, Job, Priority, Status, Step, Workflow
 
 CallbackEvent = Literal[
@@ -36,7 +37,10 @@ CallbackEvent = Literal[
     "job:canceled",
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=200)]
-Tags = Annotated[list[Tag], Field(max_length=50)]
+Tags = Annotated[list[Tag], Field(max_length=50), at_most(50)]
+
+#: A step's input is kept, and shown with its workflow, as it came.
+_INPUT_BYTES, _INPUT_VALUES = 256 * 1024, 10_000
 
 _TIMESPAN = re.compile(r"^(?:(\d{1,5})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?$")
 _ISO = re.compile(r"^PT(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5}(?:\.\d{1,9})?)S)?$")
@@ -60,13 +64,22 @@ Duration = Annotated[
 class StepRequest(Wire):
     """One step: its type and an input that the type understands."""
 
-    type: str = Field(alias="$type", description="The step type, for example `imageGen`.")
+    type: str = Field(alias="$type", max_length=100, description="The step type, for example `imageGen`.")
     input: dict[str, Any] = Field(description="The step type's own input.")
     name: str | None = Field(
         None, min_length=1, max_length=100, description="Unique in the workflow; default: its index."
     )
     priority: Priority = Field(Priority.NORMAL, description="Served before or after others.")
     timeout: Duration | None = Field(None, description='Seconds, "hh:mm:ss" or ISO 8601, per attempt; 1 s to a day.')
+
+    @field_validator("input")
+    @classmethod
+    def _is_small(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if (size := len(msgspec.json.encode(value))) > _INPUT_BYTES:
+            raise ValueError(f"is {size} bytes of JSON; at most {_INPUT_BYTES} are taken")
+        if (count := count_values(value)) > _INPUT_VALUES:
+            raise ValueError(f"has {count} values; at most {_INPUT_VALUES} are taken")
+        return value
 
     @field_validator("timeout", mode="before")
     @classmethod
@@ -86,10 +99,12 @@ class StepRequest(Wire):
 class WorkflowRequest(Wire):
     """The body of a submit."""
 
-    steps: list[StepRequest] = Field(min_length=1, max_length=100)
+    steps: Annotated[list[StepRequest], Field(min_length=1, max_length=100), at_most(100)]
     tags: Tags = Field(default_factory=list[str])
     callback_url: str | None = Field(None, max_length=2000, description="Where events are posted.")
-    callback_events: list[CallbackEvent] = Field(default_factory=list["CallbackEvent"])
+    callback_events: Annotated[list[CallbackEvent], Field(max_length=50), at_most(50)] = Field(
+        default_factory=list["CallbackEvent"]
+    )
     detailed: bool = Field(False, description="Put the steps with their outputs into the events.")
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from heddle import air, prices
-from heddle.contract.base import Wire, validate
+from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import Plan, Resource, SizeOf, Source
@@ -46,9 +46,11 @@ class ImageGenInput(Wire):
     seed: int | None = Field(None, ge=-1, lt=2**63, description="The same seed gives the same picture; -1: random.")
     clip_skip: int | None = Field(None, ge=1, le=12, description="Layers of the text encoder left out.")
     quantity: int = Field(1, ge=1, le=10, description="How many pictures.")
-    additional_networks: list[Network] = Field(default_factory=list[Network], max_length=10, description="LoRA stack.")
-    images: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
-        default_factory=list[str], max_length=1, description="The source picture, as a blob id."
+    additional_networks: Annotated[list[Network], Field(max_length=10), at_most(10)] = Field(
+        default_factory=list[Network], description="LoRA stack."
+    )
+    images: Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(max_length=1), at_most(1)] = (
+        Field(default_factory=list[str], description="The source picture, as a blob id.")
     )
     strength: float | None = Field(
         None, ge=0, le=1, description="How far the result may leave the source; default 0.7."
