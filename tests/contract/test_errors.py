@@ -414,6 +414,24 @@ def test_an_upload_is_looked_at(owner: httpx.Client) -> None:
         assert owner.post(BLOBS, files=form, data={"moderate": said}).status_code == 201
 
 
+@pytest.mark.parametrize(
+    "host",
+    ['x"><script>', "a b", "user@example.org", "example.org/path", "example.org?", "a..b", ".", "x:y", "[zz]", "[::1",
+     "example.org:123456", "x" * 254, "\xe9.example"],
+)  # fmt: skip
+def test_a_host_that_is_none_does_not_get_into_links(live: Live, owner: httpx.Client, host: str) -> None:
+    form = {"file": ("a.png", png(), "image/png")}
+    answer = owner.post(BLOBS, files=form, headers={"Host": host.encode("latin-1")})  # type: ignore[dict-item]
+    if answer.status_code != 400:
+        assert answer.json()["url"].startswith(f"{live.url}/v2/")
+
+
+@pytest.mark.parametrize("host", ["example.org", "localhost:8765", "10.0.0.7:80", "[::1]:8765", "my_box.lan.", "a-b.c"])
+def test_links_start_with_the_host_that_the_caller_uses(owner: httpx.Client, host: str) -> None:
+    form = {"file": ("a.png", png(), "image/png")}
+    assert owner.post(BLOBS, files=form, headers={"Host": host}).json()["url"].startswith(f"http://{host}/v2/")
+
+
 def test_a_signed_link_cannot_be_bent(owner: httpx.Client, nobody: httpx.Client) -> None:
     blob = owner.post(BLOBS, files={"file": ("a.png", png(), "image/png")}).json()
     other = owner.post(BLOBS, files={"file": ("b.png", png(65), "image/png")}).json()

@@ -20,7 +20,10 @@ from heddle.settings import Settings
 from heddle.storage import Storage
 from heddle.workflows.planning import Planner
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?")
+#: A host name or an IPv4 address, or an IPv6 address in brackets; and a port.
+_HOST = re.compile(
+    r"(?:(?=[^:]{1,253}(?::|$))(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?"
+)
 
 _encoder = msgspec.json.Encoder()
 
@@ -47,7 +50,13 @@ def base_url(request: Request) -> str:
         return url.rstrip("/")
     host = request.headers.get("host", "")
     # The header is the caller's own, and a link goes back to the same caller; still, no markup belongs in it.
-    return f"{request.scope['scheme']}://{host}" if _HOST.fullmatch(host) else str(request.base_url).rstrip("/")
+    return f"{request.scope['scheme']}://{host if _HOST.fullmatch(host) else _own_address(request)}"
+
+
+def _own_address(request: Request) -> str:
+    """Where this request came in."""
+    host, port = request.scope["server"]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def link_expiry(settings: Settings) -> datetime:
