@@ -240,7 +240,7 @@ class HomeLock:
                 except BlockingIOError:
                     said = json.loads(file.read() or "{}")
                     return Running(said.get("pid", 0), said.get("url", ""), said.get("lasting", True))
-        except FileNotFoundError:
+        except OSError:  # none, or not ours to read: whoever needs the folder is told why when it is used
             pass
         except json.JSONDecodeError:  # just being written
             return Running(0, "")

@@ -179,3 +179,12 @@ def test_a_folder_that_was_open_is_closed_by_any_command(home: Path) -> None:
     assert heddle(home, "accounts", "create", "alice").returncode == 0
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert stat.S_IMODE((home / "heddle.db").stat().st_mode) == 0o600
+
+
+def test_why_the_server_did_not_start_is_told_with_its_hint(home: Path) -> None:
+    home.mkdir()
+    refused = heddle(home, "submit", "-p", "a fox", HEDDLE_STORAGE="tape")
+    assert refused.returncode == 1
+    first, second = refused.stderr.splitlines()
+    assert first.startswith("heddle: the embedded server did not start: HEDDLE_STORAGE is 'tape'")
+    assert second.startswith("hint: set it to ")

@@ -160,6 +160,40 @@ def test_a_newer_database(heddle: Heddle, folder: Path) -> None:
     refused(heddle("accounts", "list"), "newer Heddle", "9999_future")
 
 
+@pytest.mark.parametrize("command", [("accounts", "list"), ("serve", "--port", "0"), ("submit", "-p", "a fox")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no database " * 1000, ("not a database", "hint: put a copy of it back")),
+        (None, ("table accounts already exists", "hint: it may be another program's")),
+    ],
+)
+def test_a_database_that_is_not_ours(
+    folder: Path, command: tuple[str, ...], content: bytes | None, words: tuple[str, ...]
+) -> None:
+    folder.mkdir()
+    if content is None:
+        sql(folder, "CREATE TABLE accounts (x)")
+    else:
+        (folder / home.DATABASE).write_bytes(content)
+    args = [sys.executable, "-m", "heddle", *command]
+    env = {"HEDDLE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    ran = subprocess.run(args, capture_output=True, text=True, env=env, check=False, cwd=folder)
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 2)
+    for word in (str(folder / home.DATABASE), *words):
+        assert word in ran.stderr
+
+
+def test_a_disk_without_room(folder: Path) -> None:
+    code = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (9000, 9000)); from heddle.cli.main import main; main()"
+    args = [sys.executable, "-c", code, "serve", "--port", "0"]
+    ran = subprocess.run(args, capture_output=True, text=True, env={"HEDDLE_HOME": str(folder)}, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"heddle: the database {folder / home.DATABASE} cannot be opened: ")
+    assert "hint: " in ran.stderr
+    assert "room" in ran.stderr
+
+
 def test_a_bad_setting(heddle: Heddle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEDDLE_PORT", "many")
     refused(heddle("accounts", "list"), "HEDDLE_PORT", "'many'")
@@ -365,6 +399,19 @@ def test_a_running_server_is_told(heddle: Heddle, folder: Path) -> None:
         file.flush()
         found = report(heddle("doctor", "--json"))["server"]
     assert found["text"] == "running at http://127.0.0.1:1 (process 1)"
+
+
+def test_a_server_that_starts_is_told(heddle: Heddle, folder: Path) -> None:
+    folder.mkdir()
+    with (folder / "server.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert report(heddle("doctor", "--json"))["server"]["text"] == "starting"
+
+
+def test_a_data_folder_that_is_a_file_is_a_finding(heddle: Heddle, folder: Path) -> None:
+    folder.write_text("a file")
+    found = report(heddle("doctor", "--json"))["data folder"]
+    assert (found["state"], "not a folder" in found["text"]) == ("bad", True)
 
 
 def test_a_newer_or_broken_database_is_told(heddle: Heddle, folder: Path) -> None:

@@ -130,7 +130,9 @@ def _schema(path: Path) -> tuple[State, str]:
 def _server(current: Settings) -> Finding:
     running = HomeLock(current.folder).holder()
     if running is not None:
-        return Finding("Machine", "server", "ready", f"running at {running.url} (process {running.pid})")
+        process = f" (process {running.pid})" if running.pid else ""
+        text = f"running at {running.url}{process}" if running.url else f"starting{process}"
+        return Finding("Machine", "server", "ready", text)
     if (problem := _bind_problem(current)) is not None:
         text = f"not running, and {current.host}:{current.port} cannot be used: {problem}; set HEDDLE_PORT"
         return Finding("Machine", "server", "bad", text)

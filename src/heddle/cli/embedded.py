@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from heddle import accounts, settings
 from heddle.chores.first_run import EMBEDDED
-from heddle.cli.home import account_of, commit, open_home
+from heddle.cli.home import account_of, commit, open_home, usable
 from heddle.domain import now
 from heddle.errors import UsageError
 from heddle.settings import Settings
@@ -40,11 +40,20 @@ def embedded(*, lasting: bool = False) -> Generator[tuple[str, str]]:
         yield url, token
 
 
+def outlives() -> bool:
+    """Whether the server on the data folder goes on without the commands that use it."""
+    from heddle.server import HomeLock  # noqa: PLC0415
+
+    running = HomeLock(settings.read().folder).holder()
+    return running is not None and running.lasting
+
+
 @contextmanager
 def _server(chosen: Settings, lasting: bool) -> Generator[str]:
     from heddle.server import Clients  # noqa: PLC0415 - heavy, and commands that talk to a server do without
 
-    clients = Clients(chosen.folder)
+    with usable(chosen.folder):
+        clients = Clients(chosen.folder)
     try:
         clients.enter()
         with ExitStack() as started:
@@ -128,11 +137,19 @@ def _address(said: int, log: Path) -> str:
     readable, _, _ = select.select([said], [], [], START_S)
     text = os.read(said, 4096) if readable else b""
     if not text:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        raise UsageError(
-            f"the embedded server did not start: {lines[-1] if lines else 'no word from it'}", f"see {log}"
-        )
+        reason, hint = _last_words(log.read_text(errors="replace"))
+        raise UsageError(f"the embedded server did not start: {reason or 'no word from it'}", hint or f"see {log}")
     return json.loads(text)["url"]
+
+
+def _last_words(log: str) -> tuple[str, str]:
+    """The error that ended a server, and its hint; else the last line."""
+    lines = log.strip().splitlines() or [""]
+    told = next((number for number in reversed(range(len(lines))) if lines[number].startswith("heddle: ")), None)
+    if told is None:
+        return lines[-1], ""
+    after = "".join(lines[told + 1 : told + 2])
+    return lines[told].removeprefix("heddle: "), after.removeprefix("hint: ") if after.startswith("hint: ") else ""
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from heddle import accounts, settings
@@ -13,7 +15,7 @@ from heddle.accounts import Account
 from heddle.db import Database, Tx
 from heddle.db.migrate import migrate
 from heddle.db.sqlite import SQLite
-from heddle.errors import UsageError
+from heddle.errors import Unavailable, UsageError
 from heddle.settings import Settings, private_folder
 
 T = TypeVar("T")
@@ -21,22 +23,47 @@ T = TypeVar("T")
 #: The database file in the data folder.
 DATABASE = "heddle.db"
 
+_NO_ROOM = "make room on the disk, or set HEDDLE_HOME to a folder on another one"
+_DAMAGED = "put a copy of it back or move it away, or set HEDDLE_HOME to another folder"
+
+#: What to do, by SQLite's primary result code.
+_HINTS = {
+    sqlite3.SQLITE_ERROR: "it may be another program's; set HEDDLE_HOME to another folder",
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_FULL: _NO_ROOM,
+    sqlite3.SQLITE_IOERR: "check that the disk has room and is sound, or set HEDDLE_HOME to a folder on another one",
+    sqlite3.SQLITE_BUSY: "another process is writing to it; try again",
+    sqlite3.SQLITE_LOCKED: "another process is writing to it; try again",
+}
+
 
 def open_home(settings: Settings) -> Database:
     """The database of the data folder, made and migrated as needed. Raises UsageError."""
-    folder = settings.folder
+    with usable(settings.folder):
+        dialect = SQLite(settings.folder / DATABASE)
+        migrate(dialect)
+        return Database(dialect)
+
+
+@contextmanager
+def usable(folder: Path) -> Generator[None]:
+    """Make the data folder; what then goes wrong with it or its database becomes a UsageError with a hint that fits."""
     try:
         private_folder(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(
+                f"this user cannot write to the data folder {folder}", "check its owner and mode, or set HEDDLE_HOME"
+            )
+        yield
     except OSError as error:
-        raise UsageError(f"the data folder {folder} cannot be made: {error.strerror}", "set HEDDLE_HOME") from error
-    path = folder / DATABASE
-    try:
-        migrate(SQLite(path))
-    except sqlite3.Error as error:
-        raise UsageError(
-            f"the database {path} cannot be opened: {error}", "check the folder's owner, or set HEDDLE_HOME"
-        ) from error
-    return Database(SQLite(path))
+        hint = _NO_ROOM if error.errno == errno.ENOSPC else "set HEDDLE_HOME to a folder that this user can write to"
+        raise UsageError(f"the data folder {folder} cannot be used: {error.strerror}", hint) from error
+    except (sqlite3.Error, Unavailable) as error:
+        cause = error if isinstance(error, sqlite3.Error) else error.__cause__ or error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        hint = _HINTS.get(code, "check the folder's owner, or set HEDDLE_HOME")
+        raise UsageError(f"the database {folder / DATABASE} cannot be opened: {cause}", hint) from error
 
 
 @contextmanager

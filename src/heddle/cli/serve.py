@@ -16,6 +16,7 @@ import click
 
 import heddle
 from heddle import server, settings
+from heddle.cli.home import usable
 from heddle.server import Clients, HomeLock, Parts
 
 
@@ -43,9 +44,10 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
     logging.getLogger("uvicorn.access").addFilter(_without_query)
     quiet = ready_fd is not None
     lock = HomeLock(chosen.folder)
-    lock.take(lasting=life_fd is None)
-    sock, chosen = server.listen(chosen)
-    parts = server.prepare(chosen, quiet=quiet)
+    with usable(chosen.folder):
+        lock.take(lasting=life_fd is None)
+        sock, chosen = server.listen(chosen)
+        parts = server.prepare(chosen, quiet=quiet)
     # The writer thread gives up the interpreter at every SQL statement and wants it back soon: with the default of
     # 5 ms a busy event loop would stretch a commit of thirty statements to 150 ms.
     sys.setswitchinterval(0.0002)
