@@ -13,7 +13,7 @@ from heddle.domain import now
 from heddle.ledger import Balance
 
 #: The largest grant; far below what the database can add up.
-_MOST = 10**12
+MOST_BUZZ = 10**12
 
 
 @click.group()
@@ -29,7 +29,7 @@ def buzz() -> None:
 
 @buzz.command("grant")
 @click.argument("user")
-@click.argument("amount", type=click.IntRange(1, _MOST))
+@click.argument("amount", type=click.IntRange(1, MOST_BUZZ))
 @click.option("--memo", default="granted by the administrator", show_default=True, help="Why; kept in the ledger.")
 def grant(user: str, amount: int, memo: str) -> None:
     """Put Buzz into an account.

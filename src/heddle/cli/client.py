@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from heddle.cli import credentials
-from heddle.cli.embedded import embedded
+from heddle.cli.embedded import embedded, outlives
 from heddle.errors import HeddleError, UsageError
 
 ENDS = frozenset({"succeeded", "failed", "expired", "canceled"})
@@ -33,8 +33,10 @@ class Refused(HeddleError):
 class Client:
     """One server, one token."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, lasting: bool = True) -> None:
         self.url = url.rstrip("/")
+        #: Whether the server goes on when the commands that use it have ended.
+        self.lasting = lasting
         self._http = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         )
@@ -79,19 +81,27 @@ class Client:
             data = file.read_bytes()
         except OSError as error:
             raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-        return self.call("POST", "/v2/consumer/blobs", files={"file": (file.name, data)})["id"]
+        try:
+            return self.call("POST", "/v2/consumer/blobs", files={"file": (file.name, data)})["id"]
+        except Refused as error:
+            raise Refused(f"{file}: {error.message}") from error
 
     def download(self, url: str, file: Path) -> int:
-        """Save what a signed link points at; the number of bytes."""
-        with httpx.stream("GET", url, timeout=60, trust_env=False) as answer:
-            if not answer.is_success:
-                answer.read()
-                raise Refused(_message(answer))
-            partial = file.with_name(f".{file.name}.part")
-            with partial.open("wb") as out:
-                for chunk in answer.iter_bytes():
-                    out.write(chunk)
+        """Save what a signed link points at; the number of bytes. Raises Refused, UsageError, OSError."""
+        partial = file.with_name(f".{file.name}.part")
+        try:
+            with httpx.stream("GET", url, timeout=60, trust_env=False) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise Refused(_message(answer))
+                with partial.open("wb") as out:
+                    for chunk in answer.iter_bytes():
+                        out.write(chunk)
             partial.replace(file)
+        except httpx.HTTPError as error:
+            raise UsageError(f"the download broke off: {error}", "try again") from error
+        finally:
+            partial.unlink(missing_ok=True)
         return file.stat().st_size
 
     def follow(self, workflow_id: str, seconds: float) -> Generator[Mapping[str, Any]]:
@@ -121,7 +131,7 @@ def connected(server: str | None, *, lasting: bool = False) -> Generator[Client]
     url = server or stored.default
     if url is None:
         with embedded(lasting=lasting) as (here, token):
-            yield Client(here, token)
+            yield Client(here, token, lasting=outlives())
         return
     token = stored.token_for(url)
     if token is None:

@@ -69,6 +69,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise  # click knows what to do with these
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            ctx.exit(130)
         except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
             if ctx.params.get("debug"):
                 traceback.print_exc()
@@ -79,7 +82,8 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Every command has --help with examples. Settings are environment variables: `heddle doctor` lists them.",
+    epilog="Every command has --help with examples. Settings are environment variables; "
+    "`heddle doctor --settings` lists them.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="heddle", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, envvar="HEDDLE_DEBUG", help="Show tracebacks.")
@@ -107,6 +111,9 @@ def _explain(error: Exception) -> None:
         _say("; ".join(f"{path}: {messages[0]}" for path, messages in error.fields.items()))
     elif isinstance(error, HeddleError):
         _say(error.message)
+    elif isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        part = error.object[max(0, error.start - 20) : error.end + 20]
+        _say(f"{part!r} holds bytes that are no text in UTF-8", "check its encoding")
     elif isinstance(error, OSError) and error.strerror:
         _say(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     else:

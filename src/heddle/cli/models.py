@@ -149,7 +149,8 @@ def show(which: str, as_json: bool) -> None:
     v = entry.version
     click.echo(f"{entry.model.name} {v.name} by {entry.model.creator}: {entry.model.type} for {v.base_model}")
     click.echo(f"AIR            {v.air}")
-    click.echo(f"model, version {v.model_id}, {v.id}")
+    click.echo(f"{'model id':<14} {v.model_id}")
+    click.echo(f"{'version id':<14} {v.id}")
     for label, text in (("about", entry.model.description), ("trained words", ", ".join(v.trained_words))):
         if text:
             click.echo(f"{label:<14} {text}")

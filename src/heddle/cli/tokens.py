@@ -10,6 +10,7 @@ import msgspec
 from heddle import accounts, settings
 from heddle.accounts import TIERS, Account, Token
 from heddle.chores import first_run
+from heddle.cli.buzz import MOST_BUZZ
 from heddle.cli.home import account_of, commit, home
 from heddle.db import Tx
 from heddle.domain import now
@@ -77,6 +78,8 @@ def list_tokens(user: str | None, as_json: bool) -> None:
         return
     for row in shown:
         click.echo(f"{row['id']}  {row['user']:<12}  {row['name']:<20}  {row['state']:<8}  {row['createdAt']}")
+    if not shown:
+        click.echo("no tokens")
 
 
 @tokens.command("revoke")
@@ -110,7 +113,7 @@ def accounts_() -> None:
 @click.argument("name")
 @click.option("--email", help="Shown to the account itself.")
 @click.option("--tier", type=click.Choice(TIERS), default="Free", show_default=True)
-@click.option("--buzz", type=click.IntRange(min=0), help="What it starts with; default: HEDDLE_STARTING_BUZZ.")
+@click.option("--buzz", type=click.IntRange(0, MOST_BUZZ), help="What it starts with; default: HEDDLE_STARTING_BUZZ.")
 def create_account(name: str, email: str | None, tier: str, buzz: int | None) -> None:
     """Make an account and grant it its first Buzz. It needs a token before anybody can use it.
 
@@ -143,6 +146,8 @@ def list_accounts(as_json: bool) -> None:
         click.echo(
             f"{account.id:>6}  {account.username:<20}  {account.tier:<8}  {_moment(account.created_at)}  {email}"
         )
+    if not found:
+        click.echo("no accounts")
 
 
 def _account(account: Account) -> dict[str, str | int | None]:

@@ -50,6 +50,8 @@ def list_events(state: outbox.State | None, workflow: str | None, limit: int, as
             f"{row['id']:<10}  {row['workflowId']}  {row['sequence']:>3}  {row['state']:<9}  {tries:<8}"
             f"  {row['endpoint']}{why}"
         )
+    if not found:
+        click.echo("no events")
 
 
 @webhooks.command("replay")

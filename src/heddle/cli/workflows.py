@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import click
 
 from heddle.cli.client import Client, connected
 from heddle.cli.output import duration, is_terminal, size
-from heddle.errors import UsageError
+from heddle.errors import HeddleError, UsageError
 
 _SERVER = click.option("--server", metavar="URL", help="Default: the last login, else this machine's own.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
@@ -36,6 +38,9 @@ _FIELDS = {
     "strength": "strength",
     "output_format": "outputFormat",
 }
+
+
+_REQUEST = '{"steps": [{"$type": …, "input": …}]}'
 
 
 @click.command()
@@ -88,9 +93,11 @@ def submit(
       heddle submit request.json --save pictures
     """
     given = {_FIELDS[name]: value for name, value in fields.items() if value is not None}
-    if file is None and "prompt" not in given:
-        raise UsageError("there is nothing to submit", 'give --prompt "…", or a JSON file')
-    with connected(server, lasting=no_wait) as client:
+    _check_asked(file, {**fields, "image": image, "lora": loras or None, "priority": priority})
+    with ExitStack() as place:
+        if not no_wait:
+            place.enter_context(_folder(save))  # before anything is paid for
+        client = place.enter_context(connected(server, lasting=no_wait))
         request = _read(file) if file else _request(client, given, image, loras, priority)
         if tags:
             request["tags"] = [*request.get("tags", []), *tags]
@@ -98,7 +105,7 @@ def submit(
         if no_wait:
             click.echo(json.dumps(made, indent=2) if as_json else made["id"])
             return
-        shown = _wait(client, made["id"], timeout, quiet=as_json)
+        shown = _waited(client, made["id"], timeout, quiet=as_json)
         saved = _save(client, shown, save)
     _report(shown, saved, as_json=as_json)
 
@@ -131,24 +138,32 @@ def ps(status: str | None, tags: tuple[str, ...], take: int, server: str | None,
 
 @click.command()
 @click.argument("workflow_id")
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Also save what it made.")
 @_SERVER
 @_JSON
-def logs(workflow_id: str, server: str | None, as_json: bool) -> None:
+def logs(workflow_id: str, save: Path | None, server: str | None, as_json: bool) -> None:
     """Show what happened to a workflow: its steps, jobs, attempts, and what the engines said.
 
     \b
-    Example:
+    Examples:
       heddle logs wf_01J…
+      heddle logs wf_01J… --save out
     """
-    with connected(server) as client:
+    with ExitStack() as place:
+        if save is not None:
+            place.enter_context(_folder(save))
+        client = place.enter_context(connected(server))
         shown = client.call("GET", f"/v2/consumer/workflows/{workflow_id}")
         said = client.call("GET", f"/v2/consumer/workflows/{workflow_id}/log")["items"]
+        saved = _save(client, shown, save) if save is not None else []
     if as_json:
-        click.echo(json.dumps({"workflow": shown, "log": said}, indent=2))
+        extra = {} if save is None else {"saved": [str(file) for file in saved]}
+        click.echo(json.dumps({"workflow": shown, "log": said, **extra}, indent=2))
         return
     click.echo(_line(shown))
     for line in _history(shown, {item["jobId"]: item["lines"] for item in said}):
         click.echo(line)
+    _tell_saved(saved)
 
 
 @click.command()
@@ -170,6 +185,36 @@ def cancel(workflow_ids: tuple[str, ...], server: str | None) -> None:
 # ── submitting ────────────────────────────────────────────────────────────────
 
 
+def _check_asked(file: Path | None, options: Mapping[str, Any]) -> None:
+    """A request in a file is complete; what is left out of a request must not be left out in silence."""
+    if file is None and options["prompt"] is None:
+        raise UsageError("there is nothing to submit", 'give --prompt "…", or a JSON file')
+    too_much = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if file is not None and too_much:
+        raise UsageError(
+            f"{', '.join(too_much)} cannot be given together with {file}, which is a whole request",
+            "write it into the file, or leave out the file",
+        )
+
+
+@contextmanager
+def _folder(folder: Path) -> Generator[None]:
+    """Somewhere to save to; taken away again when nothing came of it. Raises UsageError."""
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made: {error.strerror}", "give another to --save") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"this user cannot write to the folder {folder}", "give another to --save")
+    try:
+        yield
+    finally:
+        if made:
+            with suppress(OSError):  # what is in use is not empty
+                folder.rmdir()
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
@@ -177,9 +222,11 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise UsageError(f"{file} is not JSON: {error}") from error
+        raise UsageError(
+            f"{file} is not JSON: {error}", "a source picture is given with --image, a request looks like " + _REQUEST
+        ) from error
     if not isinstance(request, dict) or "steps" not in request:
-        raise UsageError(f"{file} is not a workflow request", 'it looks like {"steps": [{"$type": …, "input": …}]}')
+        raise UsageError(f"{file} is not a workflow request", f"it looks like {_REQUEST}")
     return request  # pyright: ignore[reportUnknownVariableType] - the server checks the rest
 
 
@@ -203,6 +250,16 @@ def _network(text: str) -> dict[str, Any]:
         return {"air": air, "strength": float(strength)}
     except ValueError as error:
         raise UsageError(f"the strength of --lora {text!r} is not a number", "write AIR=0.8") from error
+
+
+def _waited(client: Client, workflow_id: str, seconds: float, *, quiet: bool) -> Mapping[str, Any]:
+    """The ended workflow. Ctrl-C ends the wait and not the work, and says so."""
+    try:
+        return _wait(client, workflow_id, seconds, quiet=quiet)
+    except KeyboardInterrupt:
+        how = "it goes on" if client.lasting else "it goes on with the next server on this data folder"
+        click.echo(f"\n{workflow_id}: {how}; `heddle cancel {workflow_id}` stops it", err=True)
+        raise click.exceptions.Exit(130) from None
 
 
 def _wait(client: Client, workflow_id: str, seconds: float, *, quiet: bool) -> Mapping[str, Any]:
@@ -231,12 +288,23 @@ def _fraction(shown: Mapping[str, Any]) -> float:
 def _save(client: Client, shown: Mapping[str, Any], folder: Path) -> list[Path]:
     saved: list[Path] = []
     for blob in _blobs(shown):
-        folder.mkdir(parents=True, exist_ok=True)
         suffix = mimetypes.guess_extension(blob["mimeType"]) or ".bin"
         file = folder / f"{blob['blobId']}{suffix}"
-        client.download(blob["url"], file)
+        try:
+            client.download(blob["url"], file)
+        except (OSError, HeddleError) as error:
+            why = error.message if isinstance(error, HeddleError) else error.strerror
+            raise UsageError(
+                f"{file} cannot be saved: {why}",
+                f"it is safe on the server: `heddle logs {shown['id']} --save DIR` saves it",
+            ) from error
         saved.append(file)
     return saved
+
+
+def _tell_saved(saved: Iterable[Path]) -> None:
+    for file in saved:
+        click.echo(f"saved {file} ({size(file.stat().st_size)})")
 
 
 def _blobs(shown: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -247,8 +315,7 @@ def _report(shown: Mapping[str, Any], saved: list[Path], *, as_json: bool) -> No
     if as_json:
         click.echo(json.dumps({"workflow": shown, "saved": [str(f) for f in saved]}, indent=2))
     else:
-        for file in saved:
-            click.echo(f"saved {file} ({size(file.stat().st_size)})")
+        _tell_saved(saved)
         click.echo(_line(shown))
     if shown["status"] != "succeeded":
         if not as_json:
