@@ -64,8 +64,8 @@ def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
     dialect = SQLite(settings.folder / "heddle.db")
     migrate(dialect)
     db = Database(dialect)
-    token = first_run.first_account(db, settings, now(), token=not quiet)
     _refuse_open_bind(settings, db)
+    token = first_run.first_account(db, settings, now(), token=not quiet)
     deps = Deps(settings, db, _storage(settings), Signer.from_db(db), Planner(settings))
     return Parts(settings, db, deps, token)
 
@@ -284,7 +284,8 @@ def _plugin(seam: str, name: str) -> Any:
 
 
 def _refuse_open_bind(settings: Settings, db: Database) -> None:
-    if not loopback(settings.host) and not db.look(accounts.any_token):
+    """The very first start makes a token and shows it; after that, none left means that somebody revoked them all."""
+    if not loopback(settings.host) and db.look(accounts.every) and not db.look(accounts.any_token):
         raise UsageError(
             f"listening on {settings.host} without a single token would leave the server open",
             "run `heddle tokens create NAME` first, or listen on 127.0.0.1",

@@ -94,7 +94,7 @@ class Settings:
     )
     url_ttl_s: float = _setting(86_400.0, "How long a signed download link lives.", low=1, high=10 * _YEAR_S)
     max_upload_mb: int = _setting(64, "The largest upload in MiB.", low=1, high=2**20)
-    max_body_mb: int = _setting(16, "The largest JSON body in MiB.", low=1, high=1024)
+    max_body_mb: int = _setting(4, "The largest JSON body in MiB.", low=1, high=1024)
     max_pixels: int = _setting(64_000_000, "The largest picture taken in, in pixels.", low=1, high=10**10)
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."

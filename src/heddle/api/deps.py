@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from heddle.workflows.planning import Planner
 _HOST = re.compile(
     r"(?:(?=[^:]{1,253}(?::|$))(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?"
 )
+
+#: Seconds for the whole body of a JSON request.
+BODY_S = 60.0
 
 _encoder = msgspec.json.Encoder()
 
@@ -76,11 +80,14 @@ async def read_body(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise TooLarge(f"the body is larger than {limit} bytes")
-            parts.append(chunk)
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"the body is larger than {limit} bytes")
+                parts.append(chunk)
+    except TimeoutError as error:
+        raise InvalidRequest(f"the body took longer than {BODY_S:.0f} seconds to arrive") from error
     except ClientDisconnect as error:
         raise InvalidRequest("the connection was closed before the body was complete") from error
     return b"".join(parts)
