@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class Client:
             base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         )
         self._met = False
+
+    def close(self) -> None:
+        self._http.close()
 
     def call(self, method: str, path: str, *, tries: int = 1, **given: Any) -> Any:
         """An answer's JSON. Raises Refused, UsageError. More than one try is for what may be asked for twice."""
@@ -130,13 +133,17 @@ def connected(server: str | None, *, lasting: bool = False) -> Generator[Client]
     stored = credentials.load()
     url = server or stored.default
     if url is None:
-        with embedded(lasting=lasting) as (here, token):
-            yield Client(here, token, lasting=outlives())
+        with (
+            embedded(lasting=lasting) as (here, token),
+            closing(Client(here, token, lasting=outlives())) as client,
+        ):
+            yield client
         return
     token = stored.token_for(url)
     if token is None:
         raise UsageError(f"there is no token for {url}", f"run `heddle login {url}`")
-    yield Client(url, token)
+    with closing(Client(url, token)) as client:
+        yield client
 
 
 def _message(answer: httpx.Response) -> str:

@@ -257,7 +257,11 @@ def _waited(client: Client, workflow_id: str, seconds: float, *, quiet: bool) ->
     try:
         return _wait(client, workflow_id, seconds, quiet=quiet)
     except KeyboardInterrupt:
-        how = "it goes on" if client.lasting else "it goes on with the next server on this data folder"
+        how = (
+            "it goes on"
+            if client.lasting
+            else "the server stops, and what is not finished by then goes on with the next one on this data folder"
+        )
         click.echo(f"\n{workflow_id}: {how}; `heddle cancel {workflow_id}` stops it", err=True)
         raise click.exceptions.Exit(130) from None
 
