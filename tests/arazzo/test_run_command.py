@@ -318,12 +318,20 @@ def test_files_are_saved_beside_one_another(
     def answer(got: Got) -> Reply:
         if got.path == "/base/look":
             return Reply(
-                200, {"all": [f"{stub.url}/a", f"{stub.url}/b"], "gone": f"{stub.url}/gone", "far": f"{other.url}/x"}
+                200,
+                {
+                    "all": [f"{stub.url}/a", f"{stub.url}/b"],
+                    "gone": f"{stub.url}/gone",
+                    "far": f"{other.url}/x",
+                    "uploadUrl": f"{stub.url}/put",
+                },
             )
+        if got.path == "/put":  # for PUT only: nothing to save, and nothing to complain of
+            return Reply(405, {})
         return Reply(404, {}) if got.path == "/gone" else Reply(200, got.path.encode(), {"Content-Type": "image/webp"})
 
     stub.handler = answer
-    outputs = {name: f"$response.body#/{name}" for name in ("all", "gone", "far")}
+    outputs = {name: f"$response.body#/{name}" for name in ("all", "gone", "far", "uploadUrl")}
     path = write([look(outputs=outputs)], outputs={name: f"$steps.look.outputs.{name}" for name in outputs})
     for _ in range(2):
         played = play(path, "--server", stub.url, "--save", "out/deep", "--json")

@@ -67,14 +67,18 @@ async def save_outputs(
 ) -> list[Saved]:
     """Download every output that is a URL on one of `servers`; nothing is ever overwritten."""
     origins = {origin(server) for server in servers}
-    return [await _save(client, name, url, folder, origins) for name, url in _urls(outputs)]
+    saved = [await _save(client, name, url, folder, origins) for name, url in _urls(outputs)]
+    return [one for one in saved if one is not None]
 
 
-async def _save(client: Client, name: str, url: str, folder: Path, origins: set[str]) -> Saved:
+async def _save(client: Client, name: str, url: str, folder: Path, origins: set[str]) -> Saved | None:
+    """None for a URL that holds nothing to save: it is there to be sent to, and refuses GET."""
     if origin(url) not in origins:
         return Saved(name, url, None, reason=f"{origin(url)} is not a server of this run")
     try:
         async with client.open(Request("GET", url, [("Accept", "*/*")])) as response:
+            if response.status_code == 405:
+                return None
             if response.status_code != 200:
                 return Saved(name, url, None, reason=f"the server answered {response.status_code}")
             folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else waits for this loop
