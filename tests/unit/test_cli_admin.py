@@ -145,7 +145,7 @@ def test_a_folder_is_made_for_its_owner_only(heddle: Heddle, folder: Path) -> No
 
 def test_a_folder_that_cannot_be_made(heddle: Heddle, folder: Path) -> None:
     folder.write_text("a file")
-    refused(heddle("accounts", "list"), str(folder), "HEDDLE_HOME")
+    refused(heddle("accounts", "list"), str(folder), "it is not a folder", "HEDDLE_HOME")
 
 
 def test_a_database_that_is_none(heddle: Heddle, folder: Path) -> None:

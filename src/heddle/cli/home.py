@@ -58,7 +58,8 @@ def usable(folder: Path) -> Generator[None]:
         yield
     except OSError as error:
         hint = _NO_ROOM if error.errno == errno.ENOSPC else "set HEDDLE_HOME to a folder that this user can write to"
-        raise UsageError(f"the data folder {folder} cannot be used: {error.strerror}", hint) from error
+        why = "it is not a folder" if folder.is_file() else error.strerror
+        raise UsageError(f"the data folder {folder} cannot be used: {why}", hint) from error
     except (sqlite3.Error, Unavailable) as error:
         cause = error if isinstance(error, sqlite3.Error) else error.__cause__ or error
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
