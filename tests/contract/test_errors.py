@@ -298,7 +298,6 @@ def test_an_unknown_path_is_a_404_of_the_same_shape(owner: httpx.Client, path: s
         b'"\xed\xa0\x80"',
         b'{"steps": -Infinity}',
         b'{"steps": [1e999]}',
-        b'{"steps\\u0000": []}',
         b"[" * 20_000,
         b'{"a":' * 20_000,
     ],

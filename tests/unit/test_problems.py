@@ -15,7 +15,7 @@ from starlette.routing import Route
 from heddle.api.problems import on_bug
 from heddle.errors import HeddleError, UsageError
 
-SECRET = "/home/owner/.heddle/keys: s3cret"
+SECRET = "the key of the owner is s3cret"
 
 
 async def _get(app: Starlette, path: str) -> httpx.Response:

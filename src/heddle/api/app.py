@@ -40,7 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
         status=202,
         shows=shown.Workflow,
         body=WorkflowRequest,
-        errors=(400, 401, 402, 413, 429),
+        errors=(400, 401, 402, 409, 413, 429),
     ),
     Operation(
         id="queryWorkflows",

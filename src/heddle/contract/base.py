@@ -161,8 +161,6 @@ class _Walk:
         if len(self._at) > _DEPTH:
             self._refuse(f"nested deeper than {_DEPTH} levels")
             value = None
-        elif isinstance(part, str) and "\x00" in part:
-            self._refuse("a name that contains a NUL character")
         else:
             value = self.clean(value)
         self._at.pop()

@@ -45,6 +45,10 @@ _INPUT_BYTES, _INPUT_VALUES = 256 * 1024, 10_000
 _TIMESPAN = re.compile(r"^(?:(\d{1,5})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?$")
 _ISO = re.compile(r"^PT(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5}(?:\.\d{1,9})?)S)?$")
 
+#: The texts that are a second to a day, as the documents show them; what is read is a little more.
+_TIMESPANS = r"^(?:1\.00:00:00|(?!0?0:00:00)(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])$"
+_ISOS = r"^PT(?:[1-9]|1[0-9]|2[0-4])H$|^PT[1-9][0-9]{0,2}M$|^PT[1-9][0-9]{0,3}S$|^PT[1-9]H[1-9][0-9]?M$"
+
 #: Seconds; the texts are turned into them before the range is looked at. One at least, because an attempt that takes
 #: longer costs its worker process, and a new one takes about as long to come up.
 Duration = Annotated[
@@ -54,7 +58,7 @@ Duration = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 1, "maximum": 86_400},
-                {"type": "string", "pattern": f"{_TIMESPAN.pattern}|{_ISO.pattern}"},
+                {"type": "string", "pattern": f"{_TIMESPANS}|{_ISOS}"},
             ]
         }
     ),
