@@ -58,7 +58,7 @@ REST: dict[str, list[str]] = {
         "-i",
         "quantity=2",
     ],
-    "image-to-image.yaml": ["-i", "strength=0.3", "-i", "moderate=false"],
+    "image-to-image.yaml": ["-i", "strength=0.3", "-i", "moderate=false", "-i", "seed=4"],
     "presigned-upload.yaml": ["-i", f"sizeBytes={len(png())}"],
     "catalog-model-to-image.yaml": ["-i", "engine=sdxl"],
 }

@@ -116,6 +116,8 @@ def test_what_the_document_allows_is_accepted(run: Run) -> None:
         if not isinstance(case.body, dict):
             return
         case.body.pop("callbackUrl", None)
+        # Made-up keys repeat, and a key with another request is a conflict.
+        case.headers.pop("Idempotency-Key", None)
         for i, step in enumerate(case.body["steps"]):
             step["name"] = f"step {i}"
             wanted = step["input"]

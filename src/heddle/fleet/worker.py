@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NoReturn, cast
@@ -56,6 +57,9 @@ Say = Callable[[Message], None]
 
 #: The reason of an attempt after which the process ends, because only that gives the memory back.
 OUT_OF_MEMORY = "out_of_memory"
+
+#: Artifacts of one job.
+MOST_MADE = 100
 
 _PROGRESS_EVERY_S = 0.2
 _LOG_LINES = 1000
@@ -193,12 +197,16 @@ class Worker:
     def _make(self, run: Run, context: Context) -> list[Artifact]:
         made = self._engine(run.engine).run(run.payload, context)
         try:
-            artifacts = [self._keep(item, run, context) for item in _iterate(made)]
+            # One more than it may make, so that an engine that never stops does not fill the disk.
+            few = islice(_iterate(made), MOST_MADE + 1)
+            artifacts = [self._keep(item, run, context) for item in few]
         finally:
             if (close := getattr(made, "close", None)) is not None:
                 close()
         if not artifacts:
             raise JobError(f"{run.engine!r} made nothing", reason="no_output")
+        if len(artifacts) > MOST_MADE:
+            raise JobError(f"{run.engine!r} made more than {MOST_MADE} things in one job", reason="bad_output")
         return artifacts
 
     def _engine(self, name: str) -> Engine:

@@ -67,6 +67,7 @@ async def test_a_flood_of_reports_is_thinned(fleet: Any) -> None:
         ("unheard-of", "engine_unavailable", "there is no engine 'unheard-of'", False),
         ("ReturnNothing", "no_output", "made nothing", False),
         ("MakeNothing", "no_output", "made nothing", False),
+        ("MakeForever", "bad_output", "more than 100 things", False),
         ("MakeStrings", "bad_output", "made a str", False),
         ("MakeOddMetadata", "bad_output", "metadata", False),
     ],
