@@ -106,9 +106,12 @@ def test_a_full_disk_is_unavailable_and_passes(db: Database) -> None:
         await db.write(limit, 1)
         with pytest.raises(Unavailable):
             await db.write(fill, "big")
+        assert db.trouble is not None
+        assert "full" in db.trouble
         assert db.look(count) == 1
         await db.write(limit, 1_000_000)
         await db.write(fill, "big")
+        assert db.trouble is None
 
     asyncio.run(main())
     assert db.look(count) == 51

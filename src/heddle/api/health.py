@@ -11,9 +11,13 @@ from heddle.api.deps import answer, deps
 
 
 async def health(request: Request) -> Response:
-    """Alive, and the database answers."""
-    backlog = await deps(request).db.read(queue.depth)
-    return answer({"status": "ok", "version": heddle.__version__, "backlog": backlog})
+    """Alive, the database answers, and the last thing that was to be written was written."""
+    db = deps(request).db
+    backlog = await db.read(queue.depth)
+    said = {"status": "ok", "version": heddle.__version__, "backlog": backlog}
+    if db.trouble is not None:
+        return answer(said | {"status": "degraded", "reason": db.trouble}, 503)
+    return answer(said)
 
 
 async def welcome(_request: Request) -> Response:

@@ -33,7 +33,7 @@ async def on_caller_error(request: Request, error: Exception) -> Response:
 async def on_unavailable(request: Request, error: Exception) -> Response:
     """Nothing was written; the caller may try again."""
     assert isinstance(error, Unavailable)
-    log.warning("unavailable", extra={"detail": error.message})
+    log.warning("%s %s was put off: %s", request.method, request.url.path, error.message)
     return problem(request, 503, "unavailable", error.message, headers={"Retry-After": "2"})
 
 

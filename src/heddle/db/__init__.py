@@ -124,6 +124,8 @@ class Database:
         self._inbox: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._closed = False
+        #: Why the last transaction could not be written; None while all is well.
+        self.trouble: str | None = None
         self._direct = threading.Lock()
         self._local = threading.local()
         self._connections: list[Connection] = []
@@ -168,6 +170,7 @@ class Database:
             except BaseException as error:
                 log.exception("the database connection failed and is opened anew")
                 refusal = Unavailable(f"the database failed: {error}")
+                self.trouble = refusal.message
                 _resolve([(waiting, refusal) for waiting in batch])
                 if connection is not None:
                     with suppress(Exception):
@@ -202,6 +205,7 @@ class Database:
             for verb, group in groups.items():
                 resolved += zip(group, verb(tx, [w.item for w in group]), strict=True)
             self._tell(connection.commit())
+            self.trouble = None
         except Exception as error:  # noqa: BLE001 - whatever a verb raises belongs to the callers, not to this thread
             connection.rollback()
             resolved = self._after_failure(connection, batch, error)
@@ -215,6 +219,8 @@ class Database:
         Not when the database itself says no: asking it once per item would only wait as often.
         """
         ours = self._as_ours(error)
+        if isinstance(ours, Unavailable):
+            self.trouble = ours.message
         if len(batch) == 1 or isinstance(ours, Unavailable):
             return [(waiting, ours) for waiting in batch]
         return [(w, self._attempt(connection, w.verb, [w.item])[0]) for w in batch]
