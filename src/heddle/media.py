@@ -237,7 +237,13 @@ def _measure(file: BinaryIO, mime: str, max_pixels: int) -> Media:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLarge(f"the picture has more than {max_pixels} pixels") from error
     except Exception as error:  # a parser of hostile bytes may fail in any way, and each means the same
-        raise UnsupportedMedia(f"the bytes are not a readable {mime}: {error}") from error
+        raise UnsupportedMedia(f"the bytes are not a readable {mime}{_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """The parser's reason, unless it only names an object of ours."""
+    text = str(error)
+    return "" if not text or "<" in text else f": {text}"
 
 
 def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:

@@ -271,3 +271,11 @@ def test_an_address_is_not_fetched(value: bytes) -> None:
 def test_a_broken_data_url_is_refused(value: bytes) -> None:
     with pytest.raises(InvalidRequest, match="file"):
         media.unwrap(value)
+
+
+def test_a_refusal_names_no_object_of_ours() -> None:
+    """An empty picture: the library says `cannot identify image file <tempfile...>`."""
+    head = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + bytes(8) + b"\x08\x02\x00\x00\x00"
+    with pytest.raises(UnsupportedMedia) as refusal:
+        examine(head + zlib.crc32(head[12:]).to_bytes(4, "big"), "image/png")
+    assert "<" not in refusal.value.message

@@ -18,7 +18,7 @@ from heddle.engines.sketch.styles import noise
 from heddle.errors import EngineFailed
 
 #: What a source may be at most.
-MOST_PIXELS = 40_000_000
+MOST_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 Floats = npt.NDArray[np.float32]
