@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 import time
@@ -189,6 +190,26 @@ def test_ends_of_one_batch_keep_their_order_in_time(db: Database) -> None:
         assert w.started_at is not None
         assert w.completed_at is not None
         assert w.started_at <= w.completed_at
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_processing_is_told_before_the_end_whatever_a_commit_holds_first(db: Database, late: bool) -> None:
+    """A start and an end of one job in one commit, in either order."""
+    at = now()
+    together(db, [draft(at, [1])])
+    attempt = claim(db, at)[0]
+    begun = advance.Started(job_id=attempt.job_id, attempt=attempt.attempt, at=at)
+    if not late:
+        assert db.apply(advance.start, begun)
+    assert end(db, attempt, at)
+    if late:
+        assert not db.apply(advance.start, begun)
+    found = db.look(
+        lambda tx: tx.all("SELECT body FROM events WHERE workflow_id = ? ORDER BY seq", (attempt.workflow_id,))
+    )
+    told = [json.loads(row["body"]) for row in found]
+    for kind in ("workflow", "step", "job"):
+        assert [b["status"] for b in told if b["$type"] == kind][-2:] == ["processing", "succeeded"]
 
 
 def test_a_clock_that_is_set_back_hides_no_job(db: Database) -> None:

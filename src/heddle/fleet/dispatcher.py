@@ -225,7 +225,6 @@ class Dispatcher:
                 artifacts=event.artifacts if isinstance(event, Done) else (),
                 failure=_failure(event) if isinstance(event, Failed) else None,
                 log=held.log,
-                told=held.started_at is not None and held.start is None,
                 max_attempts=self._settings.max_attempts,
                 backoff_s=self._settings.retry_backoff_s,
             )

@@ -79,7 +79,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """An attempt ended: with artifacts, or with a failure. `told` says that its start was written before."""
+    """An attempt ended: with artifacts, or with a failure."""
 
     job_id: str
     attempt: int
@@ -88,7 +88,6 @@ class Ended:
     artifacts: Sequence[Artifact] = ()
     failure: Failure | None = None
     log: Sequence[str] = ()
-    told: bool = False
     max_attempts: int = 3
     backoff_s: float = 1.0
 
@@ -181,6 +180,8 @@ def _next_try(item: Ended, lease: Lease) -> tuple[Lease, datetime | None] | None
 
 def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Mapping[Pair, Lease]) -> None:
     ends = [(i, Status.SUCCEEDED if i.failure is None else Status.FAILED) for i in final]
+    # Asked of the rows and not of the dispatcher: a start that it wrote may stand behind this end in the same commit.
+    told = rows.processing(tx, [i.job_id for i in final])
     rows.set_jobs(
         tx,
         [
@@ -207,7 +208,7 @@ def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Map
         at,
         reasons=reasons,
         started={i.job_id: i.started_at for i in final if i.started_at},
-        untold=frozenset(i.job_id for i in final if i.started_at and not i.told),
+        untold=frozenset(i.job_id for i in final if i.started_at and i.job_id not in told),
     )
 
 

@@ -312,6 +312,14 @@ def waiting_for(tx: Tx, blob_ids: Sequence[str], limit: int) -> list[str]:
     return [row["workflow_id"] for row in found]
 
 
+def processing(tx: Tx, job_ids: Sequence[str]) -> set[str]:
+    """Those of the jobs whose start was written."""
+    if not job_ids:
+        return set()
+    found = tx.all(f"SELECT id FROM jobs WHERE status = ? AND id IN ({marks(job_ids)})", [Status.PROCESSING, *job_ids])  # noqa: S608
+    return {row["id"] for row in found}
+
+
 def waits_on(tx: Tx, blob_ids: Sequence[str]) -> dict[str, int]:
     """How many steps wait for each of these blobs."""
     if not blob_ids:
