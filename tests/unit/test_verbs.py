@@ -346,14 +346,14 @@ class Busy:
 
 
 def test_a_stream_of_cancels_does_not_starve_the_leases(settings: Settings, db: Database) -> None:
-    quick = replace(settings, lease_s=0.6)
+    quick = replace(settings, lease_s=1.5)
 
     async def main() -> None:
         made = await db.write(submit.submit, draft(now(), [1]))
         dispatcher = Dispatcher(db, Busy(), quick, alone=False)
         await dispatcher.start()
         running = asyncio.create_task(dispatcher.run())
-        for _ in range(30):
+        for _ in range(60):
             other = await db.write(submit.submit, draft(now(), [1]))
             assert isinstance(other, Workflow)
             await asyncio.sleep(0.05)
