@@ -87,6 +87,45 @@ def test_a_crowd_at_one_promised_blob_is_refused_before_it_hurts(db: Database) -
     assert db.look(queue.depth) == submit.WAITS_PER_BLOB
 
 
+def test_refused_drafts_do_not_crowd_their_neighbors(db: Database) -> None:
+    blob_id, at = new_id("blob"), now()
+    item = Promise(blob_id=blob_id, account_id=1, mime="image/png", size=None, upload_until=at + timedelta(seconds=60))
+    db.apply(lambda tx, items: blobs.promise(tx, items, at), item)
+    bad = [draft(at, [1], sources=[blob_id, "blob_nowhere"]) for _ in range(submit.WAITS_PER_BLOB)]
+    outcomes = together(db, [*bad, draft(at, [1], sources=[blob_id])])
+    assert isinstance(outcomes[-1], Workflow)
+    assert all(isinstance(outcome, InvalidRequest) for outcome in outcomes[:-1])
+
+
+def test_lists_of_pairs_are_found_by_an_index(db: Database) -> None:
+    """What the owners really execute must not become a walk through the history or the backlog."""
+    told: list[str] = []
+
+    class Explained:
+        """A transaction that explains every statement before it runs it."""
+
+        def __init__(self, tx: Tx) -> None:
+            self.tx = tx
+
+        def all(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+            told.extend(row["detail"] for row in self.tx.all(f"EXPLAIN QUERY PLAN {sql}", params))
+            return self.tx.all(sql, params)
+
+    def ask(tx: Tx, items: Sequence[None]) -> list[None]:
+        explained: Any = Explained(tx)
+        pairs = [("job_a", 1), ("job_b", 2)]
+        rows.by_idempotency_key(explained, [(1, "a"), (2, "b")])
+        queue.leases(explained, pairs)
+        queue.renew(explained, "me", pairs, now())
+        queue.finish(explained, pairs)
+        rows.processing(explained, ["job_a", "job_b"])
+        return [None for _ in items]
+
+    db.apply(ask, None)
+    assert len([line for line in told if line.startswith("SEARCH")]) == 5
+    assert [line for line in told if line.startswith(("SCAN workflows", "SCAN queued_jobs", "SCAN jobs"))] == []
+
+
 def test_a_crowd_of_expired_workflows_ends_in_rounds(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advance, "_SWEEP", 10)
     blob_id, at = new_id("blob"), now()

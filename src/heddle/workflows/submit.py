@@ -70,23 +70,22 @@ def _check_sources(
     """Sources must exist and belong to the account; promised ones make their step wait."""
     known = blobs.get(tx, sorted({s.blob_id for d in drafts.values() for _, s in d.sources}))
     promised = [b.id for b in known.values() if b.state == "promised"]
-    waiting = Counter(rows.waits_on(tx, promised))
+    waiting = Counter(dict.fromkeys(promised, 0) | rows.waits_on(tx, promised))
     checked: dict[int, NewWorkflow] = {}
     for i, draft in drafts.items():
         workflow = draft.new.workflow
-        wanted = Counter({s.blob_id for _, s in draft.sources} & set(promised)) if promised else Counter[str]()
-        waiting.update({b: n * len(workflow.steps) for b, n in wanted.items()})
         problems = {
             f"steps[{step}].input.{source.path}": [problem]
             for step, source in draft.sources
             if (problem := _source_problem(source, known.get(source.blob_id), workflow))
-            or (problem := _crowd_problem(source, waiting))
+            or (problem := _crowd_problem(source, waiting, draft))
         }
         if problems:
             first = next(iter(problems))
             outcomes[i] = InvalidRequest(f"{first}: {problems[first][0]}", problems)
             continue
         waits = sorted({(step, s.blob_id) for step, s in draft.sources if known[s.blob_id].state == "promised"})
+        waiting.update(blob_id for _, blob_id in waits)  # only those that are accepted crowd their neighbors
         checked[i] = replace(draft.new, workflow=_waiting(workflow, {step for step, _ in waits}), waits=waits)
     return checked
 
@@ -101,9 +100,10 @@ def _source_problem(source: Source, blob: Blob | None, workflow: Workflow) -> st
     return None
 
 
-def _crowd_problem(source: Source, waiting: Mapping[str, int]) -> str | None:
+def _crowd_problem(source: Source, waiting: Mapping[str, int], draft: Draft) -> str | None:
     """All steps that wait for a blob are released in the one transaction that records its upload."""
-    if waiting[source.blob_id] > WAITS_PER_BLOB:
+    own = len({step for step, s in draft.sources if s.blob_id == source.blob_id})
+    if source.blob_id in waiting and waiting[source.blob_id] + own > WAITS_PER_BLOB:
         return f"{WAITS_PER_BLOB} steps wait for blob {source.blob_id!r} already; upload it first"
     return None
 

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from heddle.catalog import builtin
 from heddle.engines import Made
 from heddle.engines.sketch import Sketch
+from heddle.engines.sketch.drawing import STYLE_NETWORKS
 from heddle.engines.sketch.objects import catalog
 from heddle.engines.sketch.styles import STYLES
 from heddle.errors import EngineFailed, JobCanceled
@@ -298,3 +300,17 @@ def test_the_parameters_do_not_depend_on_the_picture(draw: Draw) -> None:
     one, other = draw("a cat"), draw("a cat", outputFormat="webp")
     assert one.metadata["parameters"] == other.metadata["parameters"]
     assert hashlib.sha256(one.data).digest() != hashlib.sha256(other.data).digest()
+
+
+def test_the_style_entries_of_the_catalog_draw_in_their_style(draw: Callable[..., Made]) -> None:
+    """Every built-in network entry is known to the engine, and changes the picture as its trained word would."""
+    built_in = [e for e in builtin.ENTRIES if e.type == "LORA"]
+    assert {str(e.version_id) for e in built_in} == {air.rpartition("@")[2] for air in STYLE_NETWORKS}
+    plain = draw("a house in a meadow")
+    for entry in built_in:
+        [air] = [a for a in STYLE_NETWORKS if a.endswith(f":{entry.model_id}@{entry.version_id}")]
+        styled = draw("a house in a meadow", networks=[{"air": air, "strength": 0.8}])
+        assert styled.metadata["style"] == STYLE_NETWORKS[air] == entry.trained_words[0]
+        assert np.abs(pixels(styled) - pixels(plain)).mean() > 3
+        off = draw("a house in a meadow", networks=[{"air": air, "strength": 0}])
+        assert np.array_equal(pixels(off), pixels(plain))

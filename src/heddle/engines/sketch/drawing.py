@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,13 @@ from heddle.engines.sketch.scene import Scene
 from heddle.errors import EngineFailed
 
 FORMATS = ("png", "jpeg", "webp")
+
+#: The styles that the catalog offers as networks, by AIR.
+STYLE_NETWORKS = {
+    "urn:air:sketch:lora:heddle:2@2": "watercolor",
+    "urn:air:sketch:lora:heddle:3@3": "pixel art",
+    "urn:air:sketch:lora:heddle:4@4": "line art",
+}
 
 
 @dataclass(slots=True)
@@ -71,7 +79,8 @@ class Drawing:
         return compose(
             read(given.prompt), width=self.width, height=self.height, seed=given.seed, negative=negative,
             cfg_scale=given.cfg_scale, steps=given.steps, filled=self.operation != "edit",
-            influences=tuple(Influence(air=air, strength=strength) for air, strength in given.networks),
+            style=_style(given.networks),
+            influences=tuple(Influence(air=a, strength=n) for a, n in given.networks if a not in STYLE_NETWORKS),
         )  # fmt: skip
 
     def _pixels(self, scene: Scene) -> Pixels:
@@ -97,6 +106,12 @@ class Drawing:
         pixels = styles.finish(raster.render(svg.draw(scene, self.width, self.height)), scene.style, scene.seed)
         self.ticker.reach(0.7, "blending")
         return variant.blend(source, pixels, things, strength, scene.seed)
+
+
+def _style(networks: Sequence[tuple[str, float]]) -> str | None:
+    """The style of the strongest style network; None without one above strength 0."""
+    wanted = [(strength, air) for air, strength in networks if air in STYLE_NETWORKS and strength > 0]
+    return STYLE_NETWORKS[max(wanted)[1]] if wanted else None
 
 
 def _side(payload: JSON, name: str) -> int:
