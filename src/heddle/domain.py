@@ -181,6 +181,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{ULID()}"
 
 
+def made_at(id_: str) -> datetime:
+    """When an id was made: it begins with its moment."""
+    return ULID.from_str(id_.rpartition("_")[2]).datetime
+
+
 def now() -> datetime:
     """This moment, aware, to the millisecond (the precision of the database)."""
     moment = datetime.now(UTC)

@@ -100,6 +100,14 @@ def balance(tx: Tx, account_id: int) -> Balance:
     return Balance(available=row["available"], held=row["held"], spent=row["spent"])
 
 
+def totals(tx: Tx) -> Balance:
+    """The pockets of all accounts together."""
+    row = tx.one("SELECT SUM(available) AS available, SUM(held) AS held, SUM(spent) AS spent FROM balances")
+    assert row is not None
+    # The sum of no rows is null, and PostgreSQL's sum of integers is a decimal number.
+    return Balance(**{pocket: int(row[pocket] or 0) for pocket in ("available", "held", "spent")})
+
+
 def check(tx: Tx) -> list[str]:
     """Prove the ledger: every complaint in one sentence, empty when all is right."""
     return [*_check_balances(tx), *_check_entries(tx)]

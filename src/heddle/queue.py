@@ -39,6 +39,16 @@ class Lease:
     losses: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How many jobs of an engine are `ready`, wait for a `later` moment, or are `claimed`; and the oldest one's id."""
+
+    engine: str
+    state: str
+    jobs: int
+    oldest: str
+
+
 def enqueue(tx: Tx, entries: Sequence[Entry]) -> None:
     """Make jobs claimable at once.
 
@@ -184,6 +194,16 @@ def depth(tx: Tx) -> int:
     """How many jobs wait or run."""
     row = tx.one("SELECT COUNT(*) AS n FROM queued_jobs")
     return row["n"] if row else 0
+
+
+def standing(tx: Tx, at: datetime) -> list[Standing]:
+    """What waits and what runs, by engine. Reads the whole table, which is as long as the backlog."""
+    found = tx.all(
+        "SELECT engine, CASE WHEN owner IS NOT NULL THEN 'claimed' WHEN run_at > ? THEN 'later' ELSE 'ready' END"
+        " AS state, COUNT(*) AS n, MIN(job_id) AS oldest FROM queued_jobs GROUP BY 1, 2",
+        (to_ms(at),),
+    )
+    return [Standing(engine=r["engine"], state=r["state"], jobs=r["n"], oldest=r["oldest"]) for r in found]
 
 
 def next_at(tx: Tx, after: datetime) -> int | None:

@@ -343,6 +343,29 @@ def logs(tx: Tx, workflow_id: str) -> list[tuple[str, str]]:
     return [(row["id"], row["log"]) for row in found]
 
 
+def unfinished(tx: Tx, account_ids: Sequence[int]) -> dict[str, int]:
+    """How many workflows of these accounts are in each status that is not final; never reads those that ended."""
+    found = tx.all(
+        "SELECT status, COUNT(*) AS n FROM workflows"  # noqa: S608
+        f" WHERE account_id IN ({marks(account_ids)}) AND status IN ({marks(ACTIVE)}) AND deleted_at IS NULL"
+        " GROUP BY status",
+        [*account_ids, *ACTIVE],
+    )
+    return {row["status"]: row["n"] for row in found}
+
+
+def durations(tx: Tx, limit: int, before: str | None = None) -> dict[str, tuple[int, int]]:
+    """Of the `limit` newest jobs (made before that one), those that succeeded: engine -> (how many, milliseconds)."""
+    newest = "SELECT engine, status, started_at, completed_at FROM jobs {} ORDER BY id DESC LIMIT ?"
+    found = tx.all(
+        "SELECT engine, COUNT(*) AS n, SUM(completed_at - started_at) AS ms"  # noqa: S608
+        f" FROM ({newest.format('' if before is None else 'WHERE id < ?')}) AS newest"
+        " WHERE status = 'succeeded' AND started_at IS NOT NULL AND completed_at IS NOT NULL GROUP BY engine",
+        [limit] if before is None else [before, limit],
+    )
+    return {row["engine"]: (row["n"], int(row["ms"])) for row in found}
+
+
 def costs(tx: Tx) -> list[tuple[str, bool, int]]:
     """Every workflow: (id, whether it ended, what it costs)."""
     return [(r["id"], r["status"] in TERMINAL, r["cost"]) for r in tx.all("SELECT id, status, cost FROM workflows")]
