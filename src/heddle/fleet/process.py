@@ -62,11 +62,16 @@ def _signal_name(number: int) -> str:
         return str(number)
 
 
+#: Takes a line that a process printed.
+Printed = Callable[[str], None]
+
+
 class Output:
     """What a process prints, as lines for operators. A flood is thinned; the latest lines are kept."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, printed: Printed) -> None:
         self._name = name
+        self._printed = printed
         self._rest = b""
         self._latest: deque[bytes] = deque(maxlen=20)
         self._second = 0
@@ -94,9 +99,9 @@ class Output:
         self._lines = 1 if second != self._second else self._lines + 1
         self._second = second
         if self._lines < _LINES_PER_S:
-            log.info("%s: %s", self._name, _clean(raw))
+            self._printed(f"{self._name}: {_clean(raw)}")
         elif self._lines == _LINES_PER_S:
-            log.warning("%s prints more than %d lines a second; the rest is dropped", self._name, _LINES_PER_S)
+            self._printed(f"{self._name} prints more than {_LINES_PER_S} lines a second; the rest is dropped")
 
 
 def _clean(raw: bytes) -> str:
@@ -111,12 +116,12 @@ class WorkerProcess(asyncio.Protocol):
     beside every child, and wait for its pipes to close, which a grandchild may prevent.
     """
 
-    def __init__(self, name: str, heard: Callable[[FromWorker], None]) -> None:
+    def __init__(self, name: str, heard: Callable[[FromWorker], None], printed: Printed = log.info) -> None:
         self.name = name
         self._heard = heard
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()
-        self._output = Output(name)
+        self._output = Output(name, printed)
         self._outbox: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._fault = ""
@@ -203,6 +208,10 @@ class WorkerProcess(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._bury()
+
+    def leave(self) -> None:
+        """A child does not outlive its executor."""
+        self.kill()
 
     def _signal(self) -> None:
         # Until the leader is reaped the group's number cannot belong to strangers.

@@ -1,0 +1,488 @@
+"""The crew of an executor: attempts in one line, and slots whose workers take them.
+
+What `local` and `ray` share. They differ in where a worker process lives, so each brings its own `Hand`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from heddle import registry, storage
+from heddle.errors import Unavailable
+from heddle.fleet import Limits, Sink
+from heddle.fleet.messages import (
+    BadFrame,
+    Cancel,
+    Done,
+    Failed,
+    FromWorker,
+    Hello,
+    JobEvent,
+    Key,
+    Log,
+    Ping,
+    Progress,
+    Run,
+    Started,
+    frame,
+)
+from heddle.fleet.process import Exit, StartFailed
+from heddle.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: How often an attempt that never began is handed to a new worker after its worker died.
+_SENDS = 3
+
+_CANCELED = ("canceled", "the job was canceled")
+
+
+class NotNow(Exception):
+    """There is no worker for this slot at the moment, which is nobody's fault; ask again in `wait_s`."""
+
+    def __init__(self, why: str, wait_s: float) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
+
+
+class Hand(Protocol):
+    """One worker as its crew sees it, from its start to its end. Used in the event loop only."""
+
+    name: str
+
+    async def start(self, hello: Hello, timeout_s: float) -> None:
+        """Come up, or raise StartFailed or NotNow and leave nothing behind."""
+        ...
+
+    async def gone(self) -> Exit:
+        """Wait for the end. Who stops waiting ends the worker, unless it was left."""
+        ...
+
+    def send(self, body: bytes) -> None:
+        """Send a frame; one that cannot arrive any more is dropped."""
+        ...
+
+    def kill(self, fault: str = "") -> None:
+        """End the worker and what it started; nothing that it says from now on is heard."""
+        ...
+
+    def leave(self) -> None:
+        """The executor closes, and this worker is idle: end it, or leave it to the next executor."""
+        ...
+
+    def look(self) -> None:
+        """Notice a death that nothing else shows. Called at every ping."""
+        ...
+
+
+#: Makes the next worker of a slot: from the slot's name, and who is to get every message after `Ready`.
+Hire = Callable[[str, Callable[[FromWorker], None]], Hand]
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """An accepted run that has not ended."""
+
+    run: Run
+    body: bytes = b""
+    sends: int = 0
+    slot: _Slot | None = None
+    started: bool = False
+    canceled: bool = False
+    alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.run.job_id, self.run.attempt)
+
+    def failed(self, reason: str, message: str, *, retryable: bool = False) -> Failed:
+        run = self.run
+        return Failed(job_id=run.job_id, attempt=run.attempt, reason=reason, message=message, retryable=retryable)
+
+    def disarm(self) -> None:
+        if self.alarm is not None:
+            self.alarm.cancel()
+            self.alarm = None
+
+
+class _Slot:
+    """A place for one worker. `sent` holds, in order, the attempts that its worker has."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sent: dict[Key, _Attempt] = {}
+        self.worker: Hand | None = None
+        self.unanswered = 0
+        #: Whether this worker began any attempt.
+        self.worked = False
+        #: Whether the first start is over, well or badly.
+        self.tried = False
+        self.given_up = False
+        #: Whether there is no worker to be had at the moment.
+        self.resting = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether attempts may be promised a place here: it has a worker, or is about to."""
+        return not (self.given_up or self.resting)
+
+    def has_room(self, run: Run) -> bool:
+        """An idle worker takes anything; a busy one only what is short, behind what is short."""
+        depth = min((other.run.lookahead for other in self.sent.values()), default=run.lookahead)
+        return self.worker is not None and len(self.sent) <= min(depth, run.lookahead)
+
+
+class Crew:
+    """Attempts wait here, in one line, and go to whichever worker is idle first.
+
+    So a short job never stands behind a long one while another worker is idle, a waiting one is canceled on the
+    spot, and a worker's death touches nothing but what it ran. The price is one message's way (about 0.2 ms) between
+    two jobs; jobs for which that matters have a `Run.lookahead` and are queued inside the worker.
+    """
+
+    def __init__(self, settings: Settings, limits: Limits, hire: Hire) -> None:
+        self._limits = limits
+        self._lookahead = settings.lookahead
+        self._hello = _hello(settings)
+        self._hire = hire
+        self._slots: list[_Slot] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self._attempts: dict[Key, _Attempt] = {}
+        self._line: deque[_Attempt] = deque()
+        self._pings = 0
+        self._ticking: asyncio.TimerHandle | None = None
+        self._advancing = False
+        self._closing = False
+        self._changed = asyncio.Event()
+        self._sink: Sink = _unheard
+
+    # ── the protocol of an executor ───────────────────────────────────────────
+
+    async def start(self, sink: Sink, names: Iterable[str]) -> None:
+        """Bring up one worker for every name; raises Unavailable when none can start."""
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        for name in names:
+            self.add(name)
+        self._ticking = self._loop.call_later(self._limits.ping_s, self._tick)
+        try:
+            await self._until(self._settled)
+        except asyncio.CancelledError:
+            await self.close(0)
+            raise
+        if self._slots and all(slot.given_up for slot in self._slots):
+            await self.close(0)
+            raise Unavailable(f"none of {len(self._slots)} worker processes could be started; the log says why")
+
+    def add(self, name: str) -> None:
+        """One slot more."""
+        slot = _Slot(name)
+        self._slots.append(slot)
+        self._keepers.append(asyncio.create_task(self._keep(slot), name=name))
+
+    def free(self, lookahead: int | None = None) -> int:
+        if self._closing:
+            return 0
+        ahead = self._lookahead if lookahead is None else lookahead
+        slots = sum(slot.counts for slot in self._slots)
+        return max(0, slots * (1 + ahead) - len(self._attempts))
+
+    def run(self, run: Run) -> None:
+        key = (run.job_id, run.attempt)
+        if key in self._attempts:
+            raise ValueError(f"attempt {run.attempt} of {run.job_id!r} is here already")
+        attempt = self._attempts[key] = _Attempt(run)
+        try:
+            attempt.body = frame(run)
+        except BadFrame as error:
+            self._loop.call_soon(self._end, attempt, attempt.failed("too_large", f"the job is too large: {error}"))
+            return
+        self._line.append(attempt)
+        self._change()
+
+    def cancel(self, job_id: str, attempt: int) -> None:
+        held = self._attempts.get((job_id, attempt))
+        if held is None or held.canceled:
+            return
+        held.canceled = True
+        if held.slot is None:
+            self._loop.call_soon(self._end, held, held.failed(*_CANCELED))
+        elif held.slot.worker is not None:
+            held.slot.worker.send(frame(Cancel(job_id=job_id, attempt=attempt)))
+            if held.started:
+                self._give_grace(held)
+
+    def alive(self) -> frozenset[Key]:
+        return frozenset(
+            attempt.key for attempt in self._attempts.values() if attempt.slot is None or attempt.slot.unanswered < 2
+        )
+
+    async def close(self, grace_s: float) -> None:
+        self._closing = True
+        for attempt in list(self._line):
+            self._stop(attempt)
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._until(lambda: not self._attempts)
+        except TimeoutError:
+            pass
+        finally:
+            await self._dismiss()
+
+    @property
+    def size(self) -> int:
+        """How many slots there are, with and without a worker."""
+        return len(self._slots)
+
+    @property
+    def busy(self) -> int:
+        """How many attempts are here."""
+        return len(self._attempts)
+
+    # ── an attempt ────────────────────────────────────────────────────────────
+
+    def _advance(self) -> None:
+        """Hand out the line, in order, as far as there is room."""
+        self._advancing = False
+        if self._closing or not any(slot.counts for slot in self._slots):
+            self._clear_line()
+        while self._line:
+            run = self._line[0].run
+            roomy = [slot for slot in self._slots if slot.has_room(run)]
+            if not roomy:
+                return
+            self._send(self._line.popleft(), min(roomy, key=lambda slot: len(slot.sent)))
+
+    def _clear_line(self) -> None:
+        """Hand back what waits: it is nobody's fault when the executor stops, or there are no workers to be had."""
+        for attempt in list(self._line):
+            if self._closing:
+                self._stop(attempt)
+            elif any(slot.resting for slot in self._slots):
+                self._end(attempt, attempt.failed("worker_stopped", "there is no worker at the moment", retryable=True))
+            else:
+                self._end(attempt, attempt.failed("no_worker", "no worker process can be started", retryable=True))
+
+    def _send(self, attempt: _Attempt, slot: _Slot) -> None:
+        assert slot.worker is not None
+        attempt.slot = slot
+        attempt.sends += 1
+        slot.sent[attempt.key] = attempt
+        slot.worker.send(attempt.body)
+
+    def _heard(self, slot: _Slot, message: FromWorker) -> None:
+        slot.unanswered = 0
+        if not isinstance(message, JobEvent):
+            return
+        attempt = slot.sent.get((message.job_id, message.attempt))
+        if attempt is None:
+            # The last words of a thread that an engine left behind.
+            return
+        match message:
+            case Started():
+                self._begin(attempt)
+                self._tell(message)
+            case Progress() | Log():
+                self._tell(message)
+            case Done() | Failed():
+                self._end(attempt, message)
+
+    def _begin(self, attempt: _Attempt) -> None:
+        attempt.started = True
+        if attempt.slot is not None:
+            attempt.slot.worked = True
+        if attempt.canceled:
+            self._give_grace(attempt)
+        else:
+            attempt.alarm = self._loop.call_later(attempt.run.timeout_s, self._overstayed, attempt)
+
+    def _overstayed(self, attempt: _Attempt) -> None:
+        took = f"the attempt did not end within {attempt.run.timeout_s:g} s"
+        self._kill(attempt, attempt.failed("timeout", took))
+
+    def _give_grace(self, attempt: _Attempt) -> None:
+        attempt.disarm()
+        attempt.alarm = self._loop.call_later(self._limits.cancel_s, self._kill, attempt, attempt.failed(*_CANCELED))
+
+    def _kill(self, attempt: _Attempt, end: Failed) -> None:
+        """End a running attempt by ending its worker."""
+        assert attempt.slot is not None
+        worker, attempt.slot.worker = attempt.slot.worker, None
+        if worker is not None:
+            log.warning("%s is killed: %s of %s: %s", worker.name, attempt.key, attempt.run.engine, end.reason)
+            worker.kill(f"was killed: {end.reason}")
+        self._end(attempt, end)
+
+    def _end(self, attempt: _Attempt, end: Done | Failed) -> None:
+        """The one way out for an attempt. Whoever canceled it hears that it was canceled, however it ended."""
+        if self._attempts.pop(attempt.key, None) is None:
+            return
+        attempt.disarm()
+        if attempt.slot is not None:
+            del attempt.slot.sent[attempt.key]
+        elif attempt in self._line:
+            self._line.remove(attempt)
+        self._tell(attempt.failed(*_CANCELED) if attempt.canceled else end)
+        self._change()
+
+    def _stop(self, attempt: _Attempt) -> None:
+        self._end(attempt, attempt.failed("worker_stopped", "the server is stopping", retryable=True))
+
+    def _tell(self, event: JobEvent) -> None:
+        try:
+            self._sink(event)
+        except Exception:
+            # A fault of the listener must not look like a fault of the worker that spoke.
+            log.exception("the sink did not take %r", event)
+
+    # ── a slot ────────────────────────────────────────────────────────────────
+
+    async def _keep(self, slot: _Slot) -> None:
+        """Keep a worker in the slot, whatever happens to it."""
+        failures = 0
+        while not self._closing:
+            try:
+                useful, why = await self._employ(slot)
+            except NotNow as later:
+                await self._rest(slot, later)
+                continue
+            except Exception as error:
+                # Whatever it is, a slot without a keeper would be lost, and every attempt in it.
+                log.exception("%s: its keeper failed", slot.name)
+                useful, why = False, f"the worker's keeper failed: {type(error).__name__}: {error}"
+                self._abandon(slot, why)
+            failures = 0 if useful else failures + 1
+            if failures and not self._closing:
+                await self._back_off(slot, failures, why)
+
+    async def _employ(self, slot: _Slot) -> tuple[bool, str]:
+        """One worker from its start to its end: whether it was of use, and how it ended."""
+        worker = self._hire(slot.name, lambda message: self._heard(slot, message))
+        try:
+            await worker.start(msgspec.structs.replace(self._hello, slot=slot.name), self._limits.start_s)
+        except StartFailed as error:
+            return False, str(error)
+        born = self._loop.time()
+        self._up(slot, worker)
+        end = str(await worker.gone())
+        self._down(slot, end)
+        # One that comes up and falls without having done anything is no better than one that does not come up.
+        return slot.worked or self._loop.time() - born > self._limits.start_s, end
+
+    def _abandon(self, slot: _Slot, why: str) -> None:
+        if slot.worker is not None:
+            slot.worker.kill(why)
+        self._down(slot, why)
+
+    def _up(self, slot: _Slot, worker: Hand) -> None:
+        slot.worker = worker
+        slot.unanswered = 0
+        slot.worked = False
+        slot.given_up = slot.resting = False
+        slot.tried = True
+        self._change()
+
+    def _down(self, slot: _Slot, end: str) -> None:
+        """The worker is gone: what it ran is lost, what it had not begun goes back to the head of the line."""
+        slot.worker = None
+        for attempt in reversed(list(slot.sent.values())):
+            if attempt.started or attempt.canceled or attempt.sends == _SENDS:
+                self._end(attempt, attempt.failed("worker_died", end, retryable=True))
+            else:
+                del slot.sent[attempt.key]
+                attempt.slot = None
+                self._line.appendleft(attempt)
+        log.log(logging.DEBUG if self._closing else logging.INFO, "%s: %s", slot.name, end)
+        self._change()
+
+    async def _rest(self, slot: _Slot, later: NotNow) -> None:
+        if not slot.resting:
+            log.info("%s: %s", slot.name, later)
+        slot.resting = slot.tried = True
+        self._change()
+        await asyncio.sleep(later.wait_s)
+
+    async def _back_off(self, slot: _Slot, failures: int, why: str) -> None:
+        slot.resting = False
+        slot.given_up = failures >= self._limits.starts
+        wait_s = self._limits.given_up_s if slot.given_up else self._limits.backoff_s * 2 ** (failures - 1)
+        log.error("%s: %s (%d in a row); trying again in %g s", slot.name, why, failures, wait_s)
+        slot.tried = True
+        self._change()
+        await asyncio.sleep(wait_s)
+
+    def _tick(self) -> None:
+        """Ping everybody. Silence is counted in pings, not in seconds: when this process itself was held up, the
+        answers may lie unread, and no worker is to blame."""
+        self._ticking = self._loop.call_later(self._limits.ping_s, self._tick)
+        self._pings += 1
+        ping = frame(Ping(n=self._pings))
+        for slot in self._slots:
+            if slot.worker is None:
+                continue
+            if slot.unanswered * self._limits.ping_s >= self._limits.hang_s:
+                self._give_up_on(slot, slot.worker)
+                continue
+            slot.unanswered += 1
+            slot.worker.look()
+            slot.worker.send(ping)
+
+    def _give_up_on(self, slot: _Slot, worker: Hand) -> None:
+        silence = f"the worker did not answer for {self._limits.hang_s:g} s"
+        slot.worker = None
+        worker.kill("was killed: it hung")
+        for attempt in [attempt for attempt in slot.sent.values() if attempt.started]:
+            self._end(attempt, attempt.failed("worker_hung", silence, retryable=True))
+
+    async def _dismiss(self) -> None:
+        """End the workers, or leave the idle ones to whom they belong."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for slot in self._slots:
+            if slot.worker is not None and not slot.sent:
+                slot.worker.leave()
+        for attempt in list(self._attempts.values()):
+            self._stop(attempt)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    # ── waiting for change ────────────────────────────────────────────────────
+
+    def _settled(self) -> bool:
+        if any(slot.worker is None and not slot.tried for slot in self._slots):
+            return False
+        return any(slot.worker or slot.resting for slot in self._slots) or all(slot.given_up for slot in self._slots)
+
+    def _change(self) -> None:
+        """Something is different: look at the line again in the next turn of the loop, once for all that changed."""
+        self._changed.set()
+        if not self._advancing:
+            self._advancing = True
+            self._loop.call_soon(self._advance)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+
+def _unheard(event: JobEvent) -> None:
+    """The sink of an executor that was not started."""
+
+
+def _hello(settings: Settings) -> Hello:
+    return Hello(
+        slot="",
+        engines=dict(registry.targets("engines")),
+        storage=registry.targets("storages")[settings.storage],
+        storage_options=storage.options(settings),
+        memory_mb=settings.worker_memory_mb,
+    )
