@@ -24,6 +24,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",
+        "s3": "heddle.storage.s3:S3Storage",
     },
     "executors": {
         "local": "heddle.fleet.local:LocalExecutor",

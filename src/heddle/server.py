@@ -65,8 +65,10 @@ def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
     migrate(dialect)
     db = Database(dialect)
     _refuse_open_bind(settings, db)
+    # Before the token, which is shown once: a start that is refused must not use it up.
+    store = open_storage(settings)
     token = first_run.first_account(db, settings, now(), token=not quiet)
-    deps = Deps(settings, db, _storage(settings), Signer.from_db(db), Planner(settings))
+    deps = Deps(settings, db, store, Signer.from_db(db), Planner(settings))
     return Parts(settings, db, deps, token)
 
 
@@ -82,7 +84,7 @@ async def loops(parts: Parts) -> AsyncGenerator[None]:
         return events.fill(body, lambda blob_id: deps.signer.url(public_url(settings), blob_id, until))
 
     deliverer = Deliverer(parts.db, settings, fill)
-    timer = Timer(parts.db, deps.storage, settings.folder / "blobs")
+    timer = Timer(parts.db, deps.storage, settings)
     await dispatcher.start()
     tasks = [asyncio.create_task(part.run()) for part in (dispatcher, deliverer, timer)]
     watch = asyncio.create_task(_watch(tasks))
@@ -138,12 +140,11 @@ class _Http(uvicorn.Server):
 
 async def serve(parts: Parts, sock: socket.socket, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     """Answer requests and run jobs until `stop` is set, then drain."""
-    debug = parts.settings.log_level == "debug"
     http = _Http(
         uvicorn.Config(
             create_app(parts.deps),
             log_config=None,
-            access_log=debug,
+            access_log=False,  # api/telemetry.py has its own, which knows what not to tell
             lifespan="off",
             http=Protocol,
             timeout_graceful_shutdown=5,
@@ -271,8 +272,11 @@ class Clients:
         os.close(self._handle)
 
 
-def _storage(settings: Settings) -> Storage:
-    return _plugin("storages", settings.storage)(storage.options(settings))
+def open_storage(settings: Settings) -> Storage:
+    """The storage that the settings name, tried out. Raises UsageError."""
+    made: Storage = _plugin("storages", settings.storage)(storage.options(settings))
+    made.check()
+    return made
 
 
 def _plugin(seam: str, name: str) -> Any:

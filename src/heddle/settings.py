@@ -43,13 +43,14 @@ def _short(number: float) -> str:
     return f"{number:.15g}"
 
 
-def _setting(default: Any, doc: str, **bounds: Any) -> Any:
+def _setting(default: Any, doc: str, *, secret: bool = False, **bounds: Any) -> Any:
     """One setting: its default, one sentence, and what it may be; the reference page is made from these."""
-    return field(default=default, metadata={"doc": doc, "bounds": Bounds(**bounds)})
+    return field(default=default, repr=not secret, metadata={"doc": doc, "bounds": Bounds(**bounds), "secret": secret})
 
 
 _DAY_S = 86_400.0
 _YEAR_S = 365 * _DAY_S
+_HTTP = r"(https?://[^\s?#]+)?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +63,37 @@ class Settings:
     public_url: str = _setting(
         "",
         "The address that clients see, for signed links, as in `https://example.org`; empty: taken from the request.",
-        pattern=r"(https?://[^\s?#]+)?",
+        pattern=_HTTP,
     )
-    storage: str = _setting("disk", "Where bytes live: the name of a storage plug-in.")
+    database: str = _setting(
+        "",
+        "A PostgreSQL as `postgresql://user@host/name`; empty: SQLite in the data folder.",
+        secret=True,
+        pattern=r"(postgres(ql)?://\S+)?",
+    )
+    database_writers: int = _setting(
+        4, "Connections to PostgreSQL that one process writes on; SQLite has one writer.", low=1, high=64
+    )
+    storage: str = _setting("disk", "Where bytes live: the name of a storage plug-in, `disk` or `s3`.")
+    s3_bucket: str = _setting("", "The bucket that the storage `s3` keeps bytes in; it must exist.")
+    s3_prefix: str = _setting("", "What every key in the bucket starts with, as in `heddle/`; empty: nothing.")
+    s3_endpoint: str = _setting(
+        "", "The address of an S3 service, as in `https://minio.example.org`; empty: that of AWS.", pattern=_HTTP
+    )
+    s3_public_endpoint: str = _setting(
+        "", "The address at which clients reach the same service, for direct links; empty: the same.", pattern=_HTTP
+    )
+    s3_region: str = _setting("", "The bucket's region; empty: that of the AWS configuration, else `us-east-1`.")
+    s3_access_key: str = _setting(
+        "", "The access key of the bucket; empty: found as other AWS programs do (environment, profile, machine role)."
+    )
+    s3_secret_key: str = _setting("", "The secret that belongs to `HEDDLE_S3_ACCESS_KEY`.", secret=True)
+    s3_direct: bool = _setting(
+        True, "Answer a download link with a redirect to the bucket, so that bytes do not pass through the server."
+    )
+    s3_direct_uploads: bool = _setting(
+        False, "Hand out upload URLs that lead to the bucket; what arrives there is checked before it is a blob."
+    )
     executor: str = _setting("local", "How a job gets to a process: the name of an executor plug-in.")
     slots: int = _setting(0, "Worker processes on this machine; 0: one per CPU core, at most four.", low=0, high=1024)
     lookahead: int = _setting(
@@ -104,6 +133,22 @@ class Settings:
     )
     webhook_timeout_s: float = _setting(10.0, "How long one delivery may take.", low=0.1, high=3600)
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    log_format: str = _setting("text", "The form of a log line: for people, or for programs.", choices=("text", "json"))
+    metrics: str = _setting(
+        "loopback",
+        "Who may read `/metrics`: programs on this machine, whoever can reach the server, or nobody.",
+        choices=("loopback", "open", "off"),
+    )
+    otel_endpoint: str = _setting(
+        "",
+        "Where traces go, by OTLP/HTTP, as in `http://127.0.0.1:4318`; empty: nowhere.",
+        pattern=r"(https?://[^\s?#]+)?",
+    )
+
+    def shown(self, name: str) -> Any:
+        """A value for eyes: a secret is only said to be set."""
+        value = getattr(self, name)
+        return "(set)" if value and self.__dataclass_fields__[name].metadata["secret"] else value
 
     @property
     def folder(self) -> Path:
@@ -116,9 +161,7 @@ def read(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
     env = os.environ if environ is None else environ
     known = {f.name for f in fields(Settings)}
     given: dict[str, Any] = {
-        name: _WORDS.get(env[f"HEDDLE_{name.upper()}"].lower(), env[f"HEDDLE_{name.upper()}"])
-        for name in known
-        if env.get(f"HEDDLE_{name.upper()}", "") != ""
+        name: env[f"HEDDLE_{name.upper()}"] for name in known if env.get(f"HEDDLE_{name.upper()}", "") != ""
     }
     given.update({name: value for name, value in overrides.items() if value is not None})
     settings: dict[str, Any] = {}
@@ -131,8 +174,9 @@ def _convert(name: str, value: Any) -> Any:
     kinds: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
     known = next(f for f in fields(Settings) if f.name == name)
     kind, bounds = str(known.type), known.metadata["bounds"]
+    plain = _WORDS.get(str(value).lower(), value) if kind == "bool" else value
     try:
-        converted = msgspec.convert(value, kinds[kind], strict=False)
+        converted = msgspec.convert(plain, kinds[kind], strict=False)
     except msgspec.ValidationError as error:
         raise _wrong(name, value, kind, bounds) from error
     converted = converted.lower() if bounds.choices else converted
@@ -141,10 +185,13 @@ def _convert(name: str, value: Any) -> Any:
     return converted
 
 
+_EXAMPLES = {"database": "postgresql://user@host/name"}
+
+
 def _wrong(name: str, value: Any, kind: str, bounds: Bounds) -> UsageError:
     """What would have been right."""
     words = {"str": "text", "int": "a whole number", "float": "a number", "bool": "yes or no (on or off)"}
-    right = "like https://example.org" if bounds.pattern else str(bounds)
+    right = f"like {_EXAMPLES.get(name, 'https://example.org')}" if bounds.pattern else str(bounds)
     right = right if bounds.choices or bounds.pattern else f"{words[kind]}{f', {right}' if right else ''}"
     return UsageError(f"HEDDLE_{name.upper()} is {value!r}, which is not {right}", f"set it to {right}")
 

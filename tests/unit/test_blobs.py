@@ -242,6 +242,6 @@ def test_unfinished_files_go_after_a_day(db: Database, tmp_path: Path) -> None:
     half = folder / "uploads" / "aa" / ".x.0011.part"
     half.write_bytes(b"half")
     now = datetime.now(UTC)
-    assert sweep.sweep(db, storage, now, folder).partials == 0
-    assert sweep.sweep(db, storage, now + timedelta(days=1, minutes=1), folder).partials == 1
+    assert sweep.sweep(db, storage, now).partials == 0
+    assert sweep.sweep(db, storage, now + timedelta(days=1, minutes=1)).partials == 1
     assert [p.name for p in folder.rglob("*") if p.is_file()] == ["whole"]

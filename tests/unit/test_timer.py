@@ -14,9 +14,11 @@ import pytest
 
 from heddle import blobs
 from heddle.chores import sweep, timer
+from heddle.chores.sweep import Swept
 from heddle.chores.timer import Timer
 from heddle.db import Database
 from heddle.domain import new_id, now
+from heddle.settings import Settings
 from heddle.storage.disk import DiskStorage
 
 
@@ -48,7 +50,7 @@ def test_a_duty_that_fails_is_told_and_tried_again(
     monkeypatch.setattr(timer, "SWEEP_S", 0.01)
 
     async def go() -> None:
-        running = asyncio.create_task(Timer(db, storage, tmp_path / "blobs").run())
+        running = asyncio.create_task(Timer(db, storage, Settings()).run())
         for _ in range(2):
             storage.walking.clear()
             await until(storage.walking)
@@ -65,7 +67,7 @@ def test_a_start_does_not_begin_with_the_hourly_sweep(db: Database, tmp_path: Pa
     storage = Walked(tmp_path / "blobs")
 
     async def go() -> None:
-        running = asyncio.create_task(Timer(db, storage, tmp_path / "blobs").run())
+        running = asyncio.create_task(Timer(db, storage, Settings()).run())
         assert not await asyncio.to_thread(storage.walking.wait, 0.3)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -80,7 +82,7 @@ def test_a_sweep_under_way_does_not_delay_the_end(
     monkeypatch.setattr(timer, "SWEEP_S", 0.01)
 
     async def go() -> None:
-        running = asyncio.create_task(Timer(db, storage, tmp_path / "blobs").run())
+        running = asyncio.create_task(Timer(db, storage, Settings()).run())
         await until(storage.walking)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -99,7 +101,7 @@ def test_a_stopped_sweep_removes_nothing(db: Database, tmp_path: Path) -> None:
     partial.write_bytes(b"half")
     os.utime(partial, (0, 0))
     later = now() + timedelta(days=2)
-    sweep.sweep(db, storage, later, tmp_path / "blobs", lambda: True)
+    sweep.sweep(db, storage, later, lambda: True)
     assert (storage.size(key), partial.exists()) == (26, True)
-    swept = sweep.sweep(db, storage, later, tmp_path / "blobs")
-    assert (swept.orphans, swept.partials) == (1, 1)
+    swept = sweep.sweep(db, storage, later)
+    assert swept == Swept(orphans=1, partials=1, size=30)

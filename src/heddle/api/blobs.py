@@ -29,7 +29,16 @@ from heddle.contract.blobs import UploadQuery, render
 from heddle.contract.orchestration import moment
 from heddle.db import Tx
 from heddle.domain import new_id, now
-from heddle.errors import CallerError, Conflict, HeddleError, InvalidRequest, NotFound, TooLarge, UnsupportedMedia
+from heddle.errors import (
+    CallerError,
+    Conflict,
+    HeddleError,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    UnsupportedMedia,
+)
 from heddle.storage import Storage
 from heddle.workflows import advance
 
@@ -243,7 +252,7 @@ async def _store(parts: Deps, arrived: Stored) -> Blob:
 
 
 def _discard(storage: Storage, key: str) -> None:
-    with suppress(OSError):  # the sweep will try again
+    with suppress(OSError, Unavailable):  # the sweep will try again
         storage.delete(key)
 
 

@@ -10,81 +10,78 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
-from pathlib import Path
 
 from heddle import blobs
 from heddle.db import Database, Tx
-from heddle.storage import Storage
+from heddle.storage import Partial, Storage
+from heddle.workflows import arrivals
 
 #: Younger things may still be wanted: no upload, no attempt of a job and no open workflow wait lasts this long.
 GRACE = timedelta(days=1)
 
+#: Where bytes lie that came or were made.
+FOLDERS = ("uploads", "jobs", arrivals.FOLDER)
+
 _BATCH = 500
+
+#: More of them are not counted.
+_MANY = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """How much was removed."""
+    """How much was removed, or would be; `size` is in bytes."""
 
-    promises: int
-    orphans: int
-    partials: int
+    promises: int = 0
+    orphans: int = 0
+    partials: int = 0
+    size: int = 0
 
 
 def _never() -> bool:
     return False
 
 
-def sweep(
-    db: Database, storage: Storage, at: datetime, folder: Path | None = None, stopping: Callable[[], bool] = _never
-) -> Swept:
-    """Remove what is left over; `folder` is where a disk storage keeps its files.
+def sweep(db: Database, storage: Storage, at: datetime, stopping: Callable[[], bool] = _never) -> Swept:
+    """Remove what is left over. Blocks: call it in a thread. Once `stopping` says so, the rest waits."""
+    promises = size = removed = halves = 0
+    while not stopping() and (forgotten := db.apply(_forget, at - GRACE)):
+        promises += forgotten
+    for batch in takewhile(lambda _: not stopping(), orphans(db, storage, at, stopping)):
+        size += _size(storage, batch)
+        storage.delete(*batch)
+        removed += len(batch)
+    for partial in takewhile(lambda _: not stopping(), storage.partials(at - GRACE)):
+        storage.discard(partial)
+        size += partial.size
+        halves += 1
+    return Swept(promises=promises, orphans=removed, partials=halves, size=size)
 
-    Blocks: call it in a thread. Once `stopping` says so it leaves the rest for another time.
-    """
+
+def left_over(db: Database, storage: Storage, at: datetime) -> Swept:
+    """What a sweep would remove now."""
+    batches = list(orphans(db, storage, at))
+    partials: list[Partial] = list(storage.partials(at - GRACE))
     return Swept(
-        promises=forget_promises(db, at, stopping),
-        orphans=remove_orphans(db, storage, at, stopping),
-        partials=remove_partials(folder, at, stopping) if folder else 0,
+        promises=len(db.look(blobs.expired_promises, at - GRACE, _MANY)),
+        orphans=sum(map(len, batches)),
+        partials=len(partials),
+        size=sum(_size(storage, batch) for batch in batches) + sum(p.size for p in partials),
     )
 
 
-def forget_promises(db: Database, at: datetime, stopping: Callable[[], bool] = _never) -> int:
-    """Drop promises that expired so long ago that no workflow waits for them."""
-    gone = 0
-    while not stopping() and (forgotten := db.apply(_forget, at - GRACE)):
-        gone += forgotten
-    return gone
-
-
-def remove_orphans(db: Database, storage: Storage, at: datetime, stopping: Callable[[], bool] = _never) -> int:
-    """Delete bytes that were written and never recorded (the process died in between)."""
-    removed = 0
-    keys = (key for prefix in ("uploads", "jobs") for key in storage.keys(prefix))
+def orphans(db: Database, storage: Storage, at: datetime, stopping: Callable[[], bool] = _never) -> Iterator[list[str]]:
+    """Keys of bytes that were written and never recorded (the process died in between), some at a time."""
+    keys = (key for folder in FOLDERS for key in storage.keys(folder))
     old = (key for key in takewhile(lambda _: not stopping(), keys) if _is_old(key, at))
     for batch in _batches(old):
-        if stopping():
-            break
         used = db.look(_keys_in_use, batch)
-        for key in batch:
-            if key not in used:
-                storage.delete(key)
-                removed += 1
-    return removed
+        if unused := [key for key in batch if key not in used]:
+            yield unused
 
 
-def remove_partials(folder: Path, at: datetime, stopping: Callable[[], bool] = _never) -> int:
-    """Delete files that a killed process did not finish."""
-    before = (at - GRACE).timestamp()
-    removed = 0
-    for path in takewhile(lambda _: not stopping(), folder.rglob(".*.part")):
-        try:
-            if path.stat().st_mtime < before:
-                path.unlink()
-                removed += 1
-        except FileNotFoundError:  # finished or taken back meanwhile
-            continue
-    return removed
+def _size(storage: Storage, keys: Sequence[str]) -> int:
+    return sum(storage.size(key) or 0 for key in keys)
 
 
 def _forget(tx: Tx, moments: Sequence[datetime]) -> list[int]:

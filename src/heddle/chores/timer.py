@@ -6,14 +6,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from heddle.chores import sweep
 from heddle.db import Database
 from heddle.domain import now
 from heddle.errors import Unavailable
+from heddle.settings import Settings
 from heddle.storage import Storage
-from heddle.workflows import advance
+from heddle.workflows import advance, arrivals
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,17 @@ EXPIRE_S = 1.0
 #: Bytes that belong to nothing are looked for this often.
 SWEEP_S = 3600.0
 
+#: Uploads that went straight to the storage are noticed this often.
+COLLECT_S = 2.0
+
 
 class Timer:
     """The duties of one server."""
 
-    def __init__(self, db: Database, storage: Storage, folder: Path) -> None:
+    def __init__(self, db: Database, storage: Storage, settings: Settings) -> None:
         self._db = db
         self._storage = storage
-        self._folder = folder
+        self._settings = settings
         self._stopping = threading.Event()
 
     async def run(self) -> None:
@@ -45,14 +48,18 @@ class Timer:
             self._stopping.set()  # a thread cannot be canceled, and the process waits for it
 
     def _duties(self) -> list[tuple[float, Duty]]:
-        return [(EXPIRE_S, self._expire), (SWEEP_S, self._sweep)]
+        always: list[tuple[float, Duty]] = [(EXPIRE_S, self._expire), (SWEEP_S, self._sweep)]
+        return [*always, (COLLECT_S, self._collect)] if arrivals.wanted(self._settings, self._storage) else always
 
     async def _expire(self) -> None:
         await self._db.write(advance.expire, now())
 
     async def _sweep(self) -> None:
         stopping = self._stopping.is_set
-        await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), self._folder, stopping)
+        await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), stopping)
+
+    async def _collect(self) -> None:
+        await asyncio.to_thread(arrivals.collect_all, self._db, self._storage, self._settings)
 
 
 async def _every(seconds: float, duty: Duty) -> None:

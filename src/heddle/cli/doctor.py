@@ -16,11 +16,11 @@ from typing import Literal
 import click
 import msgspec
 
-from heddle import __version__, registry, settings, steps
-from heddle.cli.home import DATABASE
+from heddle import __version__, registry, settings, steps, storage
 from heddle.db import migrate
 from heddle.db.sqlite import SQLite
 from heddle.engines import Engine, Offer
+from heddle.errors import UsageError
 from heddle.server import HomeLock
 from heddle.settings import Settings
 
@@ -73,10 +73,10 @@ def examine(current: Settings) -> Iterator[Finding]:
     """Every finding, in the order in which a person wants to read them."""
     yield _python()
     yield from _folder(current.folder)
-    yield _database(current.folder / DATABASE)
+    yield _server_database(current) if current.database else _database(current.folder / FILE)
     yield _server(current)
     yield _slots(current)
-    yield _plugin("storages", current.storage)
+    yield _storage(current)
     yield _plugin("executors", current.executor)
     engines = {name: _load_engine(name) for name in registry.targets("engines")}
     yield from (_engine(name, found) for name, found in engines.items())
@@ -108,16 +108,28 @@ def _database(path: Path) -> Finding:
     if not path.exists():
         return Finding("Machine", "database", "ready", "not made yet; the first start makes it")
     try:
-        state, text = _schema(path)
+        state, text = _schema(SQLite(path))
     except sqlite3.Error as error:
         state, text = "bad", f"{path} cannot be read: {error}"
     return Finding("Machine", "database", state, text)
 
 
-def _schema(path: Path) -> tuple[State, str]:
-    connection = SQLite(path).connect(write=False)
+def _server_database(current: Settings) -> Finding:
     try:
-        applied = migrate.applied(connection.snapshot())
+        state, text = _schema(dialects.choose(current))
+    except UsageError as error:
+        state, text = "bad", f"{error.message}; {error.hint}"
+    except Exception as error:  # noqa: BLE001 - a driver's own errors, and whoever asks a doctor wants to hear of any
+        state, text = "bad", " ".join(str(error).split())
+    return Finding("Machine", "database", state, f"PostgreSQL: {text}")
+
+
+def _schema(dialect: Dialect) -> tuple[State, str]:
+    connection = dialect.connect(write=False)
+    try:
+        tx = connection.snapshot()
+        applied = migrate.applied(tx)
+        connection.rollback()
     finally:
         connection.close()
     known = set(migrate.scripts())
@@ -170,6 +182,17 @@ def _plugin(seam: str, name: str) -> Finding:
     return Finding("Parts", seam[:-1], "ready", name)
 
 
+def _storage(current: Settings) -> Finding:
+    found = _plugin("storages", current.storage)
+    if found.state == "bad":
+        return found
+    try:
+        registry.get("storages", current.storage)(storage.options(current)).check()
+    except UsageError as error:
+        return Finding("Parts", "storage", "bad", f"{current.storage}: {error.message}; {error.hint}")
+    return found
+
+
 def _load_engine(name: str) -> tuple[Offer, list[str]] | str:
     """What an engine offers and what it misses, or why it cannot even be loaded."""
     try:
@@ -204,7 +227,7 @@ def _changed(current: Settings) -> Iterator[Finding]:
         value = getattr(current, field.name)
         if value != field.default:
             name = f"HEDDLE_{field.name.upper()}"
-            yield Finding("Settings", name, "ready", f"{value} (default: {field.default!r})")
+            yield Finding("Settings", name, "ready", f"{current.shown(field.name)} (default: {field.default!r})")
 
 
 def _print(findings: list[Finding]) -> None:
@@ -222,5 +245,5 @@ def _print_settings(current: Settings) -> None:
     for field in fields(Settings):
         value = getattr(current, field.name)
         default = "" if value == field.default else f" (default: {field.default!r})"
-        click.echo(f"HEDDLE_{field.name.upper()}={value}{default}")
+        click.echo(f"HEDDLE_{field.name.upper()}={current.shown(field.name)}{default}")
         click.echo(f"    {field.metadata['doc']}")

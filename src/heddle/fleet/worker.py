@@ -30,7 +30,7 @@ import msgspec
 from heddle import registry
 from heddle.domain import JSON, Artifact, new_id
 from heddle.engines import Engine, Made
-from heddle.errors import EngineFailed, JobCanceled, JobError
+from heddle.errors import EngineFailed, JobCanceled, JobError, Unavailable
 from heddle.fleet.messages import (
     Cancel,
     Done,
@@ -126,6 +126,8 @@ class Context:
                 return file.read()
         except KeyError as error:
             raise JobError(f"the input {blob_id!r} is no longer in storage", reason="input_missing") from error
+        except Unavailable as error:
+            raise JobError(f"storage did not give it: {error}", reason="storage_failed", retryable=True) from error
 
 
 class Worker:
@@ -222,7 +224,7 @@ class Worker:
         key = f"jobs/{blob_id[-2:]}/{blob_id}"
         try:
             size = self._storage.write(key, [made.data])
-        except OSError as error:
+        except (OSError, Unavailable) as error:
             raise JobError(f"storage did not take it: {error}", reason="storage_failed", retryable=True) from error
         return Artifact(
             blob_id=blob_id,

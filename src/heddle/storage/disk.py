@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
+
+from heddle.errors import UsageError
+from heddle.storage import Partial
+
+#: A name that no key ends in.
+_PARTIAL = ".*.part"
 
 
 class DiskStorage:
@@ -14,7 +21,14 @@ class DiskStorage:
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self._root = Path(options["root"]).resolve()
-        self._root.mkdir(parents=True, exist_ok=True)
+
+    def check(self) -> None:
+        place = next(path for path in (self._root, *self._root.parents) if path.exists())
+        if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            raise UsageError(
+                f"blobs cannot be kept in {self._root}: {place} is not a folder that this user can write to",
+                "check its owner and mode, or set HEDDLE_HOME to another folder",
+            )
 
     def write(self, key: str, chunks: Iterable[bytes]) -> int:
         path = self._path(key)
@@ -48,17 +62,30 @@ class DiskStorage:
         except FileNotFoundError:
             return None
 
-    def local(self, key: str) -> Path | None:
-        path = self._path(key)
-        return path if path.is_file() else None
-
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+    def delete(self, *keys: str) -> None:
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> Iterator[str]:
         for path in self._path(prefix).rglob("*"):
-            if path.is_file() and not path.name.endswith(".part"):
+            if path.is_file() and not path.match(_PARTIAL):
                 yield path.relative_to(self._root).as_posix()
+
+    def partials(self, before: datetime) -> Iterator[Partial]:
+        for path in self._root.rglob(_PARTIAL):
+            try:
+                found = path.stat()
+            except FileNotFoundError:  # finished or taken back meanwhile
+                continue
+            if found.st_mtime < before.timestamp():
+                yield Partial(
+                    key=(path.parent / path.name[1:].rsplit(".", 2)[0]).relative_to(self._root).as_posix(),
+                    mark=path.name,
+                    size=found.st_size,
+                )
+
+    def discard(self, partial: Partial) -> None:
+        self._path(partial.key).with_name(partial.mark).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         path = (self._root / key).resolve()
