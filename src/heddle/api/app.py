@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from heddle.api import blobs, health, openapi, problems, site, workflows
 from heddle.api.deps import Deps
 from heddle.api.operations import Operation
+from heddle.api.probes import Probes
+from heddle.api.telemetry import Telemetry
 from heddle.contract import shown
 from heddle.contract.blobs import UploadQuery
 from heddle.contract.orchestration import QueryWorkflows, WorkflowRequest, WorkflowUpdate
@@ -203,6 +208,14 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
+class _App(Starlette):
+    def build_middleware_stack(self) -> ASGIApp:
+        routes = {route.endpoint: route.path for route in self.routes if isinstance(route, Route)}
+        # One line per request is for programs; people ask for it.
+        level = logging.INFO if self.state.deps.settings.log_format == "json" else logging.DEBUG
+        return Telemetry(super().build_middleware_stack(), routes, level)
+
+
 def create_app(deps: Deps) -> Starlette:
     """The application over its parts."""
     routes = [Route(op.path, op.handler, methods=[op.method], name=op.id) for op in OPERATIONS]
@@ -211,8 +224,9 @@ def create_app(deps: Deps) -> Starlette:
         Route("/docs", openapi.page(OPERATIONS), methods=["GET"]),
         Route("/health", health.health, methods=["GET"]),
         Route("/", health.welcome, methods=["GET"]),
+        *Probes(deps.db, deps.settings).routes(),
     ]
-    app = Starlette(
+    app = _App(
         routes=routes,
         exception_handlers={
             CallerError: problems.on_caller_error,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from heddle import accounts
+from heddle import accounts, logs
 from heddle.accounts import Account
 from heddle.api.deps import deps
 from heddle.errors import Unauthorized
@@ -18,4 +18,5 @@ async def account(request: Request) -> Account:
     found = await deps(request).db.read(accounts.of_token, token.strip())
     if found is None:
         raise Unauthorized("this token is unknown, expired or revoked")
+    logs.note(account_id=found.id)
     return found

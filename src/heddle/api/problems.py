@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from ulid import ULID
 
+from heddle import traces
 from heddle.contract.base import LISTED
 from heddle.errors import CallerError, HeddleError, InvalidRequest, TooManyRequests, Unavailable
 
@@ -33,7 +33,7 @@ async def on_caller_error(request: Request, error: Exception) -> Response:
 async def on_unavailable(request: Request, error: Exception) -> Response:
     """Nothing was written; the caller may try again."""
     assert isinstance(error, Unavailable)
-    log.warning("%s %s was put off: %s", request.method, request.url.path, error.message)
+    log.warning("%s %s was put off: %s", request.method, request.url.path, error.message, extra={"event": "put_off"})
     return problem(request, 503, "unavailable", error.message, headers={"Retry-After": "2"})
 
 
@@ -56,11 +56,16 @@ def _methods(request: Request) -> list[str]:
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Ours; the trace id joins the answer and the log."""
-    trace = str(ULID())
-    if isinstance(error, HeddleError):
-        log.error("unexpected error: %s", error.message, extra={"trace": trace})
-    log.exception("request failed, trace %s", trace, exc_info=error)
+    trace = _trace_id()
+    said = f": {error.message}" if isinstance(error, HeddleError) else ""
+    extra = {"event": "request_failed", "trace_id": trace}
+    log.error("request failed, trace %s%s", trace, said, exc_info=error, extra=extra)
     return problem(request, 500, "internal_error", "something went wrong in the server; see its log", trace=trace)
+
+
+def _trace_id() -> str:
+    here = traces.current()
+    return here.trace_id if here else traces.new_trace_id()
 
 
 def problem(
@@ -82,7 +87,7 @@ def problem(
         "instance": request.url.path,
         "code": code,
         "message": message,
-        "traceId": trace or str(ULID()),
+        "traceId": trace or _trace_id(),
     }
     if fields:
         body["errors"] = dict(islice(fields.items(), LISTED))

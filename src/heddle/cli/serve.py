@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import logging
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ from typing import Any
 import click
 
 import heddle
-from heddle import server, settings
+from heddle import logs, server, settings, traces
 from heddle.cli.home import usable
 from heddle.server import Clients, HomeLock, Parts
 
@@ -38,16 +37,14 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
     """
     os.umask(0o077)  # also of the workers: whatever is kept is for the owner's eyes
     chosen = settings.read(**flags)
-    logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpcore", "uvicorn.error"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.access").addFilter(_without_query)
+    logs.configure(chosen.log_level, chosen.log_format)
     quiet = ready_fd is not None
     lock = HomeLock(chosen.folder)
     with usable(chosen.folder):
         lock.take(lasting=life_fd is None)
         sock, chosen = server.listen(chosen)
         parts = server.prepare(chosen, quiet=quiet)
+        stop_export = traces.export_to(chosen.otel_endpoint, heddle.__version__)
     # The writer thread gives up the interpreter at every SQL statement and wants it back soon: with the default of
     # 5 ms a busy event loop would stretch a commit of thirty statements to 150 ms.
     sys.setswitchinterval(0.0002)
@@ -64,14 +61,8 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
 
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(_run(parts, sock, life_fd, ready, quiet=quiet))
+    stop_export()
     lock.release()  # before the lock of the commands goes with the process: they must not find us any more
-
-
-def _without_query(record: logging.LogRecord) -> bool:
-    """The query of a signed link opens it, so that a log must not hold it."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
-    return True
 
 
 def _loop() -> Any:
