@@ -373,7 +373,7 @@ def _sentence(error: Exception) -> str:
         return "there are no credentials for the bucket"
     if isinstance(error, its.ConnectTimeoutError | its.ReadTimeoutError):
         return "the bucket did not answer in time"
-    if isinstance(error, its.HTTPClientError):
+    if isinstance(error, its.HTTPClientError | its.ConnectionError):
         return "the bucket cannot be reached"
     return f"the bucket cannot be used: {type(error).__name__}"
 
