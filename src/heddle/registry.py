@@ -28,6 +28,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "executors": {
         "local": "heddle.fleet.local:LocalExecutor",
+        "ray": "heddle.fleet.ray.executor:RayExecutor",
     },
 }
 

@@ -96,6 +96,23 @@ class Settings:
     )
     executor: str = _setting("local", "How a job gets to a process: the name of an executor plug-in.")
     slots: int = _setting(0, "Worker processes on this machine; 0: one per CPU core, at most four.", low=0, high=1024)
+    ray_address: str = _setting(
+        "",
+        "The Ray cluster of the executor `ray`, as in `10.0.0.5:6379`; empty: one on this machine, for this process.",
+        pattern=r"(\S+:\d+)?",
+    )
+    ray_namespace: str = _setting(
+        "heddle", "The name under which a deployment keeps its actors; two in one cluster need two."
+    )
+    ray_slots: int = _setting(
+        0, "Actors that one dispatcher holds at most; 0: as many as the cluster has room for.", low=0, high=100_000
+    )
+    ray_slot_resources: str = _setting(
+        '{"num_cpus": 1}',
+        "What an actor needs of a node: JSON with `num_cpus`, `num_gpus`, `memory` (bytes) or resources of your own.",
+        pattern=r"\{.*\}",
+    )
+    ray_token_file: str = _setting("", "The file with the cluster's token; empty: `ray/token` in the data folder.")
     lookahead: int = _setting(
         1,
         "Jobs that a slot may hold beyond the one it runs, so that it never waits for the disk.",
@@ -185,7 +202,11 @@ def _convert(name: str, value: Any) -> Any:
     return converted
 
 
-_EXAMPLES = {"database": "postgresql://user@host/name"}
+_EXAMPLES = {
+    "database": "postgresql://user@host/name",
+    "ray_address": "10.0.0.5:6379",
+    "ray_slot_resources": '{"num_gpus": 1}',
+}
 
 
 def _wrong(name: str, value: Any, kind: str, bounds: Bounds) -> UsageError:
@@ -215,6 +236,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def set_environment(variables: Mapping[str, str]) -> None:
+    """For a library that can be told in no other way; it reads them when it is imported."""
+    os.environ.update(variables)
+
+
 def child_environment() -> dict[str, str]:
-    """The environment that a child process starts with: ours, without Heddle's own settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("HEDDLE_")}
+    """The environment that a child process starts with: ours, without Heddle's own settings and Ray's token."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "RAY_AUTH_"))}

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -189,6 +190,14 @@ class WorkerProcess(asyncio.Protocol):
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def memory_mb(self) -> int:
+        """What it has in memory now; 0 when nobody can tell."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0
+        return pages * os.sysconf("SC_PAGESIZE") // 2**20
 
     def send(self, body: bytes) -> None:
         """Send a frame. All of one turn of the event loop leave together."""
