@@ -162,6 +162,12 @@ def get(tx: Tx, ids: Sequence[str]) -> dict[str, Blob]:
     return {row["id"]: _blob(row) for row in found}
 
 
+def stored(tx: Tx, after: str, limit: int) -> list[Blob]:
+    """Those whose bytes are there, by id, `limit` at a time."""
+    found = tx.all("SELECT * FROM blobs WHERE id > ? AND state = 'stored' ORDER BY id LIMIT ?", (after, limit))
+    return [_blob(row) for row in found]
+
+
 def of_account(tx: Tx, account_id: int, blob_id: str) -> Blob:
     """One blob of an account. Raises NotFound, also when it is somebody else's."""
     blob = get(tx, [blob_id]).get(blob_id)

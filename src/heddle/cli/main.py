@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, Row] = {
     "logout": Row(_WORK, "heddle.cli.login:logout", "Forget the token of a server."),
     "serve": Row(_SERVER, "heddle.cli.serve:serve", "Start the server."),
     "doctor": Row(_SERVER, "heddle.cli.doctor:doctor", "Say what can run here, and why not."),
+    "backup": Row(_SERVER, "heddle.cli.backup:backup", "Write the data folder to one file."),
+    "restore": Row(_SERVER, "heddle.cli.backup:restore", "Fill an empty data folder from a backup."),
     "models": Row(_SERVER, "heddle.cli.models:models", "Add, list and remove catalog models."),
     "webhooks": Row(_SERVER, "heddle.cli.webhooks:webhooks", "List and replay webhook deliveries."),
     "accounts": Row(_MONEY, "heddle.cli.tokens:accounts_", "Create and list accounts."),
