@@ -20,6 +20,9 @@ ABOUT = ("trace_id", "workflow_id", "job_id", "account_id")
 #: Libraries that tell of every request they make.
 _CHATTY = ("httpx", "httpcore", "uvicorn.error", "urllib3", "botocore", "boto3", "ray")
 
+#: They tell of every request and every job, which is for programs; people ask for it.
+_STEADY = ("heddle.access", "heddle.jobs")
+
 #: Whoever has one of these can act for somebody: in front what stays, then what goes.
 _SECRETS = re.compile(
     r"(?P<keep>\b(?:hd_|whsec_)"
@@ -54,6 +57,8 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _STEADY if form == "text" and level != "debug" else ():
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -173,14 +173,16 @@ def newest_due(tx: Tx, at: datetime, limit: int) -> list[Offer]:
 def standing(tx: Tx, at: datetime) -> dict[str, tuple[int, int]]:
     """Events that were not delivered yet: state -> (how many, the earliest moment in milliseconds).
 
-    They are `due`, wait for a `later` moment (a retry, or the end of a lease), or are `parked` behind another.
+    They are `due`, wait for a `later` moment (a retry, or the end of a lease), are `parked` behind another, or `dead`.
     """
     found = tx.all(
         "SELECT CASE WHEN next_at <= ? THEN 'due' WHEN next_at < ? THEN 'later' ELSE 'parked' END AS state,"
         " COUNT(*) AS n, MIN(next_at) AS first FROM events WHERE state = 'waiting' GROUP BY 1",
         (to_ms(at), NEVER),
     )
-    return {row["state"]: (row["n"], row["first"]) for row in found}
+    dead = tx.one("SELECT COUNT(*) AS n FROM events WHERE state = 'dead'")
+    assert dead is not None
+    return {row["state"]: (row["n"], row["first"]) for row in found} | {"dead": (dead["n"], 0)}
 
 
 def next_due(tx: Tx, after: datetime) -> datetime | None:

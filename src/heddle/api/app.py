@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -211,9 +209,7 @@ OPERATIONS: tuple[Operation, ...] = (
 class _App(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         routes = {route.endpoint: route.path for route in self.routes if isinstance(route, Route)}
-        # One line per request is for programs; people ask for it.
-        level = logging.INFO if self.state.deps.settings.log_format == "json" else logging.DEBUG
-        return Telemetry(super().build_middleware_stack(), routes, level)
+        return Telemetry(super().build_middleware_stack(), routes)
 
 
 def create_app(deps: Deps) -> Starlette:

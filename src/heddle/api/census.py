@@ -30,7 +30,7 @@ _SAMPLE = 1000
 _AT_ONCE = 1000
 
 _POCKETS = ("available", "held", "spent")
-_EVENT_STATES = ("due", "later", "parked")
+_EVENT_STATES = ("due", "later", "parked", "dead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def _others(found: Count) -> Iterator[Metric]:
     statuses = {(status,): n for status, n in found.workflows.items()}
     yield _gauge("heddle_workflows", "Workflows that have not ended", statuses, ("status",))
     events = {(state,): found.events.get(state, (0, 0))[0] for state in _EVENT_STATES}
-    yield _gauge("heddle_webhook_events", "Events that were not delivered yet", events, ("state",))
+    yield _gauge("heddle_webhook_events", "Events that were not delivered", events, ("state",))
     due = found.events.get("due")
     lag = max(0, to_ms(found.at) - due[1]) / 1000 if due else 0
     yield _gauge("heddle_webhook_lag_seconds", "For how long the oldest event that is due has been due", {(): lag})

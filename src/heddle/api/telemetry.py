@@ -22,10 +22,9 @@ log = logging.getLogger("heddle.access")
 class Telemetry:
     """Outermost, so that answers to bugs are seen too. `routes`: handler -> the template of its path."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[Callable[..., Any], str], level: int) -> None:
+    def __init__(self, app: ASGIApp, routes: Mapping[Callable[..., Any], str]) -> None:
         self._app = app
         self._routes = routes
-        self._level = level
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,27 +58,28 @@ class Telemetry:
         span.set("http.request.method", method)
         span.set("http.route", route)
         span.set("http.response.status_code", status)
-        if log.isEnabledFor(self._level):
-            self._log(scope, method, route, status, seconds)
+        if status >= 500:
+            span.set("error.type", str(status))
+        if log.isEnabledFor(logging.INFO):
+            _log(scope, method, route, status, seconds)
 
-    def _log(self, scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
-        # Undecoded, and without the query: that of a signed link opens it.
-        path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1")
-        params: Mapping[str, Any] = scope.get("path_params", {})
-        if "workflowId" in params:
-            logs.note(workflow_id=params["workflowId"])
-        more = {
-            "method": method,
-            "route": route,
-            "path": path,
-            "status": status,
-            "duration_ms": round(seconds * 1e3, 1),
-        }
-        line = "%s %s HTTP/%s: %s in %.1f ms"
-        extra = {"event": "request", "more": more}
-        log.log(
-            self._level, line, method, path, scope["http_version"], status or "no answer", seconds * 1e3, extra=extra
-        )
+
+def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
+    # Undecoded, and without the query: that of a signed link opens it.
+    path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1")
+    params: Mapping[str, Any] = scope.get("path_params", {})
+    if "workflowId" in params:
+        logs.note(workflow_id=params["workflowId"])
+    more = {
+        "method": method,
+        "route": route,
+        "path": path,
+        "status": status,
+        "duration_ms": round(seconds * 1e3, 1),
+    }
+    line = "%s %s HTTP/%s: %s in %.1f ms"
+    extra = {"event": "request", "more": more}
+    log.info(line, method, path, scope["http_version"], status or "no answer", seconds * 1e3, extra=extra)
 
 
 def _method(scope: Scope) -> str:

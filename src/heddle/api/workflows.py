@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from heddle import blobs, queue
+from heddle import blobs, logs, queue, traces
 from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
@@ -42,7 +43,11 @@ async def submit_workflow(request: Request) -> Response:
         look=Look(find=lambda air: _air(parts, air), size_of=lambda blob_id: _size(parts, who.id, blob_id)),
         at=now(),
     )
-    written = await parts.db.write(submit.submit, draft)
+    here = traces.current()
+    draft = replace(draft, new=replace(draft.new, traceparent=str(here) if here else None))
+    with traces.span("commit"):
+        written = await parts.db.write(submit.submit, draft)
+    logs.note(workflow_id=written.id)
     return answer(_shown(request, written), 202)
 
 

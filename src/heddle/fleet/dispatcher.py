@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from heddle import queue, registry
+from heddle import metrics, queue, registry
 from heddle.db import Database
 from heddle.domain import new_id, now
 from heddle.errors import Unavailable
 from heddle.fleet import Executor
+from heddle.fleet.journal import Journal
 from heddle.fleet.messages import Done, Failed, JobEvent, Log, Progress, Run, Started
 from heddle.settings import Settings
 from heddle.workflows import advance
@@ -42,6 +43,7 @@ _LOG_LINES = 200
 class _Held:
     """An attempt in the executor's hands."""
 
+    journal: Journal
     started_at: datetime | None = None
     start: asyncio.TimerHandle | None = None
     progress_at: float = 0.0
@@ -136,7 +138,7 @@ class Dispatcher:
         return bool(attempts)
 
     def _hand_over(self, attempt: Attempt) -> None:
-        self._held[attempt.job_id, attempt.attempt] = _Held()
+        self._held[attempt.job_id, attempt.attempt] = _Held(Journal(attempt, now()))
         self._executor.run(
             Run(
                 job_id=attempt.job_id,
@@ -188,9 +190,11 @@ class Dispatcher:
         match event:
             case Started():
                 held.started_at = now()
+                held.journal.started(held.started_at)
                 loop = asyncio.get_running_loop()
                 held.start = loop.call_later(START_DELAY_S, self._write_start, event.job_id, event.attempt)
             case Progress():
+                held.journal.progressed(event, now())
                 self._note(held, event)
             case Log():
                 held.log = [*held.log, event.text][-_LOG_LINES:]
@@ -216,11 +220,13 @@ class Dispatcher:
         if held.start is not None:
             held.start.cancel()
         self._wake.set()
+        at = now()
+        held.journal.ended(event, at)
         self._record(
             Ended(
                 job_id=event.job_id,
                 attempt=event.attempt,
-                at=now(),
+                at=at,
                 started_at=held.started_at,
                 artifacts=event.artifacts if isinstance(event, Done) else (),
                 failure=_failure(event) if isinstance(event, Failed) else None,
@@ -257,8 +263,8 @@ class Dispatcher:
 
     async def _take_back(self, item: advance.Sweep) -> None:
         """Put lost jobs back into the queue, batch by batch."""
-        while await self._db.write(advance.lost, item) > 0:
-            pass
+        while (taken := await self._db.write(advance.lost, item)) > 0:
+            metrics.leases_lost.inc(taken)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

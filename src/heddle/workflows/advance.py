@@ -54,6 +54,7 @@ class Attempt:
     payload: dict[str, Any]
     inputs: dict[str, str]
     timeout_s: float
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
             payload=job.payload,
             inputs={b: sources[b].key for b in job.inputs if b in sources},
             timeout_s=job.timeout_s,
+            traceparent=job.traceparent,
         )
         for lease in leases
         for job in (jobs[lease.job_id],)

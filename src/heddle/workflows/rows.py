@@ -43,6 +43,8 @@ class NewWorkflow:
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     #: (step, blob id) pairs that must arrive before the step's jobs can run.
     waits: Sequence[tuple[int, str]] = ()
+    #: The trace that what becomes of it belongs to.
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Claimed:
     payload: dict[str, Any]
     inputs: Sequence[str]
     timeout_s: float
+    traceparent: str | None
 
 
 # ── writing ───────────────────────────────────────────────────────────────────
@@ -75,7 +78,7 @@ def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
     """Write new workflows with their steps, jobs, tags and waits: one statement per table."""
     tx.many(
         "INSERT INTO workflows (id, account_id, idempotency_key, request_hash, status, tags, callbacks, cost,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_at, traceparent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 w.id,
@@ -87,6 +90,7 @@ def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
                 _text(w.callbacks),
                 w.cost,
                 to_ms(w.created_at),
+                item.traceparent,
             )
             for item in items
             for w in (item.workflow,)
@@ -288,8 +292,9 @@ def claimed(tx: Tx, job_ids: Sequence[str]) -> dict[str, Claimed]:
     if not job_ids:
         return {}
     found = tx.all(
-        "SELECT j.id AS id, j.engine AS engine, j.payload AS payload, j.inputs AS inputs, s.timeout_s AS timeout_s"  # noqa: S608
-        " FROM jobs j JOIN steps s ON s.workflow_id = j.workflow_id AND s.idx = j.step"
+        "SELECT j.id AS id, j.engine AS engine, j.payload AS payload, j.inputs AS inputs, s.timeout_s AS timeout_s,"  # noqa: S608
+        " w.traceparent AS traceparent FROM jobs j JOIN workflows w ON w.id = j.workflow_id"
+        " JOIN steps s ON s.workflow_id = j.workflow_id AND s.idx = j.step"
         f" WHERE j.id IN ({marks(job_ids)})",
         job_ids,
     )
@@ -300,6 +305,7 @@ def claimed(tx: Tx, job_ids: Sequence[str]) -> dict[str, Claimed]:
             payload=msgspec.json.decode(row["payload"]),
             inputs=msgspec.json.decode(row["inputs"]),
             timeout_s=row["timeout_s"],
+            traceparent=row["traceparent"],
         )
         for row in found
     }
