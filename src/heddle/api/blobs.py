@@ -40,7 +40,7 @@ from heddle.errors import (
     UnsupportedMedia,
 )
 from heddle.storage import Storage
-from heddle.workflows import advance
+from heddle.workflows import advance, arrivals
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,18 +57,18 @@ _uploads = ThreadPoolExecutor(4, thread_name_prefix="heddle-upload")
 
 async def get_blob(request: Request) -> Response:
     """Show a blob. One that is promised and not yet uploaded has no `url`."""
-    return _shown(request, await _own(request))
+    return _shown(request, await _seen(request))
 
 
 async def head_blob(request: Request) -> Response:
     """Ask whether a blob is there. `X-Nsfw-Level` says how it is rated."""
-    shown = _shown(request, await _own(request))
+    shown = _shown(request, await _seen(request))
     return Response(status_code=200, headers=dict(shown.headers))
 
 
 async def refresh_blob(request: Request) -> Response:
     """Make a link with a new life."""
-    blob = await _own(request)
+    blob = await _collected(request, await _own(request))
     if blob.state != "stored":
         raise Conflict(f"the blob {blob.id!r} has no bytes yet; send them to its upload URL first")
     return _shown(request, blob)
@@ -85,9 +85,16 @@ async def get_blob_upload_url(request: Request) -> Response:
     # Whole seconds, so that the link, the record and the answer agree.
     expires_at = now().replace(microsecond=0) + timedelta(seconds=parts.settings.upload_ttl_s)
     blob_id = new_id("blob")
-    promise = Promise(blob_id=blob_id, account_id=owner.id, mime=mime, size=size, upload_until=expires_at)
+    # Without a size nothing would bound what is sent there.
+    direct = arrivals.wanted(parts.settings, parts.storage) if size is not None else None
+    until = expires_at + arrivals.SLACK if direct else expires_at
+    promise = Promise(blob_id=blob_id, account_id=owner.id, mime=mime, size=size, upload_until=until)
     await parts.db.write(_promise, promise)
-    url = parts.signer.upload_url(base_url(request), blob_id, mime, size, expires_at)
+    if direct is not None and size is not None:
+        seconds = max(1, int((expires_at - now()).total_seconds()))
+        url = await _in_thread(direct.upload_url, arrivals.key(blob_id), seconds, mime, size)
+    else:
+        url = parts.signer.upload_url(base_url(request), blob_id, mime, size, expires_at)
     return answer(
         {"blobId": blob_id, "uploadUrl": url, "expiresAt": moment(expires_at), "headers": {"Content-Type": mime}}
     )
@@ -96,6 +103,24 @@ async def get_blob_upload_url(request: Request) -> Response:
 async def _own(request: Request) -> Blob:
     owner = await account(request)
     return await deps(request).db.read(blobs.of_account, owner.id, _blob_id(request))
+
+
+async def _seen(request: Request) -> Blob:
+    """A blob as it is shown: what was wrong with an upload is for whoever asks for a link."""
+    blob = await _own(request)
+    try:
+        return await _collected(request, blob)
+    except (CallerError, Unavailable):
+        return blob
+
+
+async def _collected(request: Request, blob: Blob) -> Blob:
+    """After a look at what may have come straight to the storage. Raises what an upload would have been told."""
+    parts = deps(request)
+    if blob.state == "stored" or not arrivals.wanted(parts.settings, parts.storage):
+        return blob
+    await _in_thread(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
+    return await _own(request)
 
 
 def _blob_id(request: Request) -> str:
@@ -264,11 +289,15 @@ async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
 
 async def open_blob(request: Request) -> Response:
-    """Fetch the bytes of a blob. The link's signature is the permission; `HEAD` and one `Range` are answered, too."""
+    """Fetch the bytes of a blob. The link's signature is the permission; `HEAD` and one `Range` are answered, too.
+
+    A server whose storage can be reached by clients answers with a redirect there.
+    """
     parts = deps(request)
     blob_id, at = _blob_id(request), now()
     link = parts.signer.check("get", blob_id, request.query_params, at)
     blob = (await parts.db.read(blobs.get, [blob_id])).get(blob_id)
     if blob is None or blob.state != "stored":
         raise NotFound(f"there are no bytes for {blob_id!r}")
-    return await outgoing.respond(request, parts.storage, blob, link.expires_at, at)
+    direct = parts.settings.s3_direct
+    return await outgoing.respond(request, parts.storage, blob, link.expires_at, at, direct=direct)

@@ -214,6 +214,7 @@ def _answers(op: Operation) -> dict[str, Any]:
             "200": {"description": "The bytes.", **bytes_out},
             "206": {"description": "The part of them that was asked for.", **bytes_out},
             "304": {"description": "The caller has them already."},
+            "307": {"description": "The bytes are at `Location`, for a while."},
         }
     answer: dict[str, Any] = {"description": _SUCCESS[op.status]}
     if op.shows is not None:

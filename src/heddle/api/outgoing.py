@@ -1,4 +1,7 @@
-"""Bytes that go out: conditional requests, one range, and the headers that keep a browser from running what it got."""
+"""Bytes that go out: conditional requests, one range, and the headers that keep a browser from running what it got.
+
+Where clients can reach the storage themselves, they are sent there for the bytes; everything else is answered here.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,13 @@ from heddle import media
 from heddle.api.problems import problem
 from heddle.blobs import Blob
 from heddle.errors import NotFound, UnsatisfiableRange
-from heddle.storage import Storage
+from heddle.storage import Direct, Storage
 
 #: One read from storage; what is not longer goes out in one piece.
 PIECE = 1 << 20
+
+#: How long a link into the storage lives at most: enough to begin a download, and to begin it again.
+DIRECT_S = 3600
 
 _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNORECASE)
 
@@ -29,8 +35,13 @@ _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNO
 Part = tuple[int, int]
 
 
-async def respond(request: Request, storage: Storage, blob: Blob, expires_at: datetime, at: datetime) -> Response:
-    """The bytes of a stored blob, or the part of them that was asked for. Raises NotFound when storage lost them."""
+async def respond(
+    request: Request, storage: Storage, blob: Blob, expires_at: datetime, at: datetime, *, direct: bool = False
+) -> Response:
+    """The bytes of a stored blob, or the part of them that was asked for. Raises NotFound when storage lost them.
+
+    `direct`: send the caller to the storage for them, where that can be done.
+    """
     assert blob.size is not None
     headers = _headers(blob, expires_at, at, download=request.query_params.get("download") in {"1", "true"})
     if _unchanged(request.headers, headers):
@@ -47,6 +58,10 @@ async def respond(request: Request, storage: Storage, blob: Blob, expires_at: da
     headers["Content-Length"] = str(stop - start)
     if request.method == "HEAD":
         return Response(status_code=200, headers=headers)
+    seconds = min(DIRECT_S, int((expires_at - at).total_seconds()))
+    # The storage sends no sandbox along: only what passed the gate, or is of a type that does, goes out from there.
+    if direct and isinstance(storage, Direct) and seconds > 0 and blob.mime in media.TYPES:
+        return await _elsewhere(storage, blob, seconds, headers)
     return await _body(storage, blob, (start, stop), 200 if part is None else 206, headers)
 
 
@@ -106,6 +121,16 @@ def _unchanged(request: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         return False
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return parsedate_to_datetime(headers["Last-Modified"]) <= moment
+
+
+async def _elsewhere(storage: Direct, blob: Blob, seconds: int, headers: dict[str, str]) -> Response:
+    """The caller repeats the request, its range as well, at the storage."""
+    told = {name: headers[name] for name in ("Content-Type", "Content-Disposition", "Cache-Control")}
+    url = await to_thread.run_sync(storage.download_url, blob.key, seconds, told)
+    kept = ("X-Nsfw-Level", "Access-Control-Allow-Origin", "Cross-Origin-Resource-Policy")
+    # For half of its life, so that a browser that kept it has time to use it, and finds the bytes in its cache.
+    cache = {"Location": url, "Cache-Control": f"private, max-age={seconds // 2}"}
+    return Response(status_code=307, headers={name: headers[name] for name in kept} | cache)
 
 
 async def _body(storage: Storage, blob: Blob, part: Part, status: int, headers: dict[str, str]) -> Response:

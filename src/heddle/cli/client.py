@@ -93,7 +93,7 @@ class Client:
         """Save what a signed link points at; the number of bytes. Raises Refused, UsageError, OSError."""
         partial = file.with_name(f".{file.name}.part")
         try:
-            with httpx.stream("GET", url, timeout=60, trust_env=False) as answer:
+            with httpx.stream("GET", url, timeout=60, trust_env=False, follow_redirects=True) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise Refused(_message(answer))
