@@ -23,7 +23,7 @@ from random import SystemRandom
 
 import msgspec
 
-from heddle import accounts, domain, egress, outbox
+from heddle import accounts, domain, egress, metrics, outbox
 from heddle.db import Database
 from heddle.domain import JSON
 from heddle.egress import Answer, FetchFailed
@@ -45,6 +45,8 @@ _LONGEST_PAUSE_S = 3600.0
 #: A look past busy hosts costs what their backlog is long; this is the share of the time that such looks may take.
 _LOOK_SHARE = 0.1
 _MOST_SILENT = 10_000
+#: What a try is counted as.
+_OUTCOMES = {"delivered": "delivered", "waiting": "retried", "dead": "dead"}
 
 _chance = SystemRandom().random
 
@@ -198,6 +200,7 @@ class Deliverer:
             log.error("event %d was not recorded: %s", claimed.id, error, exc_info=error)
 
     async def _deliver(self, claimed: Claimed) -> None:
+        began = time.monotonic()
         try:
             body = msgspec.json.encode(self._fill(claimed.body))
             secret = await self._db.read(accounts.webhook_secret, claimed.account_id)
@@ -207,8 +210,10 @@ class Deliverer:
             outcome = self._failed(claimed, error.message)
         except Exception as error:
             # An event that cannot even be written must end as a dead letter, not hold up its line for good.
-            log.exception("event %d could not be sent", claimed.id)
+            log.exception("event %d could not be sent", claimed.id, extra={"workflow_id": claimed.workflow_id})
             outcome = self._failed(claimed, f"could not be sent: {type(error).__name__}: {error}")
+        metrics.webhook_seconds.observe(time.monotonic() - began)
+        metrics.webhook_deliveries.labels(_OUTCOMES[outcome.state]).inc()
         await self._db.write(outbox.settle, outcome)
 
     async def _post(self, claimed: Claimed, body: bytes, secret: str) -> Answer:
@@ -242,7 +247,8 @@ class Deliverer:
 
     def _dead(self, claimed: Claimed, error: str) -> Outcome:
         host = egress.origin(claimed.endpoint)
-        log.warning("event %d for %s is dead after %d tries: %s", claimed.id, host, claimed.tries, error)
+        extra = {"event": "webhook_dead", "workflow_id": claimed.workflow_id, "account_id": claimed.account_id}
+        log.warning("event %d for %s is dead after %d tries: %s", claimed.id, host, claimed.tries, error, extra=extra)
         return Outcome(claimed=claimed, state="dead", at=self._now(), error=error)
 
     def _hear(self, endpoint: str, *, answered: bool) -> None:

@@ -14,11 +14,13 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast
 
+from heddle import metrics
 from heddle.errors import HeddleError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -200,11 +202,14 @@ class Database:
         for waiting in batch:
             groups.setdefault(waiting.verb, []).append(waiting)
         resolved: list[tuple[_Waiting, Any]] = []
+        began = time.perf_counter()
         try:
             tx = connection.begin()
             for verb, group in groups.items():
                 resolved += zip(group, verb(tx, [w.item for w in group]), strict=True)
             self._tell(connection.commit())
+            metrics.commit_seconds.observe(time.perf_counter() - began)
+            metrics.commit_items.observe(len(batch))
             self.trouble = None
         except Exception as error:  # noqa: BLE001 - whatever a verb raises belongs to the callers, not to this thread
             connection.rollback()
