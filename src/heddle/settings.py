@@ -85,7 +85,9 @@ class Settings:
     )
     s3_region: str = _setting("", "The bucket's region; empty: that of the AWS configuration, else `us-east-1`.")
     s3_access_key: str = _setting(
-        "", "The access key of the bucket; empty: found as other AWS programs do (environment, profile, machine role)."
+        "",
+        "The access key of the bucket; empty: found as other AWS programs do (environment, profile, machine role).",
+        secret=True,
     )
     s3_secret_key: str = _setting("", "The secret that belongs to `HEDDLE_S3_ACCESS_KEY`.", secret=True)
     s3_direct: bool = _setting(
@@ -121,6 +123,21 @@ class Settings:
     )
     worker_memory_mb: int = _setting(
         4096, "Address space of one worker process in MiB; 0: no limit.", low=0, high=2**30
+    )
+    grace_s: float = _setting(
+        20.0,
+        "How long running jobs may go on after the process was asked to stop; then they are handed back.",
+        low=0,
+        high=_DAY_S,
+    )
+    drain_s: float = _setting(
+        0.0,
+        "How long an API process goes on after it was asked to stop, while `/readyz` sends new requests elsewhere.",
+        low=0,
+        high=3600,
+    )
+    probe_port: int = _setting(
+        0, "Where processes without an API answer `/livez`, `/readyz` and `/metrics`; 0: nowhere.", low=0, high=65_535
     )
     lease_s: float = _setting(30.0, "How long a claimed job stays claimed without a sign of life.", low=1, high=_DAY_S)
     step_timeout_s: float = _setting(600.0, "How long one attempt of a job may run.", low=0.1, high=_YEAR_S)

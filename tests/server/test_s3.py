@@ -225,6 +225,10 @@ def test_bytes_sent_to_the_bucket_become_a_blob(straight: Site) -> None:
     # The link still takes bytes; the blob is what it was.
     httpx.put(promise["uploadUrl"], content=picture(3), headers=promise["headers"])
     assert httpx.get(blob["url"], follow_redirects=True).content == data
+    with closing(open_home(Settings(home=str(straight.serving.home)))) as db:
+        assert sweep.left_over(db, straight.storage, now()).orphans == 0
+        assert sweep.sweep(db, straight.storage, now() + timedelta(days=2)).orphans == 1
+    assert not list(straight.storage.keys("incoming"))
 
 
 def test_a_look_at_a_blob_notices_its_bytes(straight: Site) -> None:

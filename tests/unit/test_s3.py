@@ -226,7 +226,7 @@ def test_no_secret_is_shown(service: Service, caplog: pytest.LogCaptureFixture) 
     chosen = settings.read({f"HEDDLE_{name.upper()}": str(value) for name, value in given.items()})
     assert options(chosen)["secret_key"] == KEYS["secret_key"]
     assert KEYS["secret_key"] not in repr(chosen)
-    assert chosen.shown("s3_secret_key") == "(set)"
+    assert chosen.shown("s3_secret_key") == chosen.shown("s3_access_key") == "(set)"
     assert settings.Settings().shown("s3_secret_key") == ""
     assert "secret_key" not in options(settings.Settings(s3_secret_key="x"))
     with caplog.at_level(logging.DEBUG):

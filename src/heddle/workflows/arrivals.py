@@ -73,6 +73,8 @@ def collect_all(db: Database, storage: Storage, settings: Settings) -> int:
             made += collect(db, storage, settings, blob) is not None
         except CallerError as error:
             log.info("the upload of %s was refused: %s", blob.id, error.message)
+        except (Unavailable, OSError) as error:  # the others need not wait for it
+            log.warning("the upload of %s is looked at later: %s", blob.id, error)
     return made
 
 
