@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ray_cluster import running_head
 
 from heddle import registry, storage
 from heddle.domain import new_id
 from heddle.fleet import Executor, Limits
 from heddle.fleet.messages import Done, Failed, JobEvent, Log, Progress, Run, Started
-from heddle.settings import Settings
+from heddle.fleet.ray import access
+from heddle.settings import Settings, set_environment
 from heddle.storage import Storage
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -95,14 +97,14 @@ class Fleet:
 class Start:
     """How a test starts the executor `name` in a folder of its own: `async with fleet(slots=2) as f`."""
 
-    def __init__(self, name: str, home: Path) -> None:
+    def __init__(self, name: str, home: Path, **settings: Any) -> None:
         self.name = name
-        self._home = str(home)
+        self.settings = {"home": str(home), "executor": name, **settings}
 
     @asynccontextmanager
     async def __call__(self, limits: Limits = QUICK, close_s: float = 0, **settings: Any) -> AsyncIterator[Fleet]:
-        settings = {"slots": 1, "worker_memory_mb": 2048, **settings}
-        wanted = Settings(home=self._home, executor=self.name, **settings)
+        settings = {"slots": 1, "worker_memory_mb": 2048, **self.settings, **settings}
+        wanted = Settings(**settings, ray_slots=settings["slots"])
         executor = registry.get("executors", self.name)(wanted, limits)
         fleet = Fleet(executor, registry.get("storages", wanted.storage)(storage.options(wanted)))
         await executor.start(fleet.hear)
@@ -126,9 +128,31 @@ def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry.targets.cache_clear()
 
 
-@pytest.fixture(params=sorted(registry.targets("executors")))
+#: Each costs seconds: a worker in a cluster is started by three processes in turn.
+_SLOW = {"ray": [pytest.mark.slow]}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=_SLOW.get(name, [])) for name in sorted(registry.targets("executors"))]
+)
 def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
-    return Start(request.param, tmp_path)
+    surroundings = request.getfixturevalue("ray_cluster") if request.param == "ray" else {}
+    return Start(request.param, tmp_path, **surroundings)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[dict[str, Any]]:
+    """The settings that lead to a cluster which all tests share. This process stays connected from test to test."""
+    with running_head() as head:
+        reach = {"ray_address": head.address, "ray_token_file": head.token_file}
+        wanted = Settings(**reach)
+        set_environment(access.environment(wanted, access.LOOPBACK))
+        from heddle.fleet.ray.cluster import Cluster  # noqa: PLC0415 - Ray reads the environment when it is imported
+
+        cluster = Cluster(wanted)
+        asyncio.run(cluster.connect())
+        yield reach
+        asyncio.run(cluster.close())
 
 
 @pytest.hookimpl(tryfirst=True)

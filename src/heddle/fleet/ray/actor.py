@@ -261,6 +261,8 @@ class SlotActor:
             if isinstance(message, Run):
                 self._running.add((message.job_id, message.attempt))
         if self._process is not None:
+            # A ping comes with the others, so this looks as often as they do.
+            self._process.look()
             self._process.send(body)
         return True
 

@@ -139,8 +139,7 @@ class Cluster:
         return await self.calls(partial(self._actor, name))
 
     def _actor(self, name: str) -> Any:
-        make = ray.remote(SlotActor)
-        options = make.options(
+        options = ray.remote(SlotActor).options(
             name=name,
             namespace=self._namespace,
             lifetime="detached",

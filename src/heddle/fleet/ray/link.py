@@ -34,12 +34,18 @@ _LEAVE_S = 3.0
 _LONG = 64 * 1024
 
 
+class Gone:
+    """The actor was ended for good."""
+
+
 class Roster:
     """What the links of one dispatcher share: the cluster, and who of it holds which actor."""
 
     def __init__(self, cluster: Cluster, job: str, lease_s: float, cancel_s: float) -> None:
         self.cluster = cluster
         self.held: set[str] = set()
+        #: The actor that each slot of the crew had last: it is asked first, and without the GCS.
+        self.last: dict[str, tuple[str, Any]] = {}
         self.most = 0
         self.paused = False
         self._job = job
@@ -61,10 +67,14 @@ class Roster:
             cancel_s=self._cancel_s,
         )
 
-    async def candidates(self) -> AsyncIterator[str]:
+    async def candidates(self, place: str) -> AsyncIterator[str]:
         """Actors that nobody here holds, then a new one if there is room; each is held until it is given back."""
         if self.paused:
             return
+        last, _ = self.last.get(place, ("", None))
+        if last and last not in self.held:
+            self.held.add(last)
+            yield last
         known = set(names := await self.cluster.names())
         for name in names:
             if name not in self.held:
@@ -82,6 +92,7 @@ class RayWorker:
 
     def __init__(self, roster: Roster, name: str, heard: Callable[[FromWorker], None]) -> None:
         self.name = name
+        self._place = name
         self._roster = roster
         self._heard = heard
         self._loop = asyncio.get_running_loop()
@@ -100,7 +111,7 @@ class RayWorker:
 
     async def start(self, hello: Hello, timeout_s: float) -> None:
         try:
-            async for name in self._roster.candidates():
+            async for name in self._roster.candidates(self._place):
                 if await self._hold(name, hello, timeout_s):
                     return
         except Silent as error:
@@ -123,10 +134,14 @@ class RayWorker:
 
     async def _claim(self, name: str, claim: Claim) -> bool:
         replaced = False
+        known, actor = self._roster.last.pop(self._place, ("", None))
+        if known != name:
+            actor = None
         while True:
-            actor = await self._roster.cluster.actor(name)
+            actor = actor or await self._roster.cluster.actor(name)
             match await _answer(actor, claim):
                 case Claimed(session=session, node=node):
+                    self._roster.last[self._place] = (name, actor)
                     self._begin(actor, session, node)
                     return True
                 case Taken(owner=owner, job=job) if claim.over == job or not await self._roster.cluster.is_over(job):
@@ -144,8 +159,11 @@ class RayWorker:
                     replaced = True
                     log.info("%s is of another version or has other resources; it is replaced", name)
                     await self._roster.cluster.kill(actor, for_good=True)
+                    actor = None
                 case Unfit(why=why):
                     raise StartFailed(why)
+                case Gone():
+                    actor = None
                 case _:
                     pass
             await asyncio.sleep(_ASK_S)
@@ -266,7 +284,7 @@ class RayWorker:
 
 
 async def _answer(actor: Any, claim: Claim) -> object:
-    """What an actor says to a claim; None when it is just being started."""
+    """What an actor says to a claim; None while it is being started, Gone when there is another of its name."""
     try:
         return answers.decode(await actor.claim.remote(encoder.encode(claim)))
     except ActorUnavailableError:
@@ -274,7 +292,7 @@ async def _answer(actor: Any, claim: Claim) -> object:
     except ActorDiedError as error:
         if "creation" in str(error) or "__init__" in str(error):
             raise StartFailed(f"the actor cannot be made: {first_line(error)}") from error
-        return None
+        return Gone()
     except RayTaskError as error:
         raise StartFailed(f"the actor failed: {first_line(error)}") from error
 
