@@ -1,19 +1,21 @@
-"""What every test may use: a database in a temporary folder, and an account that can pay."""
+"""What every test may use: a database, of each kind in turn, and an account that can pay."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from heddle.chores import first_run
-from heddle.db import Database
+from heddle.db import Database, Dialect
 from heddle.db.migrate import migrate
+from heddle.db.postgres import PostgreSQL
 from heddle.db.sqlite import SQLite
 from heddle.domain import now
 from heddle.settings import Settings
+from tests.postgres import Postgres, binaries
 
 
 @pytest.fixture
@@ -21,16 +23,74 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=str(tmp_path / "home"), port=0, slots=1, callbacks_private=True)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server with the database `base`, migrated and empty, as a template."""
+    if binaries() is None:
+        pytest.skip("there is no PostgreSQL to start")
+    server = Postgres()
+    try:
+        server.start()
+        server.sql("CREATE DATABASE base")
+        migrate(PostgreSQL(server.dsn("base")))
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_dialect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Dialect]]:
+    """Makes migrated databases without an account, of each kind."""
+    if request.param == "sqlite":
+
+        def make_file() -> Dialect:
+            path = tmp_path / "home" / "heddle.db"
+            path.parent.mkdir(exist_ok=True)
+            for old in path.parent.glob("heddle.db*"):
+                old.unlink()
+            migrate(SQLite(path))
+            return SQLite(path)
+
+        yield make_file
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    made: list[str] = []
+
+    def make_database() -> Dialect:
+        made.append(server.create("base"))
+        return PostgreSQL(made[-1], writers=3)
+
+    yield make_database
+    for dsn in made:
+        server.drop(dsn)
+
+
 @pytest.fixture
-def db(settings: Settings) -> Iterator[Database]:
+def dialect(new_dialect: Callable[[], Dialect]) -> Dialect:
+    """A migrated database without an account, of each kind."""
+    return new_dialect()
+
+
+@pytest.fixture
+def new_database(dialect: Dialect) -> Iterator[Callable[[], Database]]:
+    """Makes databases over the one of this test, as so many processes would; closes them."""
+    made: list[Database] = []
+
+    def make() -> Database:
+        made.append(Database(dialect))
+        return made[-1]
+
+    yield make
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def db(new_database: Callable[[], Database], settings: Settings) -> Database:
     """A migrated database with the owner's account (id 1)."""
-    settings.folder.mkdir(parents=True)
-    dialect = SQLite(settings.folder / "heddle.db")
-    migrate(dialect)
-    database = Database(dialect)
+    database = new_database()
     first_run.first_account(database, settings, now())
-    yield database
-    database.close()
+    return database
 
 
 #: What a continuous integration machine may lack; every other skip there hides a test that should have run.

@@ -28,7 +28,7 @@ class Serving:
 
     def start(self, port: int = 0) -> Serving:
         """Bring a server up and wait until it listens."""
-        command = [sys.executable, str(FIXTURES / "serve.py"), *self._engines, "--"]
+        command = [sys.executable, str(FIXTURES / "serve.py"), *self._engines, "--", "serve"]
         with (self.home.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--port", str(port), "--home", str(self.home)],

@@ -112,7 +112,7 @@ def promise(tx: Tx, promises: Sequence[Promise], at: datetime) -> list[Blob]:
 
 def store(tx: Tx, items: Sequence[Stored], at: datetime) -> list[Blob | CallerError]:
     """Uploads arrived: keep their promises, or write new records. An outcome that is an error wrote nothing."""
-    promised = get(tx, [i.blob_id for i in items if i.account_id is None])
+    promised = get(tx, [i.blob_id for i in items if i.account_id is None], keep=tx.for_update)
     kept: list[Blob] = []
     fresh: list[Blob] = []
     outcomes: list[Blob | CallerError] = []
@@ -154,11 +154,11 @@ def record(tx: Tx, artifacts: Sequence[tuple[int, str, Artifact]], at: datetime)
     )
 
 
-def get(tx: Tx, ids: Sequence[str]) -> dict[str, Blob]:
-    """Blobs by id; those that do not exist are left out."""
+def get(tx: Tx, ids: Sequence[str], *, keep: str = "") -> dict[str, Blob]:
+    """Blobs by id; those that do not exist are left out. `keep`: `tx.for_update` or `tx.for_share`, in a verb."""
     if not ids:
         return {}
-    found = tx.all(f"SELECT * FROM blobs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
+    found = tx.all(f"SELECT * FROM blobs WHERE id IN ({marks(ids)}) ORDER BY id{keep}", ids)  # noqa: S608
     return {row["id"]: _blob(row) for row in found}
 
 
@@ -177,9 +177,10 @@ def of_account(tx: Tx, account_id: int, blob_id: str) -> Blob:
 
 
 def expired_promises(tx: Tx, at: datetime, limit: int) -> list[Blob]:
-    """Promises whose time is over, the oldest first."""
+    """Promises whose time is over, the oldest first, without those that somebody just keeps or asks for."""
     found = tx.all(
-        "SELECT * FROM blobs WHERE state = 'promised' AND upload_until < ? ORDER BY upload_until LIMIT ?",
+        "SELECT * FROM blobs WHERE state = 'promised' AND upload_until < ?"  # noqa: S608
+        f" ORDER BY upload_until LIMIT ?{tx.skip_locked}",
         (to_ms(at), limit),
     )
     return [_blob(row) for row in found]

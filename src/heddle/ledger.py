@@ -135,6 +135,7 @@ def _append(tx: Tx, entries: Sequence[_Entry], at: datetime) -> None:
     for kind, account_id, amount, _, _ in real:
         for pocket, sign in enumerate(POCKETS[kind]):
             moves[account_id][pocket] += sign * amount
+    _lock(tx, sorted(moves))
     stamp = to_ms(at)
     tx.many(
         "INSERT INTO ledger_entries (kind, account_id, amount, workflow_id, memo, n, created_at)"
@@ -149,8 +150,19 @@ def _append(tx: Tx, entries: Sequence[_Entry], at: datetime) -> None:
 
 def _available(tx: Tx, account_ids: set[int]) -> dict[int, int]:
     ids = sorted(account_ids)
+    _lock(tx, ids)
     found = tx.all(f"SELECT account_id, available FROM balances WHERE account_id IN ({marks(ids)})", ids)  # noqa: S608
     return dict.fromkeys(ids, 0) | {row["account_id"]: row["available"] for row in found}
+
+
+def _lock(tx: Tx, account_ids: Sequence[int]) -> None:
+    """Nobody else moves these balances until the commit; in one order, so that two never wait for each other."""
+    if tx.for_update:
+        tx.all(
+            f"SELECT account_id FROM balances WHERE account_id IN ({marks(account_ids)})"  # noqa: S608
+            f" ORDER BY account_id{tx.for_update}",
+            account_ids,
+        )
 
 
 def _check_balances(tx: Tx) -> list[str]:

@@ -136,6 +136,7 @@ def append(tx: Tx, events: Sequence[Event], at: datetime) -> None:
 def _heads(tx: Tx, workflow_ids: set[str]) -> dict[_Line, tuple[int, bool]]:
     """Per line: its next number, and whether an event of it is still on its way."""
     ids = sorted(workflow_ids)
+    _lock(tx, ids)
     found = tx.all(
         "SELECT workflow_id, endpoint, MAX(seq) AS last, MAX(CASE state WHEN 'waiting' THEN 1 ELSE 0 END) AS busy"  # noqa: S608
         f" FROM events WHERE workflow_id IN ({marks(ids)}) GROUP BY workflow_id, endpoint",
@@ -144,12 +145,24 @@ def _heads(tx: Tx, workflow_ids: set[str]) -> dict[_Line, tuple[int, bool]]:
     return {(r["workflow_id"], r["endpoint"]): (r["last"] + 1, bool(r["busy"])) for r in found}
 
 
+def _lock(tx: Tx, workflow_ids: Sequence[str]) -> None:
+    """Keep the lines of these workflows: who appends to a line and who ends its event on offer must see each other.
+
+    A line's first event needs no such care: whoever appends it holds its workflow.
+    """
+    if tx.for_update and workflow_ids:
+        tx.all(
+            f"SELECT id FROM events WHERE workflow_id IN ({marks(workflow_ids)}) ORDER BY id{tx.for_update}",  # noqa: S608
+            workflow_ids,
+        )
+
+
 # ── taking out ────────────────────────────────────────────────────────────────
 
 
 def due(tx: Tx, at: datetime, limit: int, passing: Sequence[str] = ()) -> list[Offer]:
     """What is due, oldest first, without the endpoints at the origins `passing` (`https://host`)."""
-    skip = " AND SUBSTR(endpoint, 1, ?) <> ?" * len(passing)
+    skip = " AND SUBSTR(endpoint, 1, CAST(? AS INTEGER)) <> ?" * len(passing)
     # With the slash that a normal URL has after its origin, so that https://a does not hide https://ab.
     prefixes = [part for origin in passing for part in (len(origin) + 1, f"{origin}/")]
     found = tx.all(
@@ -203,16 +216,18 @@ def _claim(tx: Tx, wanted: Claim) -> list[Claimed]:
     if not wanted.ids:
         return []
     found = tx.all(
-        f"UPDATE events SET next_at = ?, tries = tries + 1 WHERE id IN ({marks(wanted.ids)})"  # noqa: S608
-        " AND state = 'waiting' AND next_at <= ?"
+        f"WITH due AS MATERIALIZED (SELECT id FROM events WHERE id IN ({marks(wanted.ids)})"  # noqa: S608
+        f" AND state = 'waiting' AND next_at <= ? ORDER BY id{tx.skip_locked})"
+        " UPDATE events SET next_at = ?, tries = tries + 1 WHERE id IN (SELECT id FROM due)"
         " RETURNING id, workflow_id, account_id, endpoint, seq, body, tries, next_at",
-        [to_ms(wanted.until), *wanted.ids, to_ms(wanted.at)],
+        [*wanted.ids, to_ms(wanted.at), to_ms(wanted.until)],
     )
     return [_claimed(row) for row in found]
 
 
 def settle(tx: Tx, outcomes: Sequence[Outcome]) -> list[None]:
     """Verb: record how sending went. An outcome whose claim has run out and was taken by another is ignored."""
+    _lock(tx, sorted({o.claimed.workflow_id for o in outcomes}))
     tx.many(
         "UPDATE events SET state = ?, next_at = ?, delivered_at = ?, error = ?"
         " WHERE id = ? AND state = 'waiting' AND tries = ? AND next_at = ?",
@@ -226,6 +241,7 @@ def settle(tx: Tx, outcomes: Sequence[Outcome]) -> list[None]:
 
 def release(tx: Tx, claims: Sequence[Claimed]) -> list[None]:
     """Verb: give back claims that were not carried out; they are due since ever, so that they come first."""
+    _lock(tx, sorted({c.workflow_id for c in claims}))
     tx.many(
         "UPDATE events SET next_at = created_at WHERE id = ? AND state = 'waiting' AND tries = ? AND next_at = ?",
         [(c.id, c.tries, c.lease) for c in claims],
@@ -254,7 +270,7 @@ def _offer_next(tx: Tx, lines: Sequence[_Line], at: datetime) -> None:
     tx.many(
         f"UPDATE events SET next_at = ? WHERE workflow_id = ? AND endpoint = ? AND seq = ({first})"  # noqa: S608
         f" AND NOT EXISTS ({offered})",
-        [(to_ms(at), *line, *line, *line, NEVER) for line in lines],
+        [(to_ms(at), *line, *line, *line, NEVER) for line in dict.fromkeys(lines)],
     )
     tx.wake("outbox")
 
@@ -271,6 +287,8 @@ def _replay(tx: Tx, request: Replay) -> int:
     if request.ids is not None and not request.ids:
         return 0
     which, ids = ("", []) if request.ids is None else (f" AND id IN ({marks(request.ids)})", list(request.ids))
+    dead = tx.all(f"SELECT workflow_id FROM events WHERE state = 'dead'{which}", ids)  # noqa: S608
+    _lock(tx, sorted({r["workflow_id"] for r in dead}))
     found = tx.all(
         f"UPDATE events SET state = 'waiting', tries = 0, next_at = ? WHERE state = 'dead'{which}"  # noqa: S608
         " RETURNING workflow_id, endpoint",

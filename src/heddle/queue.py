@@ -67,17 +67,16 @@ def enqueue(tx: Tx, entries: Sequence[Entry]) -> None:
 def claim(
     tx: Tx, owner: str, limit: int, until: datetime, at: datetime, engines: Sequence[str] | None = None
 ) -> list[Lease]:
-    """Take up to `limit` jobs (of these engines): by priority, then by age.
-
-    PostgreSQL adds `FOR UPDATE SKIP LOCKED` to the inner select, so that claimers pass each other.
-    """
+    """Take up to `limit` jobs (of these engines): by priority, then by age. Claimers pass each other."""
     of_engines = f" AND engine IN ({marks(engines)})" if engines is not None else ""
     found = tx.all(
-        "UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE job_id IN ("  # noqa: S608
+        "WITH ready AS MATERIALIZED ("  # noqa: S608 - asked once, where a subquery might be asked again for each row
         f"SELECT job_id FROM queued_jobs WHERE owner IS NULL AND run_at <= ?{of_engines}"
-        " ORDER BY band, job_id LIMIT ?)"
+        f" ORDER BY band, job_id LIMIT ?{tx.skip_locked})"
+        " UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1"
+        " WHERE job_id IN (SELECT job_id FROM ready)"
         " RETURNING job_id, workflow_id, attempt, failures, losses, band",
-        (owner, to_ms(until), to_ms(at), *(engines or ()), limit),
+        (to_ms(at), *(engines or ()), limit, owner, to_ms(until)),
     )
     # RETURNING gives no order.
     return [_lease(row) for row in sorted(found, key=lambda r: (r["band"], r["job_id"]))]
@@ -88,6 +87,7 @@ def renew(tx: Tx, owner: str, pairs: Sequence[Pair], until: datetime) -> set[Pai
     if not pairs:
         return set()
     these, params = _these(pairs)
+    _lock(tx, these, params)
     kept = tx.all(
         f"UPDATE queued_jobs SET lease_until = ? WHERE owner = ? AND {these}"  # noqa: S608
         " RETURNING job_id, attempt",
@@ -107,6 +107,7 @@ def finish(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
     if not pairs:
         return {}
     these, params = _these(pairs)
+    _lock(tx, these, params)
     ended = tx.all(
         f"DELETE FROM queued_jobs WHERE owner IS NOT NULL AND {these}"  # noqa: S608
         " RETURNING job_id, workflow_id, attempt, failures, losses",
@@ -123,6 +124,8 @@ def release(tx: Tx, leases: Iterable[tuple[Lease, datetime | None]]) -> None:
     ]
     if not given:
         return
+    these, params = _these([(job_id, attempt) for *_, job_id, attempt in given])
+    _lock(tx, these, params)
     tx.many(
         "UPDATE queued_jobs SET owner = NULL, lease_until = NULL, progress = NULL, failures = ?, losses = ?, run_at = ?"
         " WHERE job_id = ? AND attempt = ?",
@@ -165,15 +168,20 @@ def remove(tx: Tx, workflow_ids: Sequence[str]) -> None:
     """Take every job of these workflows out, running ones too: their results will be fenced."""
     if not workflow_ids:
         return
-    tx.run(f"DELETE FROM queued_jobs WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+    these = f"workflow_id IN ({marks(workflow_ids)})"
+    _lock(tx, these, workflow_ids)
+    tx.run(f"DELETE FROM queued_jobs WHERE {these}", workflow_ids)  # noqa: S608
     tx.wake("leases")
 
 
 def note_progress(tx: Tx, items: Sequence[tuple[str, int, float]]) -> list[None]:
     """Keep how far running jobs are; never the truth, only for those who look."""
+    latest = {(job_id, attempt): fraction for job_id, attempt, fraction in items}
+    these, params = _these(sorted(latest))
+    _lock(tx, these, params)
     tx.many(
         "UPDATE queued_jobs SET progress = ? WHERE job_id = ? AND attempt = ? AND owner IS NOT NULL",
-        [(fraction, job_id, attempt) for job_id, attempt, fraction in items],
+        [(fraction, *pair) for pair, fraction in latest.items()],
     )
     return [None] * len(items)
 
@@ -212,6 +220,12 @@ def next_at(tx: Tx, after: datetime) -> int | None:
         "SELECT MIN(run_at) AS at FROM queued_jobs WHERE owner IS NULL AND run_at > 0 AND run_at > ?", (to_ms(after),)
     )
     return row["at"] if row else None
+
+
+def _lock(tx: Tx, these: str, params: Sequence[Any]) -> None:
+    """Take rows in the order of their ids, so that two who change several never wait for each other."""
+    if tx.for_update:
+        tx.all(f"SELECT job_id FROM queued_jobs WHERE {these} ORDER BY job_id{tx.for_update}", params)  # noqa: S608
 
 
 def _these(pairs: Sequence[Pair]) -> tuple[str, list[Any]]:

@@ -10,23 +10,23 @@ import logging
 import os
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, Protocol
 
 import uvicorn
 
 from heddle import accounts, registry, storage
 from heddle.api.app import create_app
 from heddle.api.deps import Deps, link_expiry
-from heddle.api.protocol import Protocol
+from heddle.api.probes import probes_app
+from heddle.api.protocol import Protocol as HttpProtocol
 from heddle.blobs import Signer
 from heddle.chores import first_run
 from heddle.chores.timer import Timer
-from heddle.db import Database
+from heddle.db import Database, dialects
 from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
 from heddle.domain import JSON, now
 from heddle.errors import UsageError
 from heddle.fleet.dispatcher import Dispatcher
@@ -38,8 +38,15 @@ from heddle.workflows.planning import Planner
 
 log = logging.getLogger(__name__)
 
-#: How long running jobs may go on after the server was asked to stop.
-GRACE_S = 20.0
+#: What a process can be there for. `heddle serve` does it all; on PostgreSQL each may have processes of its own.
+Duty = Literal["api", "dispatch", "webhooks", "chores"]
+ALL: frozenset[Duty] = frozenset({"api", "dispatch", "webhooks", "chores"})
+
+
+class Loop(Protocol):
+    """Something that runs until it is canceled."""
+
+    async def run(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,14 @@ class Parts:
 
 
 def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
-    """Open the data folder, bring the schema up to date and make the first account. Raises UsageError.
+    """Open the data folder and the database, bring the schema up to date and make the first account. Raises UsageError.
 
     A quiet server makes no token, because it has nobody to show it to.
     """
     for seam, name in (("storages", settings.storage), ("executors", settings.executor)):
         _plugin(seam, name)
     private_folder(settings.folder)
-    dialect = SQLite(settings.folder / "heddle.db")
+    dialect = dialects.choose(settings)
     migrate(dialect)
     db = Database(dialect)
     _refuse_open_bind(settings, db)
@@ -73,29 +80,42 @@ def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
 
 
 @asynccontextmanager
-async def loops(parts: Parts) -> AsyncGenerator[None]:
+async def loops(parts: Parts, duties: frozenset[Duty] = ALL) -> AsyncGenerator[None]:
     """Dispatcher, webhooks and chores, for as long as the context lasts."""
+    async with AsyncExitStack() as stack:
+        tasks = [asyncio.create_task(loop.run()) for loop in await _loops(parts, duties, stack)]
+        watch = asyncio.create_task(_watch(tasks)) if tasks else None
+        try:
+            yield
+        finally:
+            if watch is not None:
+                watch.cancel()
+            await stack.aclose()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _loops(parts: Parts, duties: frozenset[Duty], stack: AsyncExitStack) -> list[Loop]:
+    """The loops of some duties; what has to end before they are canceled is pushed to the stack."""
     settings, deps = parts.settings, parts.deps
-    executor = _plugin("executors", settings.executor)(settings)
-    dispatcher = Dispatcher(parts.db, executor, settings)
+    made: list[Loop] = []
 
     def fill(body: JSON) -> JSON:
         until = link_expiry(settings)
         return events.fill(body, lambda blob_id: deps.signer.url(public_url(settings), blob_id, until))
 
-    deliverer = Deliverer(parts.db, settings, fill)
-    timer = Timer(parts.db, deps.storage, settings)
-    await dispatcher.start()
-    tasks = [asyncio.create_task(part.run()) for part in (dispatcher, deliverer, timer)]
-    watch = asyncio.create_task(_watch(tasks))
-    try:
-        yield
-    finally:
-        watch.cancel()
-        await dispatcher.close(GRACE_S)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, watch, return_exceptions=True)
+    if "dispatch" in duties:
+        executor = _plugin("executors", settings.executor)(settings)
+        dispatcher = Dispatcher(parts.db, executor, settings, alone=not parts.db.shared)
+        await dispatcher.start()
+        stack.push_async_callback(dispatcher.close, settings.grace_s)
+        made.append(dispatcher)
+    if "webhooks" in duties:
+        made.append(Deliverer(parts.db, settings, fill))
+    if "chores" in duties:
+        made.append(Timer(parts.db, deps.storage, settings))
+    return made
 
 
 async def _watch(tasks: list[asyncio.Task[None]]) -> None:
@@ -138,33 +158,52 @@ class _Http(uvicorn.Server):
         yield
 
 
-async def serve(parts: Parts, sock: socket.socket, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Answer requests and run jobs until `stop` is set, then drain."""
-    http = _Http(
-        uvicorn.Config(
-            create_app(parts.deps),
-            log_config=None,
-            access_log=False,  # api/telemetry.py has its own, which knows what not to tell
-            lifespan="off",
-            http=Protocol,
-            timeout_graceful_shutdown=5,
-            server_header=False,
-            # A proxy in front is told of by HEDDLE_PUBLIC_URL, which cannot be forged by a header.
-            proxy_headers=False,
-            ws="none",
-        ),
-        ready,
-    )
+async def serve(
+    parts: Parts,
+    sock: socket.socket | None,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    duties: frozenset[Duty] = ALL,
+) -> None:
+    """Do some duties until `stop` is set, then drain. Without the API the socket, where there is one, is for probes."""
     try:
-        async with loops(parts):
-            running = asyncio.create_task(http.serve(sockets=[sock]))
-            waiting = asyncio.create_task(stop.wait())
-            await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            http.should_exit = True
-            await running
+        async with loops(parts, duties):
+            if sock is None:
+                ready()
+                await stop.wait()
+            else:
+                await _listen_until(stop, _http(parts, duties, stop, ready), sock, parts.settings.drain_s)
     finally:
         parts.db.close()
+
+
+def _http(parts: Parts, duties: frozenset[Duty], stop: asyncio.Event, ready: Callable[[], None]) -> _Http:
+    app = create_app(parts.deps) if "api" in duties else probes_app(parts.db, parts.settings)
+    app.state.stopping = stop
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # api/telemetry.py has its own, which knows what not to tell
+        lifespan="off",
+        http=HttpProtocol,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        # A proxy in front is told of by HEDDLE_PUBLIC_URL, which cannot be forged by a header.
+        proxy_headers=False,
+        ws="none",
+    )
+    return _Http(config, ready)
+
+
+async def _listen_until(stop: asyncio.Event, http: _Http, sock: socket.socket, drain_s: float) -> None:
+    running = asyncio.create_task(http.serve(sockets=[sock]))
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not running.done():
+        await asyncio.sleep(drain_s)
+    http.should_exit = True
+    await running
 
 
 def public_url(settings: Settings) -> str:

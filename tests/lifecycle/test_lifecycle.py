@@ -4,23 +4,29 @@ final, the queue holds exactly what may run, and events come in order."""
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.drafts import draft
 
 from heddle import blobs, queue
 from heddle.blobs import Promise, Stored
 from heddle.chores import first_run
 from heddle.contract.orchestration import WorkflowUpdate
-from heddle.db import Database, Tx
-from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
+from heddle.db import Database, Dialect, Tx
 from heddle.domain import (
     Artifact,
     Status,
@@ -46,12 +52,12 @@ class Life(RuleBasedStateMachine):
     attempts = Bundle("attempts")
     promises = Bundle("promises")
 
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self.db = Database(dialect)
+
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        dialect = SQLite(self.folder / "h.db")
-        migrate(dialect)
-        self.db = Database(dialect)
         first_run.first_account(self.db, Settings(starting_buzz=BUZZ), now())
         self.at = now()
         self.ended: dict[str, Status] = {}
@@ -59,7 +65,6 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.db.close()
-        shutil.rmtree(self.folder)
 
     # ── rules ─────────────────────────────────────────────────────────────────
 
@@ -232,10 +237,13 @@ def _everything(tx: Tx) -> list[Workflow]:
     return rows.get(tx, [row["id"] for row in tx.all("SELECT id FROM workflows")])
 
 
-TestLife = Life.TestCase
-TestLife.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@pytest.mark.slow
+def test_life(new_dialect: Callable[[], Dialect]) -> None:
+    shared = new_dialect().shared
+    paced = settings(
+        max_examples=40 if shared else 150,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+    run_state_machine_as_test(lambda: Life(new_dialect()), settings=paced)

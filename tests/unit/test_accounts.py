@@ -12,9 +12,7 @@ import pytest
 
 from heddle import accounts, ledger, settings
 from heddle.chores import first_run
-from heddle.db import Database, Tx
-from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
+from heddle.db import Database, Dialect, Tx
 from heddle.errors import Conflict, InvalidRequest, NotFound
 
 T = TypeVar("T")
@@ -22,9 +20,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    migrate(SQLite(tmp_path / "heddle.db"))
-    database = Database(SQLite(tmp_path / "heddle.db"))
+def db(dialect: Dialect) -> Iterator[Database]:
+    database = Database(dialect)
     yield database
     database.close()
 
@@ -51,13 +48,14 @@ def test_an_unknown_token_opens_nothing(db: Database, token: str) -> None:
     assert db.look(accounts.of_token, token) is None
 
 
+@pytest.mark.parametrize("new_dialect", ["sqlite"], indirect=True)
 def test_clear_texts_are_long_different_and_not_in_the_database(db: Database, tmp_path: Path) -> None:
     account = do(db, lambda tx: accounts.create(tx, "alice", NOW))
     texts = {do(db, lambda tx: accounts.create_token(tx, account.id, "t", NOW))[1] for _ in range(20)}
     assert len(texts) == 20
     assert all(text.startswith("hd_") and len(text) >= 46 for text in texts)
     db.close()
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("heddle.db*"))
     assert b"alice" in stored
     assert not any(text.encode() in stored or text[3:].encode() in stored for text in texts)
 

@@ -12,9 +12,7 @@ import pytest
 from heddle import accounts, blobs
 from heddle.blobs import Blob, Promise, Signer, Stored
 from heddle.chores import sweep
-from heddle.db import Database
-from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
+from heddle.db import Database, Dialect
 from heddle.domain import Artifact, new_id
 from heddle.errors import Conflict, Forbidden, NotFound
 from heddle.storage.disk import DiskStorage
@@ -24,9 +22,7 @@ LATER = AT + timedelta(minutes=15)
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    dialect = SQLite(tmp_path / "heddle.sqlite")
-    migrate(dialect)
+def db(dialect: Dialect) -> Iterator[Database]:
     database = Database(dialect)
     for name in ("ann", "bob"):
         database.apply(lambda tx, names: [accounts.create(tx, n, AT) for n in names], name)

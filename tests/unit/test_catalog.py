@@ -24,9 +24,7 @@ from heddle import accounts, air
 from heddle.catalog import builtin, entries, hashes, intake, models, versions, weights
 from heddle.catalog.entries import Entry, NewEntry
 from heddle.contract import site
-from heddle.db import Database, Tx
-from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
+from heddle.db import Database, Dialect, Tx
 from heddle.errors import Conflict, InvalidRequest, UsageError
 
 T = TypeVar("T")
@@ -37,9 +35,8 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    migrate(SQLite(tmp_path / "heddle.db"))
-    database = Database(SQLite(tmp_path / "heddle.db"))
+def db(dialect: Dialect) -> Iterator[Database]:
+    database = Database(dialect)
     yield database
     database.close()
 

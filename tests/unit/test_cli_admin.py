@@ -24,6 +24,7 @@ from heddle import accounts, server, settings
 from heddle.api.app import create_app
 from heddle.cli import home
 from heddle.cli.main import COMMANDS, Row, cli
+from heddle.db import dialects
 from heddle.server import Parts
 
 Heddle = Callable[..., Result]
@@ -140,7 +141,7 @@ def test_the_entry_point_of_the_process(folder: Path) -> None:
 def test_a_folder_is_made_for_its_owner_only(heddle: Heddle, folder: Path) -> None:
     done(heddle("accounts", "create", "alice"))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert (folder / home.DATABASE).exists()
+    assert (folder / dialects.FILE).exists()
 
 
 def test_a_folder_that_cannot_be_made(heddle: Heddle, folder: Path) -> None:
@@ -150,8 +151,8 @@ def test_a_folder_that_cannot_be_made(heddle: Heddle, folder: Path) -> None:
 
 def test_a_database_that_is_none(heddle: Heddle, folder: Path) -> None:
     folder.mkdir()
-    (folder / home.DATABASE).write_bytes(b"no database " * 1000)
-    refused(heddle("accounts", "list"), home.DATABASE, "not a database")
+    (folder / dialects.FILE).write_bytes(b"no database " * 1000)
+    refused(heddle("accounts", "list"), dialects.FILE, "not a database")
 
 
 def test_a_newer_database(heddle: Heddle, folder: Path) -> None:
@@ -175,12 +176,12 @@ def test_a_database_that_is_not_ours(
     if content is None:
         sql(folder, "CREATE TABLE accounts (x)")
     else:
-        (folder / home.DATABASE).write_bytes(content)
+        (folder / dialects.FILE).write_bytes(content)
     args = [sys.executable, "-m", "heddle", *command]
     env = {"HEDDLE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     ran = subprocess.run(args, capture_output=True, text=True, env=env, check=False, cwd=folder)
     assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 2)
-    for word in (str(folder / home.DATABASE), *words):
+    for word in (str(folder / dialects.FILE), *words):
         assert word in ran.stderr
 
 
@@ -189,7 +190,7 @@ def test_a_disk_without_room(folder: Path) -> None:
     args = [sys.executable, "-c", code, "serve", "--port", "0"]
     ran = subprocess.run(args, capture_output=True, text=True, env={"HEDDLE_HOME": str(folder)}, check=False)
     assert ran.returncode == 1
-    assert ran.stderr.startswith(f"heddle: the database {folder / home.DATABASE} cannot be opened: ")
+    assert ran.stderr.startswith(f"heddle: the database {folder / dialects.FILE} cannot be opened: ")
     assert "hint: " in ran.stderr
     assert "room" in ran.stderr
 
@@ -200,7 +201,7 @@ def test_a_bad_setting(heddle: Heddle, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sql(folder: Path, statement: str) -> list[Any]:
-    connection = sqlite3.connect(folder / home.DATABASE)
+    connection = sqlite3.connect(folder / dialects.FILE)
     try:
         with connection:
             return connection.execute(statement).fetchall()
@@ -420,7 +421,7 @@ def test_a_newer_or_broken_database_is_told(heddle: Heddle, folder: Path) -> Non
     assert "9999_future" in report(heddle("doctor", "--json"))["database"]["text"]
     for path in folder.iterdir():
         path.unlink()
-    (folder / home.DATABASE).write_bytes(b"no database " * 1000)
+    (folder / dialects.FILE).write_bytes(b"no database " * 1000)
     found = report(heddle("doctor", "--json"))["database"]
     assert (found["state"], "not a database" in found["text"]) == ("bad", True)
 

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from heddle import outbox
-from heddle.db import Database
-from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
+from heddle.db import Database, Dialect
 from heddle.domain import to_ms
 from heddle.outbox import NEVER, Claim, Claimed, Event, Outcome, Replay
 
@@ -32,10 +28,8 @@ def event(workflow: str = "wf_1", endpoint: str = A, **body: int) -> Event:
 class Box:
     """The outbox in a database of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        dialect = SQLite(folder / "test.db")
-        migrate(dialect)
-        self.db = Database(dialect)
+    def __init__(self, db: Database) -> None:
+        self.db = db
 
     def append(self, *events: Event, when: datetime = T0) -> None:
         self.db.apply(lambda tx, items: [outbox.append(tx, events, when)], None)
@@ -59,10 +53,8 @@ class Box:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path)
-    yield box
-    box.db.close()
+def box(new_database: Callable[[], Database]) -> Box:
+    return Box(new_database())
 
 
 def test_numbers_count_up_per_workflow_and_endpoint_also_within_a_batch(box):
@@ -252,6 +244,7 @@ def test_entries_filter_and_limit(box):
     assert [e.id for e in box.entries(None, None, 1)] == [3]
 
 
+@pytest.mark.parametrize("new_dialect", ["sqlite"], indirect=True)
 def test_looks_use_the_index_and_never_wade_through_parked_events(box):
     plan = box.db.look(
         lambda tx: tx.all(
@@ -266,10 +259,9 @@ def test_looks_use_the_index_and_never_wade_through_parked_events(box):
 class Lines(RuleBasedStateMachine):
     """Any mix of appends, tries, crashes and replays keeps every line in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
-        self.box = Box(Path(self.folder.name))
+        self.box = Box(Database(dialect))
         self.clock = 0.0
         self.claims: list[Claimed] = []
         self.delivered: dict[tuple[str, str], list[int]] = {}
@@ -277,7 +269,6 @@ class Lines(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.box.db.close()
-        self.folder.cleanup()
 
     @rule(lines=st.lists(st.tuples(st.sampled_from(["wf_1", "wf_2"]), st.sampled_from([A, B])), max_size=4))
     def append(self, lines):
@@ -324,5 +315,6 @@ class Lines(RuleBasedStateMachine):
             assert sequence == sorted(set(sequence))
 
 
-Lines.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
-TestLines = Lines.TestCase
+def test_lines(new_dialect: Callable[[], Dialect]) -> None:
+    paced = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    run_state_machine_as_test(lambda: Lines(new_dialect()), settings=paced)

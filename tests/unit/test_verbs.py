@@ -18,7 +18,7 @@ from tests.drafts import draft
 
 from heddle import blobs, queue
 from heddle.blobs import Promise, Stored
-from heddle.db import Database, Tx
+from heddle.db import Database, Dialect, Tx
 from heddle.db.sqlite import SQLite
 from heddle.domain import Artifact, Status, Workflow, new_id, now
 from heddle.errors import Conflict, HeddleError, InsufficientBuzz, InvalidRequest, Unavailable
@@ -97,12 +97,15 @@ def test_refused_drafts_do_not_crowd_their_neighbors(db: Database) -> None:
     assert all(isinstance(outcome, InvalidRequest) for outcome in outcomes[:-1])
 
 
+@pytest.mark.parametrize("new_dialect", ["sqlite"], indirect=True)
 def test_lists_of_pairs_are_found_by_an_index(db: Database) -> None:
     """What the owners really execute must not become a walk through the history or the backlog."""
     told: list[str] = []
 
     class Explained:
         """A transaction that explains every statement before it runs it."""
+
+        for_update = skip_locked = for_share = ""
 
         def __init__(self, tx: Tx) -> None:
             self.tx = tx
@@ -304,6 +307,7 @@ def test_a_read_sees_one_state(db: Database) -> None:
     assert torn == 0
 
 
+@pytest.mark.parametrize("new_dialect", ["sqlite"], indirect=True)
 def test_a_locked_database_refuses_a_whole_batch_at_once(settings: Settings, db: Database) -> None:
     path = settings.folder / "heddle.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -333,6 +337,7 @@ def test_a_locked_database_refuses_a_whole_batch_at_once(settings: Settings, db:
     assert {type(o) for o in outcomes} == {Unavailable}
 
 
+@pytest.mark.parametrize("new_dialect", ["sqlite"], indirect=True)
 def test_a_connection_that_breaks_is_opened_anew(settings: Settings, db: Database) -> None:
     class Brittle(SQLite):
         connections = 0
@@ -408,7 +413,9 @@ def test_a_stream_of_cancels_does_not_starve_the_leases(settings: Settings, db: 
     asyncio.run(main())
 
 
-def test_a_passing_fault_of_the_database_does_not_end_the_dispatcher(settings: Settings, db: Database) -> None:
+def test_a_passing_fault_of_the_database_does_not_end_the_dispatcher(
+    settings: Settings, db: Database, dialect: Dialect
+) -> None:
     faults = iter(range(3))
 
     class Flaky(Database):
@@ -417,7 +424,7 @@ def test_a_passing_fault_of_the_database_does_not_end_the_dispatcher(settings: S
                 raise Unavailable("the disk is slow")
             return super().look(query, *args)
 
-    flaky = Flaky(SQLite(settings.folder / "heddle.db"))
+    flaky = Flaky(dialect)
 
     async def main() -> None:
         executor = Busy()

@@ -7,15 +7,12 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from heddle import accounts, outbox
-from heddle.db import Database
-from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
+from heddle.db import Database, Dialect
 from heddle.domain import now
 from heddle.outbox import Entry, Event, Replay
 from heddle.settings import Settings
@@ -181,9 +178,7 @@ class Running:
 
 
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[Mail]:
-    dialect = SQLite(tmp_path / "test.db")
-    migrate(dialect)
+def mail(dialect: Dialect) -> Iterator[Mail]:
     db = Database(dialect)
     account = db.apply(lambda tx, names: [accounts.create(tx, name, now()) for name in names], "ann")
     secret = db.look(accounts.webhook_secret, account.id)

@@ -178,6 +178,7 @@ def test_an_event_in_the_middle_of_a_dead_backlog_is_found(mail, receiver, runni
             mail.append_all([line(mail, hung.url, n) for n in range(301, 600)], ago[2])
             async with running(mail.deliverer(settings=settings)):
                 await well.expect(1)
+                await hung.expect(4)
         assert len(hung.requests) == 4
 
     asyncio.run(scenario())

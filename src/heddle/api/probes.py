@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 
 from starlette.applications import Starlette
@@ -40,8 +41,11 @@ class Probes:
         """The event loop turns: whoever gets no answer may restart the process."""
         return answer({"status": "ok"})
 
-    async def ready(self, _request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """The database answers, and took what was last written; else 503, and work should go elsewhere."""
+        stopping: asyncio.Event | None = getattr(request.app.state, "stopping", None)
+        if stopping is not None and stopping.is_set():
+            raise Unavailable("this process is about to stop")
         await self._db.read(_nothing)
         if self._db.trouble is not None:
             raise Unavailable(self._db.trouble)

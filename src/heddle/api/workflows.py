@@ -22,7 +22,7 @@ from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
 from heddle.errors import InvalidRequest, NotFound
 from heddle.workflows import amend, rows, submit
-from heddle.workflows.planning import Look
+from heddle.workflows.planning import Draft, Look
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -35,14 +35,19 @@ async def submit_workflow(request: Request) -> Response:
     if wanted.callback_url is not None:
         _check_callback(parts, wanted.callback_url)
     key = _idempotency_key(request)
-    draft = parts.planner.plan(
-        wanted,
-        account_id=who.id,
-        key=key,
-        request_hash=hashlib.sha256(body).hexdigest() if key else None,
-        look=Look(find=lambda air: _air(parts, air), size_of=lambda blob_id: _size(parts, who.id, blob_id)),
-        at=now(),
-    )
+
+    def plan(tx: Tx) -> Draft:
+        return parts.planner.plan(
+            wanted,
+            account_id=who.id,
+            key=key,
+            request_hash=hashlib.sha256(body).hexdigest() if key else None,
+            look=Look(find=lambda air: _air(tx, air), size_of=lambda blob_id: _size(tx, who.id, blob_id)),
+            at=now(),
+        )
+
+    with traces.span("plan"):
+        draft = await parts.db.read(plan)
     here = traces.current()
     draft = replace(draft, new=replace(draft.new, traceparent=str(here) if here else None))
     with traces.span("commit"):
@@ -144,13 +149,13 @@ def _check_callback(parts: Deps, url: str) -> None:
     check_url(url, allow_private=parts.settings.callbacks_private, https_only=True, path="callbackUrl")
 
 
-def _air(parts: Deps, air: str) -> str | None:
-    found = parts.db.look(versions.of_air, air)
+def _air(tx: Tx, air: str) -> str | None:
+    found = versions.of_air(tx, air)
     return None if found is None else str(found.air)
 
 
-def _size(parts: Deps, account_id: int, blob_id: str) -> tuple[int, int] | None:
-    found = parts.db.look(blobs.get, [blob_id]).get(blob_id)
+def _size(tx: Tx, account_id: int, blob_id: str) -> tuple[int, int] | None:
+    found = blobs.get(tx, [blob_id]).get(blob_id)
     if found is None or found.account_id != account_id or not (found.width and found.height):
         return None
     return found.width, found.height

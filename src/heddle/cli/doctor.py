@@ -17,7 +17,8 @@ import click
 import msgspec
 
 from heddle import __version__, registry, settings, steps, storage
-from heddle.db import migrate
+from heddle.db import Dialect, dialects, migrate
+from heddle.db.dialects import FILE
 from heddle.db.sqlite import SQLite
 from heddle.engines import Engine, Offer
 from heddle.errors import UsageError
@@ -121,6 +122,8 @@ def _server_database(current: Settings) -> Finding:
         state, text = "bad", f"{error.message}; {error.hint}"
     except Exception as error:  # noqa: BLE001 - a driver's own errors, and whoever asks a doctor wants to hear of any
         state, text = "bad", " ".join(str(error).split())
+        if type(error).__name__ == "UndefinedTable":
+            state, text = "ready", "empty; the first start makes the tables"
     return Finding("Machine", "database", state, f"PostgreSQL: {text}")
 
 

@@ -12,16 +12,12 @@ from typing import TypeVar
 
 from heddle import accounts, settings
 from heddle.accounts import Account
-from heddle.db import Database, Tx
+from heddle.db import Database, Tx, dialects
 from heddle.db.migrate import migrate
-from heddle.db.sqlite import SQLite
 from heddle.errors import Unavailable, UsageError
 from heddle.settings import Settings, private_folder
 
 T = TypeVar("T")
-
-#: The database file in the data folder.
-DATABASE = "heddle.db"
 
 _NO_ROOM = "make room on the disk, or set HEDDLE_HOME to a folder on another one"
 _DAMAGED = "put a copy of it back or move it away, or set HEDDLE_HOME to another folder"
@@ -41,7 +37,7 @@ _HINTS = {
 def open_home(settings: Settings) -> Database:
     """The database of the data folder, made and migrated as needed. Raises UsageError."""
     with usable(settings.folder):
-        dialect = SQLite(settings.folder / DATABASE)
+        dialect = dialects.choose(settings)
         migrate(dialect)
         return Database(dialect)
 
@@ -64,7 +60,7 @@ def usable(folder: Path) -> Generator[None]:
         cause = error if isinstance(error, sqlite3.Error) else error.__cause__ or error
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         hint = _HINTS.get(code, "check the folder's owner, or set HEDDLE_HOME")
-        raise UsageError(f"the database {folder / DATABASE} cannot be opened: {cause}", hint) from error
+        raise UsageError(f"the database {folder / dialects.FILE} cannot be opened: {cause}", hint) from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`heddle serve`: the whole server in one process."""
+"""`heddle serve`: the whole server in one process; `heddle api`, `dispatch`, `chores`: one duty of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ import click
 import heddle
 from heddle import logs, server, settings, traces
 from heddle.cli.home import usable
-from heddle.server import Clients, HomeLock, Parts
+from heddle.server import ALL, Clients, Duty, HomeLock, Parts
 
 
 @click.command()
@@ -45,11 +46,6 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
         sock, chosen = server.listen(chosen)
         parts = server.prepare(chosen, quiet=quiet)
         stop_export = traces.export_to(chosen.otel_endpoint, heddle.__version__)
-    # The writer thread gives up the interpreter at every SQL statement and wants it back soon: with the default of
-    # 5 ms a busy event loop would stretch a commit of thirty statements to 150 ms.
-    sys.setswitchinterval(0.0002)
-    # What was made so far lives as long as the process: keep the collector from walking it again and again.
-    gc.freeze()
 
     def ready() -> None:
         lock.tell(server.local_url(chosen))
@@ -57,12 +53,30 @@ def serve(ready_fd: int | None, life_fd: int | None, **flags: Any) -> None:
             os.write(ready_fd, json.dumps({"url": server.local_url(chosen)}).encode())
             os.close(ready_fd)
         else:
-            _greet(parts)
+            greet(parts)
 
-    with asyncio.Runner(loop_factory=_loop()) as runner:
-        runner.run(_run(parts, sock, life_fd, ready, quiet=quiet))
+    run(parts, sock, ready, life_fd=life_fd, quiet=quiet)
     stop_export()
     lock.release()  # before the lock of the commands goes with the process: they must not find us any more
+
+
+def run(
+    parts: Parts,
+    sock: socket.socket | None,
+    ready: Callable[[], None],
+    *,
+    duties: frozenset[Duty] = ALL,
+    life_fd: int | None = None,
+    quiet: bool = False,
+) -> None:
+    """Do some duties until a signal ends them."""
+    # The writer thread gives up the interpreter at every SQL statement and wants it back soon: with the default of
+    # 5 ms a busy event loop would stretch a commit of thirty statements to 150 ms.
+    sys.setswitchinterval(0.0002)
+    # What was made so far lives as long as the process: keep the collector from walking it again and again.
+    gc.freeze()
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(_run(parts, sock, ready, duties, life_fd, quiet=quiet))
 
 
 def _loop() -> Any:
@@ -74,7 +88,15 @@ def _loop() -> Any:
     return uvloop.new_event_loop
 
 
-async def _run(parts: Parts, sock: socket.socket, life_fd: int | None, ready: Any, *, quiet: bool) -> None:
+async def _run(
+    parts: Parts,
+    sock: socket.socket | None,
+    ready: Callable[[], None],
+    duties: frozenset[Duty],
+    life_fd: int | None,
+    *,
+    quiet: bool,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -82,7 +104,7 @@ async def _run(parts: Parts, sock: socket.socket, life_fd: int | None, ready: An
         if stop.is_set():
             os._exit(130)
         if not quiet:
-            click.echo(f"stopping; running jobs get {server.GRACE_S:.0f} s (again to stop at once)", err=True)
+            click.echo(f"stopping; running jobs get {parts.settings.grace_s:.0f} s (again to stop at once)", err=True)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,7 +112,7 @@ async def _run(parts: Parts, sock: socket.socket, life_fd: int | None, ready: An
     if life_fd is not None:
         clients = server.Clients(parts.settings.folder)
         loop.add_reader(life_fd, _on_closed, loop, life_fd, clients, stop)
-    await server.serve(parts, sock, stop, ready)
+    await server.serve(parts, sock, stop, ready, duties)
 
 
 def _on_closed(loop: asyncio.AbstractEventLoop, life_fd: int, clients: Clients, stop: asyncio.Event) -> None:
@@ -107,7 +129,8 @@ def _stop_unused(loop: asyncio.AbstractEventLoop, clients: Clients, stop: asynci
         loop.call_later(0.2, _stop_unused, loop, clients, stop)
 
 
-def _greet(parts: Parts) -> None:
+def greet(parts: Parts) -> None:
+    """Say where it answers, and the token of a first start."""
     url = server.public_url(parts.settings)
     click.echo(f"Heddle {heddle.__version__} at {url}  (docs: {url}/docs, data: {parts.settings.folder})")
     if parts.first_token is not None:

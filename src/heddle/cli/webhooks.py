@@ -7,22 +7,29 @@ import msgspec
 
 from heddle import accounts, outbox
 from heddle.cli.home import account_of, home
+from heddle.cli.processes import stand
 from heddle.db import Tx
 from heddle.domain import now
 from heddle.errors import UsageError
 from heddle.outbox import Entry, Replay
 
 
-@click.group()
-def webhooks() -> None:
-    """List and replay webhook deliveries.
+@click.group(invoke_without_command=True)
+@click.option("--probe-port", type=click.IntRange(0, 65535), help="Answer /livez, /readyz and /metrics there.")
+@click.option("--home", "home_", type=click.Path(file_okay=False), help="Data folder (default ~/.heddle).")
+@click.pass_context
+def webhooks(ctx: click.Context, probe_port: int | None, home_: str | None) -> None:
+    """Deliver webhooks, and nothing else (needs PostgreSQL); or look at deliveries and replay them.
 
     \b
     Examples:
+      HEDDLE_DATABASE=postgresql://heddle@db/heddle heddle webhooks
       heddle webhooks list --state dead
       heddle webhooks replay --dead
       heddle webhooks secret
     """
+    if ctx.invoked_subcommand is None:
+        stand("webhooks", probe_port=probe_port, home=home_)
 
 
 @webhooks.command("list")

@@ -5,20 +5,22 @@ statement per table for all of it. `await db.write(verb, item)` puts one item in
 verb share the next transaction, so a commit (and its fsync) is paid once for many callers. An outcome that is an
 exception is raised to the caller of that item alone; its neighbors are committed.
 
-Owners write SQL in the dialect that SQLite and PostgreSQL share, with `?` for parameters.
+Owners write SQL in the dialect that SQLite and PostgreSQL share, with `?` for parameters. Where several write at once
+(PostgreSQL), a verb first takes the rows that it decides by: `SELECT … ORDER BY key` + `tx.for_update`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar
 
 from heddle import metrics
 from heddle.errors import HeddleError, Unavailable
@@ -31,6 +33,12 @@ T = TypeVar("T")
 
 #: How many items one transaction takes at most; keeps a commit short when thousands wait.
 BATCH = 1000
+
+#: Threads that read from a server at most; each has a connection of its own.
+_READERS = 8
+
+#: How often a transaction that met another one is tried.
+_TRIES = 4
 
 #: What a commit may wake: new jobs, new events, leases that were taken away.
 Topic = Literal["queue", "outbox", "leases"]
@@ -45,12 +53,19 @@ class Row(Protocol):
 class Tx(Protocol):
     """An open transaction: four ways to speak SQL, and a hint for after the commit."""
 
+    #: What a SELECT ends in to keep the rows it finds for this transaction; empty where only one writes at a time.
+    for_update: str
+    #: The same, leaving out rows that another transaction keeps.
+    skip_locked: str
+    #: The same for rows that others may look at and nobody may change.
+    for_share: str
+
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Execute; the number of rows touched."""
         ...
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Execute once per row of parameters."""
+        """Execute for every row of parameters, in no order: no two rows may touch the same record."""
         ...
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
@@ -83,16 +98,40 @@ class Connection(Protocol):
 
 
 class Dialect(Protocol):
-    """Built by `sqlite.SQLite` (and, on servers, by a PostgreSQL twin)."""
+    """Either `sqlite.SQLite` or `postgres.PostgreSQL`."""
 
-    #: How this database writes an integer key that counts up.
-    serial: str
+    #: Threads that write. With one, all that waits shares a transaction; with more, each transaction is of one verb.
+    writers: int
+    #: Whether other processes use the database at the same time.
+    shared: bool
 
     def connect(self, *, write: bool) -> Connection: ...
 
     def translate(self, error: Exception) -> HeddleError | None:
         """A driver's error as one of ours, None when it is a bug."""
         ...
+
+    def passing(self, error: Exception) -> bool:
+        """Whether the same transaction may succeed when it is tried again at once: it met another one."""
+        ...
+
+    def schema(self, statement: str) -> str | None:
+        """A statement of a migration in this database's words; None when it is for another one."""
+        ...
+
+    def wires(self, heard: Callable[[Topic], None]) -> Wires | None:
+        """Begin to hear of other processes' commits; None where there are none."""
+        ...
+
+
+class Wires(Protocol):
+    """How processes wake each other."""
+
+    def tell(self, topics: frozenset[Topic]) -> None:
+        """Soon, and once for many; a hint that may be lost."""
+        ...
+
+    def close(self) -> None: ...
 
 
 Verb = Callable[[Tx, Sequence[I]], Sequence[O | HeddleError]]
@@ -118,20 +157,67 @@ class _Waiting:
     loop: asyncio.AbstractEventLoop
 
 
+class _Inbox:
+    """What waits to be written, by verb, in the order of arrival of each verb's first item."""
+
+    def __init__(self, *, mixed: bool) -> None:
+        self._mixed = mixed
+        self._lines: dict[Verb[Any, Any], deque[_Waiting]] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, waiting: _Waiting) -> None:
+        with self._changed:
+            self._lines.setdefault(waiting.verb, deque()).append(waiting)
+            self._changed.notify()
+
+    def take(self) -> list[_Waiting] | None:
+        """Up to `BATCH` items, of one verb or of all (mixed); None when it was closed and is empty."""
+        with self._changed:
+            while not self._lines:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            batch = self._of_first()
+            while self._mixed and self._lines and len(batch) < BATCH:
+                batch += self._of_first(BATCH - len(batch))
+            return batch
+
+    def _of_first(self, most: int = BATCH) -> list[_Waiting]:
+        verb, line = next(iter(self._lines.items()))
+        taken = [line.popleft() for _ in range(min(most, len(line)))]
+        del self._lines[verb]
+        if line:  # to the end, so that one busy verb does not keep the others from their turn
+            self._lines[verb] = line
+        return taken
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
 class Database:
-    """One writer thread with group commit; reads on connections of their own, which never queue behind writes."""
+    """Writer threads with group commit; reads on connections of their own, which never queue behind writes."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._inbox: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
+        self._inbox = _Inbox(mixed=dialect.writers == 1)
+        self._writers: list[threading.Thread] = []
+        self._readers = ThreadPoolExecutor(_READERS, "heddle-reader") if dialect.shared else None
         self._closed = False
         #: Why the last transaction could not be written; None while all is well.
         self.trouble: str | None = None
         self._direct = threading.Lock()
-        self._local = threading.local()
-        self._connections: list[Connection] = []
+        self._idle: dict[bool, deque[Connection]] = {True: deque(), False: deque()}
         self._listeners: dict[Topic, list[tuple[asyncio.AbstractEventLoop, Listener]]] = {}
+        self._wires: Wires | None = None
+        self._wiring = threading.Lock()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes use the database at the same time."""
+        return self._dialect.shared
 
     # ── writing ───────────────────────────────────────────────────────────────
 
@@ -145,32 +231,35 @@ class Database:
             raise Unavailable("the database is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[O] = loop.create_future()
-        if self._writer is None:
+        if not self._writers:
             self._start()
         self._inbox.put(_Waiting(verb, item, future, loop))
         return future
 
     def apply(self, verb: Verb[I, O], item: I) -> O:
         """The same at once, from code that has no event loop (commands, tests)."""
-        with self._direct:
-            outcome = self._attempt(self._thread_connection(write=True), verb, [item])[0]
+        with self._direct, self._connection(write=True) as connection:
+            outcome = self._attempt(connection, verb, [item])[0]
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
     def _start(self) -> None:
-        self._writer = threading.Thread(target=self._write_loop, name="heddle-writer", daemon=True)
-        self._writer.start()
+        for n in range(self._dialect.writers):
+            writer = threading.Thread(target=self._write_loop, name=f"heddle-writer-{n}", daemon=True)
+            writer.start()
+            self._writers.append(writer)
 
     def _write_loop(self) -> None:
         """Never ends by itself: a writer that died would leave every caller waiting for ever."""
         connection: Connection | None = None
-        while (batch := self._next_batch()) is not None:
+        while (batch := self._inbox.take()) is not None:
             try:
                 connection = connection or self._dialect.connect(write=True)
                 self._commit_batch(connection, batch)
             except BaseException as error:
-                log.exception("the database connection failed and is opened anew")
+                known = isinstance(error, Exception) and self._dialect.translate(error) is not None
+                log.warning("the database connection failed and is opened anew: %s", error, exc_info=not known)
                 refusal = Unavailable(f"the database failed: {error}")
                 self.trouble = refusal.message
                 _resolve([(waiting, refusal) for waiting in batch])
@@ -181,40 +270,40 @@ class Database:
         if connection is not None:
             connection.close()
 
-    def _next_batch(self) -> list[_Waiting] | None:
-        first = self._inbox.get()
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < BATCH:
-            try:
-                waiting = self._inbox.get_nowait()
-            except queue.Empty:
-                break
-            if waiting is None:
-                self._inbox.put(None)
-                break
-            batch.append(waiting)
-        return batch
-
     def _commit_batch(self, connection: Connection, batch: list[_Waiting]) -> None:
         groups: dict[Verb[Any, Any], list[_Waiting]] = {}
         for waiting in batch:
             groups.setdefault(waiting.verb, []).append(waiting)
-        resolved: list[tuple[_Waiting, Any]] = []
-        began = time.perf_counter()
-        try:
-            tx = connection.begin()
+
+        def write(tx: Tx) -> list[tuple[_Waiting, Any]]:
+            resolved: list[tuple[_Waiting, Any]] = []
             for verb, group in groups.items():
                 resolved += zip(group, verb(tx, [w.item for w in group]), strict=True)
-            self._tell(connection.commit())
+            return resolved
+
+        began = time.perf_counter()
+        try:
+            resolved = self._transact(connection, write)
             metrics.commit_seconds.observe(time.perf_counter() - began)
             metrics.commit_items.observe(len(batch))
             self.trouble = None
         except Exception as error:  # noqa: BLE001 - whatever a verb raises belongs to the callers, not to this thread
-            connection.rollback()
             resolved = self._after_failure(connection, batch, error)
         _resolve(resolved)
+
+    def _transact(self, connection: Connection, work: Callable[[Tx], T]) -> T:
+        """Do the work in a transaction, again when it met another one."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                done = work(connection.begin())
+                self._tell(connection.commit())
+                return done
+            except Exception as error:
+                connection.rollback()
+                if not tries_left or not self._dialect.passing(error):
+                    raise
+                log.debug("a transaction met another one and is tried again: %s", error)
+        raise AssertionError("the last try returns or raises")
 
     def _after_failure(
         self, connection: Connection, batch: list[_Waiting], error: Exception
@@ -232,12 +321,9 @@ class Database:
 
     def _attempt(self, connection: Connection, verb: Verb[I, O], items: Sequence[I]) -> Sequence[O | Exception]:
         try:
-            outcomes = verb(connection.begin(), items)
-            self._tell(connection.commit())
+            return self._transact(connection, lambda tx: verb(tx, items))
         except Exception as error:  # noqa: BLE001 - returned to the one caller it belongs to
-            connection.rollback()
             return [self._as_ours(error)] * len(items)
-        return outcomes
 
     def _as_ours(self, error: Exception) -> Exception:
         ours = self._dialect.translate(error)
@@ -251,56 +337,83 @@ class Database:
     async def read(self, query: Callable[..., T], *args: Any) -> T:
         """Run `query(tx, *args)` on what is committed now: one state for all its statements.
 
-        Runs in the calling thread: the embedded database answers point reads from the page cache in microseconds,
-        less than a hop to another thread costs.
+        The embedded database answers point reads from the page cache in microseconds, less than a hop to another
+        thread costs, so it is asked in the calling thread; a server is asked in a thread of its own.
         """
-        return self.look(query, *args)
+        if self._readers is None:
+            return self.look(query, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.look, query, *args)
 
     def look(self, query: Callable[..., T], *args: Any) -> T:
         """The same for code that has no event loop."""
-        connection = self._thread_connection(write=False)
         try:
-            tx = connection.snapshot()
-            try:
-                return query(tx, *args)
-            finally:
-                connection.rollback()
+            with self._connection(write=False) as connection:
+                tx = connection.snapshot()
+                try:
+                    return query(tx, *args)
+                finally:
+                    connection.rollback()
         except Exception as error:
             ours = self._dialect.translate(error)
             if ours is None:
                 raise
             raise ours from error
 
-    def _thread_connection(self, *, write: bool) -> Connection:
-        name = "writer" if write else "reader"
-        if not hasattr(self._local, name):
+    @contextmanager
+    def _connection(self, *, write: bool) -> Generator[Connection]:
+        """An idle connection or a new one, for one thread at a time."""
+        idle = self._idle[write]
+        try:
+            connection = idle.pop()
+        except IndexError:
             connection = self._dialect.connect(write=write)
-            self._connections.append(connection)
-            setattr(self._local, name, connection)
-        return cast("Connection", getattr(self._local, name))
+        try:
+            yield connection
+        except Exception as error:
+            if self._dialect.translate(error) is not None:  # it may be the connection's fault
+                connection.close()
+            else:
+                idle.append(connection)
+            raise
+        idle.append(connection)
 
     # ── wake-ups ──────────────────────────────────────────────────────────────
 
     def listen(self, topic: Topic, listener: Listener) -> None:
-        """Call `listener` in the running event loop after commits that woke `topic`."""
+        """Call `listener` in the running event loop after commits that woke `topic`, here or in another process."""
         self._listeners.setdefault(topic, []).append((asyncio.get_running_loop(), listener))
+        self._wire()
+
+    def _wire(self) -> Wires | None:
+        with self._wiring:
+            if self._wires is None and not self._closed:
+                self._wires = self._dialect.wires(self._hear)
+            return self._wires
 
     def _tell(self, topics: frozenset[Topic]) -> None:
         for topic in topics:
-            for loop, listener in self._listeners.get(topic, []):
-                _soon(loop, listener)
+            self._hear(topic)
+        if topics and (wires := self._wires or self._wire()):
+            wires.tell(topics)
+
+    def _hear(self, topic: Topic) -> None:
+        for loop, listener in self._listeners.get(topic, []):
+            _soon(loop, listener)
 
     def close(self) -> None:
         """Write what waits, then close every connection."""
         self._closed = True
-        if self._writer is not None:
-            self._inbox.put(None)
-            self._writer.join()
-            self._writer = None
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
-        self._local = threading.local()
+        self._inbox.close()
+        for writer in self._writers:
+            writer.join()
+        self._writers.clear()
+        if self._readers is not None:
+            self._readers.shutdown()
+        if self._wires is not None:
+            self._wires.close()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
 
 
 def _resolve(resolved: list[tuple[_Waiting, Any]]) -> None:
@@ -329,4 +442,16 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
         log.debug("an event loop was closed before its write was done")
 
 
-__all__ = ["Connection", "Database", "Dialect", "Row", "Topic", "Tx", "Unavailable", "Verb", "marks", "rows"]
+__all__ = [
+    "Connection",
+    "Database",
+    "Dialect",
+    "Row",
+    "Topic",
+    "Tx",
+    "Unavailable",
+    "Verb",
+    "Wires",
+    "marks",
+    "rows",
+]

@@ -1,4 +1,8 @@
-"""Numbered migrations: `migrations/NNNN_name.sql`, applied once each, in order, all in one transaction."""
+"""Numbered migrations: `migrations/NNNN_name.sql`, applied once each, in order, all in one transaction.
+
+They are written for SQLite; PostgreSQL's dialect puts a statement into its own words. One that only a single database
+needs begins with `ON POSTGRESQL` or `ON SQLITE`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,18 @@ from heddle.errors import UsageError
 
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
+#: Of several processes that start at once, one migrates and the others wait for it.
+_BEFORE = (
+    "ON POSTGRESQL SELECT pg_advisory_xact_lock(5284871)",
+    "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
+)
+
 
 def migrate(dialect: Dialect) -> list[str]:
     """Bring the schema up to date; returns the migrations that ran. Raises UsageError on a newer database."""
     connection = dialect.connect(write=True)
     try:
-        return _run(connection, dialect.serial)
+        return _run(connection, dialect)
     finally:
         connection.close()
 
@@ -32,11 +42,13 @@ def applied(tx: Tx) -> set[str]:
     return {row["name"] for row in tx.all("SELECT name FROM migrations")}
 
 
-def _run(connection: Connection, serial: str) -> list[str]:
+def _run(connection: Connection, dialect: Dialect) -> list[str]:
     tx = connection.begin()
     try:
-        tx.run("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)")
-        ran = _apply_missing(tx, serial)
+        for statement in _BEFORE:
+            if own := dialect.schema(statement):
+                tx.run(own)
+        ran = _apply_missing(tx, dialect)
     except BaseException:
         connection.rollback()
         raise
@@ -44,7 +56,7 @@ def _run(connection: Connection, serial: str) -> list[str]:
     return ran
 
 
-def _apply_missing(tx: Tx, serial: str) -> list[str]:
+def _apply_missing(tx: Tx, dialect: Dialect) -> list[str]:
     known = scripts()
     done = applied(tx)
     if unknown := sorted(done - set(known)):
@@ -53,8 +65,9 @@ def _apply_missing(tx: Tx, serial: str) -> list[str]:
         )
     missing = [name for name in known if name not in done]
     for name in missing:
-        for statement in _statements(known[name].replace("{serial}", serial)):
-            tx.run(statement)
+        for statement in _statements(known[name]):
+            if own := dialect.schema(statement):
+                tx.run(own)
         tx.run("INSERT INTO migrations (name, applied_at) VALUES (?, ?)", (name, to_ms(now())))
     return missing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +26,8 @@ _PASSING = (
 class SQLite:
     """One file."""
 
-    serial = "INTEGER PRIMARY KEY AUTOINCREMENT"
+    writers = 1
+    shared = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -50,9 +51,23 @@ class SQLite:
             return Unavailable(f"the database cannot take this now: {error}")
         return None
 
+    def passing(self, error: Exception) -> bool:
+        return False
+
+    def schema(self, statement: str) -> str | None:
+        if statement.startswith("ON POSTGRESQL"):
+            return None
+        own = statement.removeprefix("ON SQLITE").strip()
+        return own.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
+
+    def wires(self, heard: Callable[[Topic], None]) -> None:
+        return None
+
 
 class SQLiteConnection:
     """Both the connection and its transaction: SQLite has one per connection."""
+
+    for_update = skip_locked = for_share = ""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw

@@ -65,6 +65,8 @@ class Dispatcher:
         self._check = asyncio.Event()
         self._writes: set[asyncio.Future[bool]] = set()
         self._closing = False
+        #: Held while jobs are on their way from the queue to the executor.
+        self._claiming = asyncio.Lock()
 
     async def run(self) -> None:
         """Until canceled."""
@@ -92,6 +94,8 @@ class Dispatcher:
     async def close(self, grace_s: float) -> None:
         """Let running jobs end, hand back the others, and write how they ended."""
         self._closing = True
+        async with self._claiming:  # what was claimed a moment ago is to be handed back, not left to its lease
+            pass
         await self._executor.close(grace_s)
         while self._writes:
             await asyncio.wait(self._writes, timeout=grace_s + 5)
@@ -102,20 +106,21 @@ class Dispatcher:
         while True:
             self._wake.clear()
             try:
-                more = not self._closing and await self._claim()
-                nap = 0.0 if more else self._nap()
+                async with self._claiming:
+                    more = not self._closing and await self._claim()
+                nap = 0.0 if more else await self._nap()
             except Unavailable as error:
                 log.warning("cannot claim jobs: %s", error.message)
                 nap = POLL_S
             if nap > 0:
                 await _wait(self._wake, nap)
 
-    def _nap(self) -> float:
+    async def _nap(self) -> float:
         """Until the next job's time comes (a retry with back-off), a second at most."""
         if self._executor.free() <= 0:
             return POLL_S
         moment = now()
-        at = self._db.look(queue.next_at, moment)
+        at = await self._db.read(queue.next_at, moment)
         return POLL_S if at is None else min(POLL_S, max(0.005, at / 1000 - moment.timestamp()))
 
     async def _claim(self) -> bool:

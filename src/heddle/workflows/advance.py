@@ -144,7 +144,7 @@ def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
 
 def start(tx: Tx, items: Sequence[Started]) -> list[bool]:
     """Jobs are `processing`; False for an attempt that no longer holds its lease."""
-    held = queue.leases(tx, [(i.job_id, i.attempt) for i in items])
+    held = _held(tx, [(i.job_id, i.attempt) for i in items])
     begun = [i for i in items if (i.job_id, i.attempt) in held]
     if begun:
         rows.set_jobs(tx, [(i.job_id, Status.PROCESSING, i.attempt, i.at, None) for i in begun])
@@ -153,9 +153,17 @@ def start(tx: Tx, items: Sequence[Started]) -> list[bool]:
     return [(i.job_id, i.attempt) in held for i in items]
 
 
+def _held(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
+    """Those of the pairs that hold their lease, in workflows that nobody else moves meanwhile."""
+    found = queue.leases(tx, pairs)
+    if rows.lock(tx, [lease.workflow_id for lease in found.values()]):
+        return queue.leases(tx, pairs)
+    return found
+
+
 def finish(tx: Tx, items: Sequence[Ended]) -> list[bool]:
     """Record how attempts ended; False for one that was fenced: its result is discarded."""
-    held = queue.leases(tx, [(i.job_id, i.attempt) for i in items])
+    held = _held(tx, [(i.job_id, i.attempt) for i in items])
     mine = [i for i in items if (i.job_id, i.attempt) in held]
     if not mine:
         return [False] * len(items)
@@ -226,6 +234,9 @@ def lost(tx: Tx, sweeps: Sequence[Sweep]) -> list[int]:
 
 def _lost(tx: Tx, sweep: Sweep) -> int:
     leases = queue.lost(tx, sweep.at, _SWEEP, not_by=sweep.not_by)
+    if rows.lock(tx, [lease.workflow_id for lease in leases]):  # another may have taken them back, or renewed them
+        still = {lease.job_id for lease in queue.lost(tx, sweep.at, _SWEEP, not_by=sweep.not_by)}
+        leases = [lease for lease in leases if lease.job_id in still]
     given_up = Failure(reason="attempts_lost", message=f"{LOST_LIMIT} attempts were lost with their server or machine")
     again = Failure(
         reason="attempt_lost",
@@ -303,6 +314,7 @@ def end(tx: Tx, workflow_ids: Sequence[str], *, status: Status, reason: str, mes
     """End whatever is unfinished in these workflows; running attempts are fenced by losing their queue rows."""
     if not workflow_ids:
         return
+    rows.lock(tx, workflow_ids)
     before = rows.states(tx, workflow_ids)
     rows.end_jobs(tx, workflow_ids, status=status, reason=reason, message=message, at=at)
     queue.remove(tx, workflow_ids)

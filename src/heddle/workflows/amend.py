@@ -47,11 +47,13 @@ class Deletion:
 
 def amend(tx: Tx, items: Sequence[Amendment]) -> list[Workflow | HeddleError]:
     """Change workflows one after the other; each outcome is the workflow as it is then."""
+    rows.lock(tx, [item.workflow_id for item in items])
     return [_amend(tx, item) for item in items]
 
 
 def delete(tx: Tx, items: Sequence[Deletion]) -> list[HeddleError | None]:
     """Cancel what runs and hide the workflows."""
+    rows.lock(tx, [item.workflow_id for item in items])
     return [_delete(tx, item) for item in items]
 
 

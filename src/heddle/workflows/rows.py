@@ -119,6 +119,19 @@ def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
     )
 
 
+def lock(tx: Tx, workflow_ids: Iterable[str]) -> bool:
+    """Keep workflows until the commit: whoever moves one sees what the others did to it, one after the other.
+
+    False where only one writes at a time and nothing has to be kept. In one order, so that two never wait for each
+    other; a verb that takes blobs takes them first, and balances and events come after.
+    """
+    ids = sorted(set(workflow_ids))
+    if not tx.for_update or not ids:
+        return False
+    tx.all(f"SELECT id FROM workflows WHERE id IN ({marks(ids)}) ORDER BY id{tx.for_update}", ids)  # noqa: S608
+    return True
+
+
 def set_jobs(tx: Tx, changes: Iterable[tuple[str, Status, int, datetime | None, datetime | None]]) -> None:
     """Move jobs: (id, status, attempt, started, completed)."""
     tx.many(
@@ -186,6 +199,10 @@ def delete(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> None:
 
 def arrived(tx: Tx, blob_ids: Sequence[str]) -> list[tuple[str, int]]:
     """Blobs are there: returns the (workflow, step) pairs that now wait for nothing more."""
+    if tx.for_update:
+        # Two blobs of one step may arrive at once, and one of them must see that it is the last.
+        found = tx.all(f"SELECT DISTINCT workflow_id FROM waits WHERE blob_id IN ({marks(blob_ids)})", blob_ids)  # noqa: S608
+        lock(tx, [row["workflow_id"] for row in found])
     waiting = tx.all(
         f"DELETE FROM waits WHERE blob_id IN ({marks(blob_ids)}) RETURNING workflow_id, step",  # noqa: S608
         blob_ids,

@@ -68,7 +68,8 @@ def _check_sources(
     tx: Tx, drafts: Mapping[int, Draft], outcomes: dict[int, Workflow | HeddleError]
 ) -> dict[int, NewWorkflow]:
     """Sources must exist and belong to the account; promised ones make their step wait."""
-    known = blobs.get(tx, sorted({s.blob_id for d in drafts.values() for _, s in d.sources}))
+    # Kept, so that bytes that arrive just now find the step that waits for them, or this step finds the bytes.
+    known = blobs.get(tx, sorted({s.blob_id for d in drafts.values() for _, s in d.sources}), keep=tx.for_share)
     promised = [b.id for b in known.values() if b.state == "promised"]
     waiting = Counter(dict.fromkeys(promised, 0) | rows.waits_on(tx, promised))
     checked: dict[int, NewWorkflow] = {}

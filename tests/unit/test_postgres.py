@@ -1,0 +1,417 @@
+"""What only PostgreSQL does: several writers at once, wake-ups between processes, restarts, SQL in its own words."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from tests.drafts import draft
+from tests.postgres import Postgres
+
+from heddle import blobs, ledger, outbox, queue
+from heddle.blobs import Promise, Stored
+from heddle.chores import first_run
+from heddle.db import Database, Tx, marks, rows
+from heddle.db.migrate import migrate
+from heddle.db.postgres import PostgreSQL
+from heddle.domain import Status, Workflow, new_id, now
+from heddle.errors import HeddleError, Unavailable, UsageError
+from heddle.settings import Settings
+from heddle.workflows import advance, amend, audit, submit
+from heddle.workflows import rows as workflow_rows
+
+
+@pytest.fixture
+def new_dialect(postgres: Postgres) -> Iterator[Callable[[], PostgreSQL]]:
+    """Instead of the one that gives each kind in turn."""
+    made: list[str] = []
+
+    def make() -> PostgreSQL:
+        made.append(postgres.create("base"))
+        return PostgreSQL(made[-1], writers=3)
+
+    yield make
+    for dsn in made:
+        postgres.drop(dsn)
+
+
+def ask(db: Database, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+    return db.look(lambda tx: [dict(row) for row in tx.all(sql, params)])  # type: ignore[call-overload]
+
+
+def write(db: Database, change: Callable[[Tx], Any]) -> Any:
+    return db.apply(lambda tx, items: [change(tx) for _ in items], None)
+
+
+# ── our SQL in its words ──────────────────────────────────────────────────────
+
+
+def test_lists_become_arrays(db: Database) -> None:
+    write(
+        db,
+        lambda tx: tx.many(
+            "INSERT INTO signing_keys (name, value) VALUES (?, ?)", [("a", "1"), ("b%s", "?"), ("c", "$1")]
+        ),
+    )
+    names = ["a", "b%s", "nobody"]
+    found = ask(db, f"SELECT name FROM signing_keys WHERE name IN ({marks(names)}) ORDER BY name", names)
+    assert [row["name"] for row in found] == ["a", "b%s"]
+    found = ask(db, f"SELECT name FROM signing_keys WHERE name NOT IN ({marks(names)}) AND value <> ?", [*names, "x"])
+    assert [row["name"] for row in found] == ["c"]
+    values, params = rows([("a", "1"), ("c", "1")])
+    found = ask(
+        db, f"SELECT name FROM signing_keys WHERE (name, value) IN (VALUES {values}) AND name > ?", [*params, "0"]
+    )
+    assert [row["name"] for row in found] == ["a"]
+
+
+def test_many_rows_are_one_statement(db: Database) -> None:
+    write(
+        db,
+        lambda tx: tx.many("INSERT INTO signing_keys (name, value) VALUES (?, 'x')", [(f"n{i}",) for i in range(50)]),
+    )
+    write(
+        db,
+        lambda tx: tx.many(
+            "UPDATE signing_keys SET value = COALESCE(?, value) WHERE name = ?", [(None, "n1"), ("new", "n2")]
+        ),
+    )
+    write(
+        db, lambda tx: tx.many("DELETE FROM signing_keys WHERE name = ? AND value = ?", [("n3", "x"), ("n4", "other")])
+    )
+    again = "INSERT INTO signing_keys (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+    write(db, lambda tx: tx.many(again, [("n1", "lost"), ("n99", "kept")]))
+    found = {row["name"]: row["value"] for row in ask(db, "SELECT name, value FROM signing_keys")}
+    assert (found["n1"], found["n2"], found["n4"], found["n99"]) == ("x", "new", "x", "kept")
+    assert "n3" not in found
+    assert len(found) == 50
+    assert write(db, lambda tx: tx.many(again, [])) is None
+
+
+def test_values_keep_their_kind(db: Database) -> None:
+    """A NUL cannot be kept, truth is a number, and a sum of whole numbers is one."""
+    write(db, lambda tx: tx.run("INSERT INTO signing_keys (name, value) VALUES (?, ?)", ("nul", "a\0b")))
+    assert ask(db, "SELECT value FROM signing_keys WHERE name = ?", ["nul"]) == [{"value": "a\ufffdb"}]
+    [row] = ask(db, "SELECT SUM(amount) AS total, COUNT(*) AS n FROM ledger_entries")
+    assert type(row["total"]) is int
+    write(db, lambda tx: tx.many("UPDATE model_versions SET published_at = ? WHERE id = ?", [(2**60, 1), (None, 2)]))
+    found = ask(db, "SELECT published_at FROM model_versions WHERE id IN (1, 2) ORDER BY id")
+    assert [row["published_at"] for row in found] == [2**60, None]
+    assert ask(db, "SELECT CAST(? AS INTEGER) AS yes", [True]) == [{"yes": 1}]
+
+
+def test_ids_are_ordered_byte_by_byte(db: Database) -> None:
+    names = ["wf_0a", "wf_0B", "wf_Z", "wf_a"]
+    write(db, lambda tx: tx.many("INSERT INTO signing_keys (name, value) VALUES (?, '')", [(n,) for n in names]))
+    assert [r["name"] for r in ask(db, "SELECT name FROM signing_keys ORDER BY name")] == sorted(names)
+
+
+# ── several at once ───────────────────────────────────────────────────────────
+
+
+class Crowd:
+    """As many processes on one database, each with writer threads of its own."""
+
+    def __init__(self, databases: Sequence[Database]) -> None:
+        self.databases = databases
+
+    def together(self, *works: Callable[[Database], Any]) -> list[Any]:
+        """Do works at the same moment, each on a database of its own; what they raise is raised."""
+        barrier = threading.Barrier(len(works))
+        outcomes: list[Any] = [None] * len(works)
+
+        def do(n: int) -> None:
+            barrier.wait(10)
+            try:
+                outcomes[n] = works[n](self.databases[n % len(self.databases)])
+            except BaseException as error:  # noqa: BLE001 - told below
+                outcomes[n] = error
+
+        threads = [threading.Thread(target=do, args=(n,)) for n in range(len(works))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        return outcomes
+
+
+@pytest.fixture
+def crowd(db: Database, new_database: Callable[[], Database]) -> Crowd:
+    return Crowd([db, *(new_database() for _ in range(3))])
+
+
+def submitted(db: Database, *jobs: int, cost: int = 1, sources: Sequence[str] = (), key: str | None = None) -> Workflow:
+    made = db.apply(submit.submit, draft(now(), list(jobs), cost, list(sources), key))
+    assert isinstance(made, Workflow)
+    return made
+
+
+def claimed(db: Database, owner: str, limit: int) -> list[advance.Attempt]:
+    return db.apply(advance.claim, advance.Claim(owner=owner, limit=limit, lease_s=30, at=now()))
+
+
+def ended(attempt: advance.Attempt, failure: advance.Failure | None = None) -> advance.Ended:
+    return advance.Ended(job_id=attempt.job_id, attempt=attempt.attempt, at=now(), started_at=now(), failure=failure)
+
+
+def test_the_last_job_of_a_workflow_ends_it_whoever_runs_it(crowd: Crowd) -> None:
+    for _ in range(20):
+        made = submitted(crowd.databases[0], 4)
+        attempts = claimed(crowd.databases[0], "me", 4)
+        done = crowd.together(*(lambda db, a=a: db.apply(advance.finish, ended(a)) for a in attempts))
+        assert done == [True] * 4
+        [after] = crowd.databases[0].look(workflow_rows.get, [made.id])
+        assert after.status is Status.SUCCEEDED
+    assert crowd.databases[0].look(audit.check) == []
+    assert crowd.databases[0].look(queue.depth) == 0
+
+
+def test_claimers_pass_each_other(crowd: Crowd) -> None:
+    for _ in range(10):
+        submitted(crowd.databases[0], 4)
+    taken = crowd.together(*(lambda db, n=n: claimed(db, f"d{n}", 10) for n in range(4)))
+    ids = [attempt.job_id for attempts in taken for attempt in attempts]
+    assert len(ids) == len(set(ids)) == 40
+
+
+def test_an_account_cannot_spend_twice(crowd: Crowd) -> None:
+    db = crowd.databases[0]
+    has = db.look(ledger.balance, 1).available
+
+    def spend(db: Database) -> object:
+        return db.apply(submit.submit, draft(now(), [1], has // 3, [], None))
+
+    outcomes = crowd.together(*[spend] * 12)
+    assert sum(isinstance(o, Workflow) for o in outcomes) == 3
+    assert all(isinstance(o, Workflow | HeddleError) for o in outcomes)
+    assert db.look(audit.check) == []
+
+
+def test_one_key_is_one_workflow(crowd: Crowd) -> None:
+    for n in range(10):
+        made = crowd.together(*[lambda db, n=n: submitted(db, 1, key=f"k{n}")] * 8)
+        assert len({w.id for w in made}) == 1
+    assert crowd.databases[0].look(audit.check) == []
+
+
+def test_bytes_and_the_step_that_wants_them_find_each_other(crowd: Crowd) -> None:
+    """Whichever of upload and submit comes first: no step waits for what is there."""
+    db = crowd.databases[0]
+    for _ in range(25):
+        blob_id = new_id("blob")
+        until = now() + timedelta(minutes=5)
+        wanted = Promise(blob_id=blob_id, account_id=1, mime="image/png", size=None, upload_until=until)
+        db.apply(lambda tx, items: blobs.promise(tx, items, now()), wanted)
+        arrived = Stored(blob_id=blob_id, key=blobs.upload_key(blob_id), mime="image/png", size=3, sha256="ab")
+        outcomes = crowd.together(
+            lambda db, b=blob_id: submitted(db, 1, sources=[b]),
+            lambda db, a=arrived: db.apply(advance.arrive, a),
+            lambda db, b=blob_id: submitted(db, 1, sources=[b]),
+        )
+        assert not [o for o in outcomes if isinstance(o, BaseException)]
+        found = db.look(workflow_rows.get, [outcomes[0].id, outcomes[2].id])
+        assert {w.status for w in found} == {Status.UNASSIGNED}
+    assert len(claimed(db, "me", 100)) == 50
+
+
+def test_the_last_of_several_uploads_releases_the_step(crowd: Crowd) -> None:
+    db = crowd.databases[0]
+    for _ in range(15):
+        ids = [new_id("blob") for _ in range(3)]
+        for blob_id in ids:
+            until = now() + timedelta(minutes=5)
+            wanted = Promise(blob_id=blob_id, account_id=1, mime="image/png", size=None, upload_until=until)
+            db.apply(lambda tx, items: blobs.promise(tx, items, now()), wanted)
+        made = submitted(db, 1, sources=ids)
+        come = [Stored(blob_id=b, key=blobs.upload_key(b), mime="image/png", size=3, sha256="ab") for b in ids]
+        crowd.together(*(lambda db, s=s: db.apply(advance.arrive, s) for s in come))
+        assert db.look(workflow_rows.get, [made.id])[0].status is Status.UNASSIGNED
+
+
+def test_cancel_and_finish_have_one_winner(crowd: Crowd) -> None:
+    db = crowd.databases[0]
+    for _ in range(25):
+        made = submitted(db, 2, cost=7)
+        attempts = claimed(db, "me", 2)
+        away = amend.Deletion(account_id=1, workflow_id=made.id, at=now())
+        crowd.together(
+            lambda db, a=attempts[0]: db.apply(advance.finish, ended(a)),
+            lambda db, d=away: db.apply(amend.delete, d),
+            lambda db, a=attempts[1]: db.apply(advance.finish, ended(a)),
+            lambda db: db.apply(advance.lost, advance.Sweep(at=now() + timedelta(minutes=5))),
+        )
+        assert db.look(workflow_rows.get, [made.id])[0].status.terminal
+        assert db.look(audit.check) == []
+    assert db.look(queue.depth) == 0
+
+
+def test_a_line_goes_on_whoever_appends_while_its_event_ends(crowd: Crowd) -> None:
+    """An event that is appended while the one on offer is delivered is neither forgotten nor sent before its turn."""
+    db, endpoint = crowd.databases[0], "https://example.org/hook"
+    for n in range(25):
+        event = outbox.Event(workflow_id=f"wf_{n}", account_id=1, endpoint=endpoint, body={})
+        write(db, lambda tx, e=event: outbox.append(tx, [e], now()))
+        [offer] = db.look(outbox.due, now(), 10)
+        claim = outbox.Claim(ids=[offer.id], at=now(), until=now() + timedelta(seconds=30))
+        [first] = db.apply(outbox.claim, claim)
+        told = outbox.Outcome(claimed=first, state="delivered", at=now())
+        crowd.together(
+            lambda db, t=told: db.apply(outbox.settle, t),
+            lambda db, e=event: write(db, lambda tx: outbox.append(tx, [e], now())),
+        )
+        [then] = db.look(outbox.due, now(), 10)
+        assert then.id != first.id
+        claim = outbox.Claim(ids=[then.id], at=now(), until=now() + timedelta(seconds=30))
+        [second] = db.apply(outbox.claim, claim)
+        assert second.seq == 1
+        db.apply(outbox.settle, outbox.Outcome(claimed=second, state="delivered", at=now()))
+
+
+def test_any_mix_at_once_keeps_the_books(crowd: Crowd) -> None:
+    """Four processes submit, claim, start, finish, cancel and sweep as they like; then what is left is run."""
+    chance = random.Random(7)
+
+    def life(db: Database, seed: int) -> None:
+        mine, chance = f"d{seed}", random.Random(seed)
+        for _ in range(30):
+            match chance.randrange(5):
+                case 0 | 1:
+                    submitted(db, chance.randint(1, 4), cost=chance.randint(0, 3))
+                case 2:
+                    for attempt in claimed(db, mine, 4):
+                        db.apply(
+                            advance.start, advance.Started(job_id=attempt.job_id, attempt=attempt.attempt, at=now())
+                        )
+                        bad = advance.Failure(reason="bad", message="bad", retryable=chance.random() < 0.5)
+                        db.apply(advance.finish, ended(attempt, bad if chance.random() < 0.3 else None))
+                case 3:
+                    ids = [r["id"] for r in ask(db, "SELECT id FROM workflows WHERE deleted_at IS NULL LIMIT 20")]
+                    if ids:
+                        gone = amend.Deletion(account_id=1, workflow_id=chance.choice(ids), at=now())
+                        try:
+                            db.apply(amend.delete, gone)
+                        except HeddleError as error:
+                            assert "no workflow" in error.message  # noqa: PT017 - another was faster
+                case _:
+                    db.apply(advance.lost, advance.Sweep(at=now() + timedelta(seconds=chance.choice([0, 60]))))
+
+    seeds = [chance.randrange(1000) for _ in range(4)]
+    outcomes = crowd.together(*(lambda db, s=s: life(db, s) for s in seeds))
+    assert [o for o in outcomes if o is not None] == []
+    db = crowd.databases[0]
+    db.apply(advance.lost, advance.Sweep(at=now() + timedelta(minutes=5)))
+    later = now() + timedelta(hours=1)
+    while attempts := db.apply(advance.claim, advance.Claim(owner="end", limit=50, lease_s=30, at=later)):
+        for attempt in attempts:
+            db.apply(advance.finish, ended(attempt))
+    assert db.look(queue.depth) == 0
+    assert db.look(audit.check) == []
+    assert ask(db, "SELECT id FROM workflows WHERE status NOT IN ('succeeded', 'failed', 'canceled')") == []
+
+
+# ── processes and faults ──────────────────────────────────────────────────────
+
+
+def test_a_commit_wakes_other_processes(db: Database, new_database: Callable[[], Database]) -> None:
+    other = new_database()
+
+    async def main() -> None:
+        woken = asyncio.Event()
+        other.listen("queue", woken.set)
+        for _ in range(100):  # until the other one listens
+            await db.write(submit.submit, draft(now(), [1]))
+            try:
+                async with asyncio.timeout(0.2):
+                    await woken.wait()
+                return
+            except TimeoutError:
+                continue
+        raise AssertionError("never woken")
+
+    asyncio.run(main())
+
+
+def test_what_was_told_before_the_end_is_told(postgres: Postgres) -> None:
+    dsn = postgres.create("base")
+    with psycopg.connect(dsn, autocommit=True) as listening:
+        listening.execute("LISTEN heddle")
+        short = Database(PostgreSQL(dsn))
+        write(short, lambda tx: tx.wake("outbox"))
+        short.close()
+        assert [note.payload for note in listening.notifies(timeout=5, stop_after=1)] == ["outbox"]
+
+
+@pytest.fixture
+def own_server() -> Iterator[Postgres]:
+    """A server that a test may kill."""
+    server = Postgres(durable=True)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+def test_a_restart_is_bridged(own_server: Postgres, how: signal.Signals, settings: Settings) -> None:
+    dialect = PostgreSQL(own_server.create())
+    migrate(dialect)
+    db = Database(dialect)
+    first_run.first_account(db, settings, now())
+
+    async def main() -> None:
+        db.listen("queue", lambda: None)
+        await db.write(submit.submit, draft(now(), [1]))
+        own_server.stop(how)
+        with pytest.raises(Unavailable):
+            await db.write(submit.submit, draft(now(), [1]))
+        with pytest.raises(Unavailable):
+            await db.read(queue.depth)
+        assert db.trouble is not None
+        await asyncio.to_thread(own_server.start)
+        await db.write(submit.submit, draft(now(), [1]))
+        assert await db.read(queue.depth) == 2
+        assert db.trouble is None
+        # A restart between two writes is not even noticed.
+        await asyncio.to_thread(own_server.stop, how)
+        await asyncio.to_thread(own_server.start)
+        await db.write(submit.submit, draft(now(), [1]))
+        assert await db.read(queue.depth) == 3
+
+    asyncio.run(main())
+    db.close()
+
+
+def test_many_processes_may_start_at_once(own_server: Postgres, settings: Settings) -> None:
+    dsn = own_server.create()
+    ran: list[Any] = []
+    tokens: list[Any] = []
+
+    def begin() -> None:
+        ran.append(migrate(PostgreSQL(dsn)))
+        db = Database(PostgreSQL(dsn))
+        tokens.append(first_run.first_account(db, settings, now()))
+        db.close()
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(bool, ran)) == [False] * 5 + [True]
+    assert len([t for t in tokens if t]) == 1
+
+
+def test_what_cannot_be_reached_is_said(own_server: Postgres) -> None:
+    with pytest.raises(UsageError, match="cannot be reached"):
+        PostgreSQL(own_server.dsn("nowhere")).check()
+    with pytest.raises(UsageError, match="no connection string"):
+        PostgreSQL("postgresql://host/db?nonsense=1").check()
+    own_server.stop()
+    with pytest.raises(UsageError, match="refused"):
+        PostgreSQL(own_server.dsn("postgres")).check()
