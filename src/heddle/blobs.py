@@ -21,7 +21,7 @@ import msgspec
 from ulid import ULID
 
 from heddle.db import Database, Row, Tx, marks
-from heddle.domain import JSON, Artifact, from_ms, to_ms
+from heddle.domain import JSON, Artifact, first_id, from_ms, to_ms
 from heddle.errors import CallerError, Conflict, Forbidden, NotFound
 
 #: Nobody has looked at it. Levels above are the content ratings: 1 PG, 2 PG-13, 4 R, 8 X, 16 XXX.
@@ -184,6 +184,15 @@ def expired_promises(tx: Tx, at: datetime, limit: int) -> list[Blob]:
         (to_ms(at), limit),
     )
     return [_blob(row) for row in found]
+
+
+def uploads_before(tx: Tx, moment: datetime, after: str, limit: int) -> list[str]:
+    """The oldest uploads, after an id, that were stored and are older than a moment. Ids begin with theirs."""
+    found = tx.all(
+        "SELECT id FROM blobs WHERE id > ? AND id < ? AND job_id IS NULL AND state = 'stored' ORDER BY id LIMIT ?",
+        (after, first_id("blob", moment), limit),
+    )
+    return [row["id"] for row in found]
 
 
 def forget(tx: Tx, ids: Sequence[str]) -> None:

@@ -181,6 +181,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{ULID()}"
 
 
+def first_id(prefix: str, at: datetime) -> str:
+    """What every id that is made from `at` on comes after."""
+    return f"{prefix}_{str(ULID.from_datetime(at))[:10]}{'0' * 16}"
+
+
 def made_at(id_: str) -> datetime:
     """When an id was made: it begins with its moment."""
     return ULID.from_str(id_.rpartition("_")[2]).datetime

@@ -275,6 +275,24 @@ def _offer_next(tx: Tx, lines: Sequence[_Line], at: datetime) -> None:
     tx.wake("outbox")
 
 
+def with_waiting(tx: Tx, workflow_ids: Sequence[str]) -> set[str]:
+    """Those of the workflows that somebody is still to be told of."""
+    if not workflow_ids:
+        return set()
+    found = tx.all(
+        "SELECT DISTINCT workflow_id FROM events WHERE state = 'waiting'"  # noqa: S608
+        f" AND workflow_id IN ({marks(workflow_ids)})",
+        workflow_ids,
+    )
+    return {row["workflow_id"] for row in found}
+
+
+def forget(tx: Tx, workflow_ids: Sequence[str]) -> None:
+    """Remove all that was told of workflows which are removed themselves: their numbers would begin anew."""
+    if workflow_ids:
+        tx.run(f"DELETE FROM events WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+
+
 # ── looking, and sending again ────────────────────────────────────────────────
 
 

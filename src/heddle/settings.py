@@ -152,6 +152,12 @@ class Settings:
     )
     stand_in: bool = _setting(False, "Let `sketch` stand in for model families that cannot run here.")
     starting_buzz: int = _setting(1_000_000, "What a new account is granted.", low=0, high=10**12)
+    retention_days: float = _setting(
+        0.0,
+        "How long finished workflows, what they made, and uploads are kept; 0: for ever. Buzz is never forgotten.",
+        low=0,
+        high=36_500,
+    )
     upload_ttl_s: float = _setting(
         900.0, "How long an upload URL lives, and a step waits for its bytes.", low=1, high=_DAY_S
     )

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
-from heddle.chores import sweep
+from heddle.chores import prune, sweep
 from heddle.db import Database
 from heddle.domain import now
 from heddle.errors import Unavailable
@@ -24,6 +25,9 @@ EXPIRE_S = 1.0
 
 #: Bytes that belong to nothing are looked for this often.
 SWEEP_S = 3600.0
+
+#: What is older than the retention is looked for this often.
+PRUNE_S = 300.0
 
 #: Uploads that went straight to the storage are noticed this often.
 COLLECT_S = 2.0
@@ -49,6 +53,8 @@ class Timer:
 
     def _duties(self) -> list[tuple[float, Duty]]:
         always: list[tuple[float, Duty]] = [(EXPIRE_S, self._expire), (SWEEP_S, self._sweep)]
+        if self._settings.retention_days:
+            always.append((PRUNE_S, self._prune))
         return [*always, (COLLECT_S, self._collect)] if arrivals.wanted(self._settings, self._storage) else always
 
     async def _expire(self) -> None:
@@ -57,6 +63,10 @@ class Timer:
     async def _sweep(self) -> None:
         stopping = self._stopping.is_set
         await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), stopping)
+
+    async def _prune(self) -> None:
+        retention = timedelta(days=self._settings.retention_days)
+        await asyncio.to_thread(prune.prune, self._db, now(), retention, self._stopping.is_set)
 
     async def _collect(self) -> None:
         await asyncio.to_thread(arrivals.collect_all, self._db, self._storage, self._settings)

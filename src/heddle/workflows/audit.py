@@ -21,5 +21,9 @@ def check(tx: Tx) -> list[str]:
             complaints.append(
                 f"workflow {workflow_id} costs {cost} and {state}: {held} held, {closed} settled or refunded"
             )
-    complaints += [f"workflow {workflow_id} has entries but does not exist" for workflow_id in moved]
+    complaints += [
+        f"workflow {workflow_id} does not exist, and of {held} Buzz held {closed} were settled or refunded"
+        for workflow_id, (held, closed) in moved.items()  # those that were pruned had ended
+        if held != closed
+    ]
     return complaints

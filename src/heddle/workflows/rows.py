@@ -22,6 +22,7 @@ from heddle.domain import (
     Status,
     Step,
     Workflow,
+    first_id,
     from_ms,
     to_ms,
 )
@@ -197,6 +198,15 @@ def delete(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> None:
     tx.run(f"DELETE FROM workflow_tags WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
 
 
+def remove(tx: Tx, workflow_ids: Sequence[str]) -> None:
+    """Take workflows out for good, with all that hangs on them."""
+    if not workflow_ids:
+        return
+    for table in ("workflow_tags", "waits", "jobs", "steps"):
+        tx.run(f"DELETE FROM {table} WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+    tx.run(f"DELETE FROM workflows WHERE id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+
+
 def arrived(tx: Tx, blob_ids: Sequence[str]) -> list[tuple[str, int]]:
     """Blobs are there: returns the (workflow, step) pairs that now wait for nothing more."""
     if tx.for_update:
@@ -356,6 +366,31 @@ def waits_on(tx: Tx, blob_ids: Sequence[str]) -> dict[str, int]:
         blob_ids,
     )
     return {row["blob_id"]: row["n"] for row in found}
+
+
+def ended_before(tx: Tx, moment: datetime, after: str, limit: int) -> list[str]:
+    """The oldest workflows, after an id, that ended before a moment. Ids begin with theirs, so they are the index."""
+    found = tx.all(
+        "SELECT id FROM workflows WHERE id > ? AND id < ? AND completed_at < ?"  # noqa: S608
+        f" ORDER BY id LIMIT ?{tx.skip_locked}",
+        (after, first_id("wf", moment), to_ms(moment), limit),
+    )
+    return [row["id"] for row in found]
+
+
+def made(tx: Tx, workflow_ids: Sequence[str]) -> list[str]:
+    """The blobs that the jobs of these workflows made."""
+    found = _where_workflow(tx, "SELECT artifacts FROM jobs", workflow_ids)
+    return [a.blob_id for row in found if row["artifacts"] for a in _artifacts.decode(row["artifacts"])]
+
+
+def inputs_of_unfinished(tx: Tx) -> set[str]:
+    """The blobs that jobs which have not ended still want."""
+    found = tx.all(
+        "SELECT j.inputs AS inputs FROM workflows w JOIN jobs j ON j.workflow_id = w.id"
+        " WHERE w.completed_at IS NULL AND j.inputs <> '[]'"
+    )
+    return {blob_id for row in found for blob_id in msgspec.json.decode(row["inputs"])}
 
 
 def logs(tx: Tx, workflow_id: str) -> list[tuple[str, str]]:
