@@ -77,7 +77,8 @@ def _from_here(request: Request) -> bool:
         return False
     if request.client is None:  # a socket in the file system
         return True
-    return ipaddress.ip_address(request.client.host).is_loopback
+    peer = ipaddress.ip_address(request.client.host)
+    return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
 
 
 def _nothing(tx: Tx) -> None:

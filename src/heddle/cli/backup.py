@@ -63,7 +63,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 class End(msgspec.Struct, kw_only=True):
-    """The last member. `damaged` are blobs whose bytes were lost or changed before the backup was made."""
+    """The last member. `damaged` are blobs whose bytes were gone or changed when it was made."""
 
     blobs: int
     bytes: int
@@ -91,7 +91,7 @@ def backup(file: Path, force: bool) -> None:
     with _private(), usable(chosen.folder):
         end = _write(chosen.folder, file)
     for blob_id in end.damaged:
-        click.echo(f"heddle: the bytes of {blob_id} were lost or changed before this backup", err=True)
+        click.echo(f"heddle: the bytes of {blob_id} are gone or changed, and not in this backup", err=True)
     click.echo(f"{file}: the database and {end.blobs} blobs, {file.stat().st_size / 2**20:.1f} MiB")
 
 
@@ -117,7 +117,7 @@ def restore(file: Path, home: str | None) -> None:
             lock.release()
     click.echo(f"{chosen.folder}: as it was at {manifest.created}, with {end.blobs} blobs")
     if end.damaged:
-        click.echo(f"heddle: {len(end.damaged)} blobs were damaged before the backup: {end.damaged[:10]}", err=True)
+        click.echo(f"heddle: {len(end.damaged)} blobs had no bytes at that time: {', '.join(end.damaged[:10])}", err=True)
 
 
 def _embedded(chosen: Settings) -> Settings:
@@ -172,7 +172,7 @@ def _copy(source: Path, copy: Path) -> None:
 
 
 def _fill(tar: tarfile.TarFile, copy: Path, storage: DiskStorage) -> End:
-    """Blobs that are recorded later are not in the copy; those that are in it are not deleted while it is read."""
+    """Blobs that are recorded later are not in the copy; one in it may be pruned while it is read."""
     with copy.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     with closing(Database(_dialect(copy))) as db:
