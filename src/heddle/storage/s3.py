@@ -46,7 +46,7 @@ _CHATTY = ("boto3", "botocore", "urllib3", "s3transfer")
 
 
 class S3Storage:
-    """`options` name the bucket and the service; see the settings HEDDLE_S3_*."""
+    """`options` name the bucket and the service, after the settings that begin with `s3_`."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self._options = options
