@@ -180,6 +180,13 @@ def test_a_proxy_on_this_machine_asks_for_the_world(base: Database, home: Settin
     assert ask(base, home, **{header: "for=127.0.0.1"}).status_code == 403
 
 
+def test_every_database_is_asked(db: Database, settings: Settings) -> None:
+    assert ask(db, settings, path="/readyz").status_code == 200
+    found = samples(ask(db, settings).text)
+    assert value(found, "heddle_database_up") == 1
+    assert value(found, "heddle_ledger_buzz", pocket="available") == settings.starting_buzz
+
+
 def test_off_is_off(base: Database, home: Settings) -> None:
     assert ask(base, replace(home, metrics="off")).status_code == 404
 
@@ -206,29 +213,29 @@ def test_a_database_that_does_not_answer_leaves_the_rest(base: Database, home: S
 # ── the census ────────────────────────────────────────────────────────────────
 
 
-def counted(base: Database, at: Any = None) -> Samples:
-    taken = Census(base)
-    taken._count = base.look(census.count, at or now())
+def counted(database: Database, at: Any = None) -> Samples:
+    taken = Census(database)
+    taken._count = database.look(census.count, at or now())
     taken._means = {e: ms / n / 1000 for e, (n, ms) in taken._count.durations.items()}
     return samples(metrics.render([taken]).decode())
 
 
-def test_the_queue_in_numbers(base: Database) -> None:
+def test_the_queue_in_numbers(db: Database) -> None:
     at = now()
-    workflow = base.apply(submit.submit, draft(at, [6]))
-    assert ("heddle_queue_backlog_seconds", frozenset({("engine", "noop")})) not in counted(base, at)
+    workflow = db.apply(submit.submit, draft(at, [6]))
+    assert ("heddle_queue_backlog_seconds", frozenset({("engine", "noop")})) not in counted(db, at)
     claim = advance.Claim(owner="me", limit=3, lease_s=30, at=at)
-    first, second, third = base.apply(advance.claim, claim)
+    first, second, third = db.apply(advance.claim, claim)
     for attempt, seconds in ((first, 2), (second, 4)):
         ended = advance.Ended(
             job_id=attempt.job_id, attempt=1, at=at + timedelta(seconds=seconds), started_at=at, artifacts=()
         )
-        assert base.apply(advance.finish, ended)
+        assert db.apply(advance.finish, ended)
     failure = advance.Failure(reason="x", message="x", retryable=True)
     later = advance.Ended(job_id=third.job_id, attempt=1, at=at, started_at=at, failure=failure, backoff_s=50)
-    assert base.apply(advance.finish, later)
-    base.apply(advance.claim, replace(claim, limit=1))
-    found = counted(base, at + timedelta(seconds=30))
+    assert db.apply(advance.finish, later)
+    db.apply(advance.claim, replace(claim, limit=1))
+    found = counted(db, at + timedelta(seconds=30))
     states = {s: value(found, "heddle_queue_jobs", engine="noop", state=s) for s in ("ready", "later", "claimed")}
     assert states == {"ready": 2, "later": 1, "claimed": 1}
     # Three wait, and the two that succeeded took three seconds on average.
@@ -252,11 +259,11 @@ def test_the_mean_is_known_though_the_backlog_is_longer_than_the_sample(
     assert value(counted(base), "heddle_queue_backlog_seconds", engine="noop") == 140.0
 
 
-def test_how_late_webhooks_are(base: Database) -> None:
+def test_how_late_webhooks_are(db: Database) -> None:
     at = now()
-    assert value(counted(base, at), "heddle_webhook_lag_seconds") == 0
-    base.apply(submit.submit, draft(at, [1]))
-    found = counted(base, at + timedelta(seconds=42))
+    assert value(counted(db, at), "heddle_webhook_lag_seconds") == 0
+    db.apply(submit.submit, draft(at, [1]))
+    found = counted(db, at + timedelta(seconds=42))
     assert value(found, "heddle_webhook_lag_seconds") == pytest.approx(42, abs=0.01)
     assert value(found, "heddle_webhook_events", state="due") == 1
 
@@ -313,7 +320,7 @@ def test_no_look_reads_the_history(base: Database) -> None:
     bounded = (
         "INDEX events_waiting",
         "INDEX events_dead",
-        "INDEX workflows_by_status",
+        "INDEX workflows_open",
         "INDEX sqlite_autoindex_jobs_1",
     )
     assert len(steps) >= 5

@@ -12,9 +12,9 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 import heddle
-from heddle import accounts, ledger, outbox, queue
+from heddle import ledger, outbox, queue
 from heddle.db import Database, Tx
-from heddle.domain import ACTIVE, made_at, now, to_ms
+from heddle.domain import made_at, now, to_ms
 from heddle.errors import Unavailable
 from heddle.ledger import Balance
 from heddle.queue import Standing
@@ -27,7 +27,6 @@ SHARE = 0.05
 
 #: Jobs whose duration is looked at.
 _SAMPLE = 1000
-_AT_ONCE = 1000
 
 _POCKETS = ("available", "held", "spent")
 _EVENT_STATES = ("due", "later", "parked", "dead")
@@ -102,16 +101,11 @@ class Census:
 def count(tx: Tx, at: datetime) -> Count:
     """One look at everything. It reads what is unfinished, and of the history a sample of fixed size."""
     jobs = queue.standing(tx, at)
-    ids = [account.id for account in accounts.every(tx)]
-    workflows: dict[str, int] = dict.fromkeys(map(str, ACTIVE), 0)
-    for start in range(0, len(ids), _AT_ONCE):
-        for status, n in rows.unfinished(tx, ids[start : start + _AT_ONCE]).items():
-            workflows[status] += n
     return Count(
         at=at,
         jobs=jobs,
         durations=_durations(tx, jobs),
-        workflows=workflows,
+        workflows=rows.unfinished(tx),
         events=outbox.standing(tx, at),
         ledger=ledger.totals(tx),
     )

@@ -243,22 +243,23 @@ class Dispatcher:
 
     def _record(self, ended: Ended) -> None:
         future = self._db.put(advance.finish, ended)
+        about = {"job_id": ended.job_id}
         self._writes.add(future)
 
         def written(done: asyncio.Future[bool]) -> None:
             self._writes.discard(done)
             error = done.exception()
             if isinstance(error, Unavailable):
-                log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message)
+                log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message, extra=about)
                 asyncio.get_running_loop().call_later(POLL_S, self._record, ended)
             elif error is not None and ended.failure is None:
-                log.error("the result of job %s could not be recorded", ended.job_id, exc_info=error)
+                log.error("the result of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
                 failure = Failure(
                     reason="record_failed", message="the result could not be recorded; see the server's log"
                 )
                 self._record(replace(ended, artifacts=(), failure=failure))
             elif error is not None:
-                log.error("the end of job %s could not be recorded", ended.job_id, exc_info=error)
+                log.error("the end of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
 
         future.add_done_callback(written)
 
