@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 from tests.fixtures.s3 import Service, running_s3
 
 from heddle import blobs, server, settings
-from heddle.blobs import Promise, Stored
+from heddle.blobs import Blob, Promise, Stored
 from heddle.chores import first_run, sweep
 from heddle.cli.home import open_home
 from heddle.cli.main import cli
-from heddle.db import Database
+from heddle.db import Database, Tx
 from heddle.domain import new_id, now
 from heddle.storage import Storage
 
@@ -109,6 +109,24 @@ def test_verify_reads_every_byte(heddle: Heddle, kept: Kept, monkeypatch: pytest
     ]
     assert [key in line for key, line in zip((keys[0], keys[4], keys[9]), complaints, strict=True)] == [True] * 3
     assert "2 of 10" in heddle("verify", "--sizes").stderr
+
+
+def test_verify_does_not_mind_what_is_pruned_meanwhile(
+    heddle: Heddle, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.store(b"stays")
+    key = kept.store(b"goes")
+    kept.storage.delete(key)
+    assert heddle("verify").exit_code == 1
+    listed = blobs.stored
+
+    def then_pruned(tx: Tx, after: str, limit: int) -> list[Blob]:
+        found = listed(tx, after, limit)
+        kept.db.apply(lambda tx, ids: [blobs.forget(tx, ids)], key.rpartition("/")[2].partition(".")[0])
+        return found
+
+    monkeypatch.setattr(blobs, "stored", then_pruned)
+    assert heddle("verify").stdout == "1 blob, 5 bytes: all there, byte by byte\n"
 
 
 def test_an_empty_home_is_fine(heddle: Heddle) -> None:
