@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Row] = {
     "backup": Row(_SERVER, "heddle.cli.backup:backup", "Write the data folder to one file."),
     "restore": Row(_SERVER, "heddle.cli.backup:restore", "Fill an empty data folder from a backup."),
     "blobs": Row(_SERVER, "heddle.cli.blobs:blobs_", "Remove what nobody names; check that all bytes are there."),
+    "fleet": Row(_SERVER, "heddle.cli.fleet:fleet", "Run a Ray cluster: up, status, drain."),
     "models": Row(_SERVER, "heddle.cli.models:models", "Add, list and remove catalog models."),
     "webhooks": Row(_SERVER, "heddle.cli.webhooks:webhooks", "Deliver webhooks only (PostgreSQL); list and replay."),
     "accounts": Row(_MONEY, "heddle.cli.tokens:accounts_", "Create and list accounts."),

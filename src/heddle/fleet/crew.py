@@ -371,10 +371,10 @@ class Crew:
             return False, str(error)
         born = self._loop.time()
         self._up(slot, worker)
-        end = str(await worker.gone())
-        self._down(slot, end)
+        end = await worker.gone()
+        self._down(slot, str(end))
         # One that comes up and falls without having done anything is no better than one that does not come up.
-        return slot.worked or self._loop.time() - born > self._limits.start_s, end
+        return end.planned or slot.worked or self._loop.time() - born > self._limits.start_s, str(end)
 
     def _abandon(self, slot: _Slot, why: str) -> None:
         if slot.worker is not None:

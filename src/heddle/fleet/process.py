@@ -37,11 +37,15 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended. `code` is negative for a signal, None when the process could not be buried."""
+    """How a process ended. `code` is negative for a signal, None when the process could not be buried.
+
+    `planned`: somebody asked for it, so that nothing is wrong.
+    """
 
     code: int | None
     last_line: str = ""
     fault: str = ""
+    planned: bool = False
 
     def __str__(self) -> str:
         words = f"the worker {self.fault or self._how()}"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
 import secrets
+import socket
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -14,6 +19,11 @@ from heddle.settings import Settings
 
 #: The one address to which Ray binds and nothing else; on any other it listens on every interface.
 LOOPBACK = "127.0.0.1"
+
+#: Of a head: GCS, dashboard (also for submitting programs to run), and the server for Ray's remote clients.
+PORTS = (6379, 8265, 10001)
+
+_SIOCGIFADDR = 0x8915
 
 
 def token_file(settings: Settings) -> Path:
@@ -60,12 +70,44 @@ def check_private(address: str) -> str:
         found = ipaddress.ip_address(address)
     except ValueError:
         raise UsageError(f"{address!r} is not an IP address", f"use {LOOPBACK} or one like 10.0.0.5") from None
-    if found.is_unspecified or not (found.is_private or found.is_loopback):
+    if found.is_unspecified or found.is_multicast or found.is_global:
         raise UsageError(
             f"Ray must not listen on {address}: whoever reaches it can run any program here",
             f"use {LOOPBACK}, or an address of a private network such as 10.0.0.5",
         )
     return str(found)
+
+
+def public_addresses() -> list[str]:
+    """Those of this machine that the world may reach."""
+    return [address for address in addresses() if ipaddress.ip_address(address).is_global]
+
+
+def addresses() -> list[str]:
+    """Every address of every interface, as far as Linux tells."""
+    found: list[str] = []
+    for _, name in socket.if_nameindex():
+        request = struct.pack("256s", name.encode()[:15])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket, suppress(OSError):
+            answer = fcntl.ioctl(any_socket.fileno(), _SIOCGIFADDR, request)
+            found.append(socket.inet_ntoa(answer[20:24]))
+    with suppress(OSError):
+        lines = Path("/proc/net/if_inet6").read_text().splitlines()
+        found += [str(ipaddress.IPv6Address(int(line.split()[0], 16))) for line in lines]
+    return found
+
+
+def reachable(hosts: Iterable[str], ports: Iterable[int]) -> list[str]:
+    """Which of them take a connection."""
+    return [f"{address}:{port}" for address in hosts for port in ports if _takes(address, port)]
+
+
+def _takes(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def bundle(resources: str) -> dict[str, float]:

@@ -96,6 +96,7 @@ class Ended(Message, tag="ended", frozen=True):
     code: int | None
     last_line: str = ""
     fault: str = ""
+    planned: bool = False
 
 
 class Report(Message, tag="report", frozen=True):
@@ -133,6 +134,7 @@ class SlotActor:
         self._claiming = asyncio.Lock()
         self._holder: Claim | None = None
         self._session = ""
+        self._retiring = False
         self._heard_at = 0.0
         self._process: WorkerProcess | None = None
         self._hello: Hello | None = None
@@ -153,6 +155,8 @@ class SlotActor:
 
     async def _answer(self, wanted: Claim) -> Answer:
         holder = self._holder
+        if self._retiring:
+            return Taken(owner="", job="")
         if holder is not None and not _yields(holder, wanted):
             return Taken(owner=holder.owner, job=holder.job)
         if (wanted.version, wanted.config) != (__version__, self._config):
@@ -174,6 +178,16 @@ class SlotActor:
         """The dispatcher needs the actor no more. Its worker process stays, with whatever models it has loaded."""
         if session == self._session:
             self._release()
+
+    async def retire(self) -> bool:
+        """Take nothing more; whether something still runs. When nothing does, the dispatcher is told that it is over.
+
+        Attempts that it sends meanwhile are not begun, so that it gives them to another slot then.
+        """
+        self._retiring = True
+        if not self._running and self._session:
+            self._tell(Ended(code=None, fault="was drained", planned=True))
+        return bool(self._running)
 
     def _release(self) -> None:
         self._holder, self._session = None, ""
@@ -259,12 +273,17 @@ class SlotActor:
         for part in self._frames.feed(body):
             message = to_worker.decode(part)
             if isinstance(message, Run):
+                if self._retiring:
+                    continue
                 self._running.add((message.job_id, message.attempt))
+            self._forward(frame(message))
+        return True
+
+    def _forward(self, body: bytes) -> None:
         if self._process is not None:
-            # A ping comes with the others, so this looks as often as they do.
+            # A ping comes now and then, so this looks as often.
             self._process.look()
             self._process.send(body)
-        return True
 
     async def hear(self, session: str) -> bytes | None:
         """Frames from the worker as soon as there are any; None when the session is over."""

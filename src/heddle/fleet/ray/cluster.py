@@ -17,7 +17,9 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import ray as untyped_ray
+from ray import _raylet as untyped_raylet
 from ray.autoscaler import sdk
+from ray.core.generated import autoscaler_pb2 as untyped_pb2
 from ray.exceptions import RayError
 from ray.experimental import internal_kv
 
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 #: Ray's annotations are partial, so they are not used.
 ray: Any = untyped_ray
+raylet: Any = untyped_raylet
+autoscaler_pb2: Any = untyped_pb2
 _kv: Any = internal_kv
 _sdk: Any = sdk
 
@@ -177,6 +181,28 @@ class Cluster:
     async def nodes(self) -> list[dict[str, Any]]:
         """What Ray says of each node."""
         return await self.calls(ray.nodes)
+
+    async def retire_node(self, node_id: str) -> None:
+        """Have nothing new placed on a node; it leaves the cluster when it is idle. Raises Silent."""
+        await self.calls(partial(self._retire_node, node_id))
+
+    def _retire_node(self, node_id: str) -> None:
+        gcs = raylet.GcsClient(address=ray.get_runtime_context().gcs_address)
+        # For good, and whatever runs there: the other reason is refused by a node that is busy.
+        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        accepted, why = gcs.drain_node(node_id, reason, "heddle fleet drain", 0)
+        if not accepted:
+            raise RuntimeError(f"the node is not given up: {why}")
+
+    async def answer(self, call: Any, timeout_s: float) -> Any:
+        """What an actor says to a call. Raises Silent."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await call
+        except TimeoutError:
+            raise Silent(f"no answer within {timeout_s:g} s") from None
+        except RayError as error:
+            raise Silent(first_line(error)) from error
 
     async def is_over(self, job: str) -> bool:
         """Whether the driver with this job id has ended."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from heddle.errors import Unavailable
@@ -14,7 +13,8 @@ from heddle.fleet import Limits, Sink
 from heddle.fleet.crew import Crew, Hand
 from heddle.fleet.messages import FromWorker, Key, Run
 from heddle.fleet.ray import access
-from heddle.settings import Settings, set_environment
+from heddle.fleet.ray.connection import connect
+from heddle.settings import Settings
 
 if TYPE_CHECKING:
     from heddle.fleet.ray.cluster import Cluster
@@ -42,7 +42,7 @@ class RayExecutor:
         self._waiting = 0
 
     async def start(self, sink: Sink) -> None:
-        self._cluster = await self._connect()
+        self._cluster = await connect(self._settings)
         try:
             await self._recruit(self._cluster, sink)
         except BaseException:
@@ -50,26 +50,13 @@ class RayExecutor:
             raise
         self._looking = asyncio.create_task(self._look_forever(self._cluster))
 
-    async def _connect(self) -> Cluster:
-        if find_spec("ray") is None:
-            raise Unavailable("the executor 'ray' needs Ray: pip install 'heddle-cloud[ray]'")
-        if not self._settings.ray_address:
-            access.make_token(access.token_file(self._settings))
-        host = access.host_of(self._settings.ray_address) if self._settings.ray_address else access.LOOPBACK
-        set_environment(access.environment(self._settings, host))
-        from heddle.fleet.ray.cluster import Cluster  # noqa: PLC0415 - Ray reads the environment when it is imported
-
-        cluster = Cluster(self._settings)
-        await cluster.connect()
-        return cluster
-
     async def _recruit(self, cluster: Cluster, sink: Sink) -> None:
         from heddle.fleet.ray.cluster import Silent  # noqa: PLC0415 - as above
         from heddle.fleet.ray.link import RayWorker, Roster  # noqa: PLC0415
 
         try:
             roster = Roster(cluster, await cluster.job(), self._settings.lease_s, self._limits.cancel_s)
-            await self._count(cluster, roster)
+            roster.most = await cluster.capacity()
         except Silent as error:
             raise Unavailable(str(error)) from error
         self._roster = roster
@@ -79,10 +66,6 @@ class RayExecutor:
 
         self._crew = Crew(self._settings, self._limits, hire)
         await self._crew.start(sink, [f"ray-{n}" for n in range(self._wanted(roster))])
-
-    async def _count(self, cluster: Cluster, roster: Roster) -> None:
-        roster.most = await cluster.capacity()
-        roster.paused = await cluster.paused()
 
     def _wanted(self, roster: Roster) -> int:
         return min(roster.most, self._settings.ray_slots or roster.most)
@@ -100,7 +83,7 @@ class RayExecutor:
     async def _look(self, cluster: Cluster) -> None:
         assert self._crew is not None
         assert self._roster is not None
-        await self._count(cluster, self._roster)
+        self._roster.most = await cluster.capacity()
         for n in range(self._crew.size, self._wanted(self._roster)):
             self._crew.add(f"ray-{n}")
         if self._waiting or self._crew.busy:

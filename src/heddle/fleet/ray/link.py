@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: How soon a slot without an actor looks again.
 _AGAIN_S = 2.0
+#: How soon an actor that another dispatcher holds is asked again.
+_TAKEN_S = 5.0
 #: How soon an actor that is coming up is asked again.
 _ASK_S = 0.2
 #: How long an actor may take to end its worker before it is ended itself.
@@ -47,7 +50,7 @@ class Roster:
         #: The actor that each slot of the crew had last: it is asked first, and without the GCS.
         self.last: dict[str, tuple[str, Any]] = {}
         self.most = 0
-        self.paused = False
+        self._taken: dict[str, float] = {}
         self._job = job
         self._owner = new_id("crew")
         self._claims = 0
@@ -69,15 +72,15 @@ class Roster:
 
     async def candidates(self, place: str) -> AsyncIterator[str]:
         """Actors that nobody here holds, then a new one if there is room; each is held until it is given back."""
-        if self.paused:
-            return
         last, _ = self.last.get(place, ("", None))
         if last and last not in self.held:
             self.held.add(last)
             yield last
+        if await self.cluster.paused():
+            return
         known = set(names := await self.cluster.names())
         for name in names:
-            if name not in self.held:
+            if name not in self.held and not self._is_taken(name):
                 self.held.add(name)
                 yield name
         known |= self.held
@@ -85,6 +88,13 @@ class Roster:
             name = new_name(known)
             self.held.add(name)
             yield name
+
+    def note_taken(self, name: str) -> None:
+        """Somebody else has it: not to be asked again at once, by this slot or another."""
+        self._taken[name] = time.monotonic() + _TAKEN_S
+
+    def _is_taken(self, name: str) -> bool:
+        return self._taken.get(name, 0.0) > time.monotonic()
 
 
 class RayWorker:
@@ -145,7 +155,8 @@ class RayWorker:
                     self._begin(actor, session, node)
                     return True
                 case Taken(owner=owner, job=job) if claim.over == job or not await self._roster.cluster.is_over(job):
-                    log.debug("%s is held by %s", name, owner)
+                    log.debug("%s is held by %s", name, owner or "nobody for long: it is drained")
+                    self._roster.note_taken(name)
                     return False
                 case Taken(job=job):
                     claim = msgspec.structs.replace(claim, over=job)
@@ -162,6 +173,8 @@ class RayWorker:
                     actor = None
                 case Unfit(why=why):
                     raise StartFailed(why)
+                case Gone() if not replaced:
+                    return False
                 case Gone():
                     actor = None
                 case _:
@@ -298,4 +311,4 @@ async def _answer(actor: Any, claim: Claim) -> object:
 
 
 def _exit(end: Ended) -> Exit:
-    return Exit(end.code, end.last_line, end.fault)
+    return Exit(end.code, end.last_line, end.fault, planned=end.planned)

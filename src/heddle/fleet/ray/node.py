@@ -8,7 +8,7 @@ from heddle.fleet.ray import access
 from heddle.settings import Settings, environment
 
 #: Where Ray's heads listen by custom.
-PORT = 6379
+PORT = access.PORTS[0]
 
 #: Messages are small; media go through storage.
 _OBJECT_STORE = 200 * 2**20

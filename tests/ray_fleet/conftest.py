@@ -61,6 +61,20 @@ class Cluster:
         done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def driver(self, **settings: Any) -> Driver:
+        return Driver(Path(self.settings.home), self.address, access.token_file(self.settings), **settings)
+
+    def command(self, *words: str) -> str:
+        """`heddle fleet ...`"""
+        told = {
+            "HEDDLE_RAY_ADDRESS": self.address,
+            "HEDDLE_RAY_TOKEN_FILE": str(access.token_file(self.settings)),
+        }
+        command = [sys.executable, "-m", "heddle", "fleet", *words]
+        done = subprocess.run(command, env=environment(**told), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def processes(self, host: str = "", name: str = "") -> list[int]:
         """Those of the cluster, of one node, or of one kind."""
         wanted = [f"TEST_RAY_CLUSTER={self._mark}", *([f"TEST_RAY_NODE={host}"] if host else [])]
@@ -104,17 +118,17 @@ class Cluster:
 class Driver:
     """A process with an executor on the cluster."""
 
-    def __init__(self, cluster: Cluster, *, without_gcs_s: int = 30, **settings: Any) -> None:
+    def __init__(self, home: Path, address: str, token: Path, *, without_gcs_s: int = 30, **settings: Any) -> None:
         wanted = {
-            "home": cluster.settings.home,
+            "home": str(home),
             "executor": "ray",
-            "ray_address": cluster.address,
-            "ray_token_file": str(access.token_file(cluster.settings)),
+            "ray_address": address,
+            "ray_token_file": str(token),
             "worker_memory_mb": 2048,
             "lease_s": 2,
             **settings,
         }
-        self.log = Path(cluster.settings.home) / f"driver-{uuid4().hex}.log"
+        self.log = home / f"driver-{uuid4().hex}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(FIXTURES / "drive_executor.py"), json.dumps(wanted), json.dumps(LIMITS)],
@@ -198,7 +212,7 @@ def driver(cluster: Cluster) -> Iterator[Callable[..., Driver]]:
     with ExitStack() as stack:
 
         def start(**settings: Any) -> Driver:
-            started = Driver(cluster, lookahead=0, **settings)
+            started = cluster.driver(lookahead=0, **settings)
             stack.callback(started.kill)
             return started
 

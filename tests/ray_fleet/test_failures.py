@@ -183,11 +183,30 @@ def test_a_raylet_is_killed(cluster: Cluster, driver: Callable[..., Driver]) -> 
     fleet.close()
 
 
+def test_a_node_is_drained(cluster: Cluster, driver: Callable[..., Driver]) -> None:
+    """What runs there ends, what comes goes elsewhere, and the node leaves."""
+    fleet = driver()
+    fleet.until_free(2)
+    fleet.run("job_a", "Slow", steps=100)
+    worker = fleet.pid("job_a")
+    (host,) = (host for host in NODES if worker in cluster.processes(host))
+    assert cluster.command("drain", host) == "1 actors are gone\n"
+    fleet.hears(say="done", job_id="job_a")
+    fleet.until_free(1)
+    fleet.run("job_b", "Echo")
+    fleet.hears(say="done", job_id="job_b")
+    asyncio.run(vanished(worker))
+    cluster.end(host)
+    cluster.add_node(host)
+    fleet.until_free(2)
+    fleet.close()
+
+
 def test_the_gcs_dies_for_good(tmp_path: Path) -> None:
     """Without a store nobody could bring it back: the dispatcher's process ends, and its supervisor starts it anew."""
     with running(tmp_path) as cluster:
         cluster.add_node(NODES[0])
-        fleet = Driver(cluster, without_gcs_s=5)
+        fleet = cluster.driver(without_gcs_s=5)
         try:
             fleet.until_free(2)
             fleet.run("job_a", "Slow", steps=50)
