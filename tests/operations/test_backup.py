@@ -12,15 +12,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from tests.serving import Serving
 
 from heddle import queue
 from heddle.cli.backup import END, MANIFEST
+from heddle.cli.main import cli
 from heddle.db import Database
 from heddle.db.sqlite import SQLite
 from heddle.workflows import audit
@@ -28,10 +31,28 @@ from heddle.workflows import audit
 FINAL = {"succeeded", "failed", "canceled", "expired"}
 
 
-def heddle(*args: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
+@dataclass
+class Told:
+    """How a command ended."""
+
+    returncode: int
+    stderr: str
+
+
+def heddle(*args: str | Path, home: Path, **settings: str) -> Told:
+    """A command, in this process."""
+    env = dict.fromkeys((name for name in os.environ if name.startswith("HEDDLE_")), None)
+    env |= {"HEDDLE_HOME": str(home), **{f"HEDDLE_{name.upper()}": value for name, value in settings.items()}}
+    result = CliRunner().invoke(cli, list(map(str, args)), env=env)
+    return Told(result.exit_code, result.stderr)
+
+
+def beside(*args: str | Path, home: Path) -> Told:
+    """The same in a process of its own."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("HEDDLE_")} | {"HEDDLE_HOME": str(home)}
     command = [sys.executable, "-m", "heddle", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+    return Told(done.returncode, done.stderr)
 
 
 def submit(client: httpx.Client, key: str, steps: int = 1) -> str:
@@ -66,6 +87,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     server.kill()
 
 
+@pytest.mark.slow
 def test_a_backup_under_load_is_one_moment_of_the_server(serving: Serving, tmp_path: Path) -> None:
     done, sent = threading.Event(), []
 
@@ -85,7 +107,7 @@ def test_a_backup_under_load_is_one_moment_of_the_server(serving: Serving, tmp_p
         thread.start()
         while len(sent) < 20:
             time.sleep(0.01)
-        made = heddle("backup", tmp_path / "b.tar", home=tmp_path / "home")
+        made = beside("backup", tmp_path / "b.tar", home=tmp_path / "home")
         behind = len(sent)
         while len(sent) < behind + 3:
             time.sleep(0.01)
@@ -95,7 +117,7 @@ def test_a_backup_under_load_is_one_moment_of_the_server(serving: Serving, tmp_p
     assert stat.S_IMODE((tmp_path / "b.tar").stat().st_mode) == 0o600
     serving.kill()
 
-    put_back = heddle("restore", tmp_path / "b.tar", "--home", tmp_path / "there", home=tmp_path / "nowhere")
+    put_back = beside("restore", tmp_path / "b.tar", "--home", tmp_path / "there", home=tmp_path / "nowhere")
     assert (put_back.returncode, put_back.stderr) == (0, "")
     for path in (tmp_path / "there").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
@@ -245,10 +267,11 @@ def test_a_file_that_is_wrong_leaves_the_folder_empty(
     assert heddle("restore", source / "b.tar", home=tmp_path / "home").returncode == 0
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.98])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.98, 1.0])
 def test_a_file_that_was_cut_off_is_refused(source: Path, tmp_path: Path, share: float) -> None:
-    whole = (source / "b.tar").read_bytes()
-    (tmp_path / "cut.tar").write_bytes(whole[: int(len(whole) * share)])
+    with tarfile.open(source / "b.tar") as tar:
+        last = tar.getmember(END).offset_data  # what follows the last word is padding
+    (tmp_path / "cut.tar").write_bytes((source / "b.tar").read_bytes()[: int(last * share)])
     told = heddle("restore", tmp_path / "cut.tar", home=tmp_path / "home")
     assert told.returncode == 1
     assert "is not a whole backup" in told.stderr
@@ -294,6 +317,14 @@ def test_a_folder_without_a_database_has_no_backup(tmp_path: Path) -> None:
     told = heddle("backup", tmp_path / "b.tar", home=tmp_path / "home")
     assert (told.returncode, "there is no database in" in told.stderr) == (1, True)
     assert not (tmp_path / "b.tar").exists()
+
+
+@pytest.mark.parametrize("setting", [{"database": "postgresql://h@127.0.0.1/h"}, {"storage": "s3", "s3_bucket": "b"}])
+def test_what_lies_elsewhere_is_left_to_its_own_tools(source: Path, tmp_path: Path, setting: dict[str, str]) -> None:
+    for command in (["backup", tmp_path / "b.tar"], ["restore", source / "b.tar"]):
+        told = heddle(*command, home=tmp_path / "home", **setting)
+        assert (told.returncode, f"HEDDLE_{next(iter(setting)).upper()}" in told.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bytes_that_were_lost_before_are_told_of_and_do_not_stop_it(source: Path, tmp_path: Path) -> None:
