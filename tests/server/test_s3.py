@@ -279,6 +279,7 @@ def front(service: Service) -> Iterator[Front]:
         yield front
 
 
+@pytest.mark.slow
 def test_a_server_killed_in_the_middle_of_an_upload(tmp_path: Path, service: Service, front: Front) -> None:
     """The second part never gets through: the upload is in the middle for as long as it takes to kill the server."""
     held, release = threading.Event(), threading.Event()

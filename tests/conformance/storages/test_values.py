@@ -174,6 +174,7 @@ def test_keys_are_those_below_a_folder(storage: Storage) -> None:
     assert list(storage.keys("nothing")) == []
 
 
+@pytest.mark.slow
 def test_more_keys_than_one_page(storage: Storage) -> None:
     keys = [f"uploads/{number % 7}/{number}" for number in range(2100)]
     with ThreadPoolExecutor(16) as threads:
