@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from heddle.db.dialects import FILE
 from heddle.db.sqlite import SQLite
 from heddle.engines import Engine, Offer
 from heddle.errors import UsageError
+from heddle.fleet.ray import access
 from heddle.server import HomeLock
 from heddle.settings import Settings
 
@@ -79,6 +81,7 @@ def examine(current: Settings) -> Iterator[Finding]:
     yield _slots(current)
     yield _storage(current)
     yield _plugin("executors", current.executor)
+    yield from _ray(current)
     engines = {name: _load_engine(name) for name in registry.targets("engines")}
     yield from (_engine(name, found) for name, found in engines.items())
     ready = [found[0] for found in engines.values() if isinstance(found, tuple) and not found[1]]
@@ -194,6 +197,31 @@ def _storage(current: Settings) -> Finding:
     except UsageError as error:
         return Finding("Parts", "storage", "bad", f"{current.storage}: {error.message}; {error.hint}")
     return found
+
+
+def _ray(current: Settings) -> Iterator[Finding]:
+    """Whoever reaches a Ray port and has its token may run any program, so the world should not even reach it."""
+    port = current.ray_address.rpartition(":")[2]
+    ports = {*access.PORTS, *([int(port)] if port else [])}
+    if open_ports := access.reachable(access.public_addresses(), sorted(ports)):
+        text = f"the world may reach {', '.join(open_ports)}; close them, or start Ray on a private address"
+        yield Finding("Parts", "ray", "bad", text)
+    elif current.executor == "ray":
+        yield _cluster(current)
+
+
+def _cluster(current: Settings) -> Finding:
+    if find_spec("ray") is None:
+        return Finding("Parts", "ray", "bad", "is not installed: pip install 'heddle-cloud[ray]'")
+    if not current.ray_address:
+        return Finding("Parts", "ray", "ready", "a cluster on this machine, for as long as the server runs")
+    if not access.reachable([access.host_of(current.ray_address)], [int(current.ray_address.rpartition(":")[2])]):
+        return Finding("Parts", "ray", "bad", f"nothing answers at {current.ray_address}; start it: heddle fleet up")
+    if not access.token_file(current).exists():
+        return Finding("Parts", "ray", "bad", f"there is no token in {access.token_file(current)}; copy the head's")
+    return Finding(
+        "Parts", "ray", "ready", f"something answers at {current.ray_address}; heddle fleet status says more"
+    )
 
 
 def _load_engine(name: str) -> tuple[Offer, list[str]] | str:
