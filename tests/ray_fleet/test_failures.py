@@ -51,10 +51,11 @@ def test_an_actor_is_killed(cluster: Cluster, driver: Callable[..., Driver]) -> 
     assert (failed["reason"], failed["retryable"]) == ("worker_died", True)
     asyncio.run(vanished(worker))
     for n in range(2):
-        fleet.run(f"job_{n}", "Slow", steps=20)
+        fleet.run(f"job_{n}", "Slow", steps=10_000)
+    assert len({fleet.pid(f"job_{n}") for n in range(2)}) == 2, "the actor came back, and both run at once"
     for n in range(2):
-        fleet.hears(say="done", job_id=f"job_{n}")
-    assert len({fleet.pid(f"job_{n}") for n in range(2)}) == 2
+        fleet.tell({"cancel": [f"job_{n}", 1]})
+        fleet.hears(say="failed", job_id=f"job_{n}", reason="canceled")
     assert fleet.ends("job_a") == [failed]
     fleet.close()
 

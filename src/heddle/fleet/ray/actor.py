@@ -142,6 +142,7 @@ class SlotActor:
         self._idle = asyncio.Event()
         self._frames = Frames()
         self._outbox: list[bytes] = []
+        self._said = 0
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._engines: dict[str, list[str]] | None = None
@@ -171,6 +172,7 @@ class SlotActor:
         self._heard_at = time.monotonic()
         self._frames = Frames()
         self._outbox.clear()
+        self._said = 0
         self._start(self._watch(self._session))
         return Claimed(session=self._session, node=self._node)
 
@@ -285,13 +287,17 @@ class SlotActor:
             self._process.look()
             self._process.send(body)
 
-    async def hear(self, session: str) -> bytes | None:
-        """Frames from the worker as soon as there are any; None when the session is over."""
+    async def hear(self, session: str) -> tuple[int, bytes] | None:
+        """Frames from the worker as soon as there are any, numbered because a dispatcher asks more than once at a time.
+
+        None when the session is over.
+        """
         while session == self._session:
             if self._outbox:
                 body = b"".join(self._outbox)
                 self._outbox.clear()
-                return body
+                self._said += 1
+                return self._said, body
             self._news.clear()
             await self._news.wait()
         return None

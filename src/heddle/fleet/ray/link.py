@@ -1,7 +1,7 @@
 """The dispatcher's end of one actor: the `Hand` that lives somewhere in a Ray cluster.
 
-Two calls are under way at most: one that brings frames to the actor (all that gathered while the last one was on its
-way), one that waits for frames from it. So a burst of small messages costs two calls and not one each.
+One call at a time brings frames to the actor, all that gathered while the last one was on its way; two wait for
+frames from it. So a burst of small messages costs a few calls and not one each.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _ASK_S = 0.2
 #: How long an actor may take to end its worker before it is ended itself.
 _KILL_S = 5.0
 _LEAVE_S = 3.0
+#: Calls that listen at a time: while the answer of one is on its way, the next is there already.
+_EARS = 2
 #: Ray puts longer arguments into its object store, which may block.
 _LONG = 64 * 1024
 
@@ -110,6 +112,9 @@ class RayWorker:
         self._slot = ""
         self._session = ""
         self._frames = Frames()
+        #: What came before its turn, by number, and the number whose turn it is.
+        self._early: dict[int, bytes] = {}
+        self._next = 1
         self._outbox: list[bytes] = []
         self._news = asyncio.Event()
         self._deaf = False
@@ -185,7 +190,8 @@ class RayWorker:
         self.name = f"{self._slot} on {node[:8]}"
         self._actor = actor
         self._session = session
-        self._tasks = [asyncio.create_task(self._guard(work)) for work in (self._hear(), self._say())]
+        works = [self._say(), *(self._hear() for _ in range(_EARS))]
+        self._tasks = [asyncio.create_task(self._guard(work)) for work in works]
 
     # ── talking ───────────────────────────────────────────────────────────────
 
@@ -221,18 +227,25 @@ class RayWorker:
         return await (await self._roster.cluster.calls(lambda: say.remote(self._session, body)))
 
     async def _hear(self) -> str:
-        while (body := await self._actor.hear.remote(self._session)) is not None:
-            for part in self._frames.feed(body):
-                if self._deaf:
-                    return "was left"
-                match from_actor.decode(part):
-                    case Printed(line=line):
-                        log.info("%s", line)
-                    case Ended() as end:
-                        self._end(_exit(end))
-                    case message:
-                        self._heard(message)
+        while (said := await self._actor.hear.remote(self._session)) is not None:
+            n, body = said
+            self._early[n] = body
+            while (body := self._early.pop(self._next, None)) is not None:
+                self._next += 1
+                for part in self._frames.feed(body):
+                    self._take(part)
         return "has another dispatcher"
+
+    def _take(self, part: bytearray) -> None:
+        if self._deaf:
+            return
+        match from_actor.decode(part):
+            case Printed(line=line):
+                log.info("%s", line)
+            case Ended() as end:
+                self._end(_exit(end))
+            case message:
+                self._heard(message)
 
     # ── the end ───────────────────────────────────────────────────────────────
 
