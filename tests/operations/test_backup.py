@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -210,6 +213,23 @@ def climb(members: Members) -> None:
     members.insert(at(members, "blobs/"), (member, b"x"))
 
 
+def climbing_database(members: Members) -> None:
+    """A database of somebody else's making: its hash fits, and a key of it leads away."""
+    n = at(members, "heddle.db")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "heddle.db"
+        path.write_bytes(members[n][1])
+        first = members[at(members, "blobs/")][0].name.removeprefix("blobs/")
+        key = "../../" + first.rpartition("/")[2]
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("PRAGMA journal_mode=DELETE")
+            db.execute("UPDATE blobs SET storage_key = ? WHERE storage_key = ?", (key, first))
+        data = path.read_bytes()
+    members[n] = members[n][0], data
+    members[at(members, "blobs/")][0].name = f"blobs/{key}"
+    edit(members, lambda m: m | {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+
+
 def absolute(members: Members) -> None:
     members.insert(at(members, "blobs/"), (tarfile.TarInfo("/tmp/climbed"), b"x"))
 
@@ -247,6 +267,7 @@ def edit(members: Members, change: Callable[[dict], dict]) -> None:
         (repeat_blob, "twice, or in the wrong place"),
         (climb, "which its database does not name"),
         (absolute, "which its database does not name"),
+        (climbing_database, "leaves the folder of blobs"),
         (link, "is not a whole backup"),
         (newer_schema, "was made by a newer Heddle, 9.0 (it has 9999_future.sql)"),
         (newer_format, "was made by a newer Heddle"),
@@ -262,7 +283,7 @@ def test_a_file_that_is_wrong_leaves_the_folder_empty(
     assert told.returncode == 1
     assert said in told.stderr
     assert {p.name for p in (tmp_path / "home").iterdir()} <= {"server.lock"}
-    assert not list(tmp_path.rglob("climbed"))
+    assert not [p for p in tmp_path.rglob("*") if p.name == "climbed" or p.name.startswith("blob_")]
     # The folder can still be used.
     assert heddle("restore", source / "b.tar", home=tmp_path / "home").returncode == 0
 

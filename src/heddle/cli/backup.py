@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO, TypeVar
+from typing import IO, TypeVar
 
 import click
 import msgspec
@@ -117,7 +117,9 @@ def restore(file: Path, home: str | None) -> None:
             lock.release()
     click.echo(f"{chosen.folder}: as it was at {manifest.created}, with {end.blobs} blobs")
     if end.damaged:
-        click.echo(f"heddle: {len(end.damaged)} blobs had no bytes at that time: {', '.join(end.damaged[:10])}", err=True)
+        click.echo(
+            f"heddle: {len(end.damaged)} blobs had no bytes at that time: {', '.join(end.damaged[:10])}", err=True
+        )
 
 
 def _embedded(chosen: Settings) -> Settings:
@@ -296,9 +298,9 @@ def _unpack(tar: tarfile.TarFile, staging: Path) -> tuple[Manifest, End]:
     with closing(Database(_dialect(copy))) as db:
         if sorted(db.look(migrate.applied)) != manifest.migrations:
             raise tarfile.TarError("the manifest and the database do not agree on the schema")
-        end = _unpack_blobs(tar, db, DiskStorage({"root": str(staging / "blobs")}))
+        end = _unpack_blobs(tar, db, staging / BYTES)
         db.apply(outbox.skip_ids, None)
-    _sync_file(copy)
+    os.sync()  # once for all, and before anything counts: a flush for every blob would take most of the time
     return manifest, end
 
 
@@ -322,7 +324,7 @@ def _unpack_database(tar: tarfile.TarFile, manifest: Manifest, copy: Path) -> No
         raise tarfile.TarError(f"the database is damaged: {found}")
 
 
-def _unpack_blobs(tar: tarfile.TarFile, db: Database, storage: DiskStorage) -> End:
+def _unpack_blobs(tar: tarfile.TarFile, db: Database, root: Path) -> End:
     """Every blob that the database names, and nothing else: no name in the archive becomes a path by itself."""
     wrong: set[str] = set()
     found, last = 0, ""
@@ -331,7 +333,7 @@ def _unpack_blobs(tar: tarfile.TarFile, db: Database, storage: DiskStorage) -> E
         if blob.id <= last:
             raise tarfile.TarError(f"it holds {member.name!r} twice, or in the wrong place")
         hashing = _Hashing(_open(tar, member, member.name))
-        size = storage.write(blob.key, hashing.pieces())
+        size = _write_blob(root, blob.key, hashing)
         if (size, hashing.hexdigest()) != (blob.size, blob.sha256):
             wrong.add(blob.id)
         found, last = found + 1, blob.id
@@ -342,6 +344,17 @@ def _unpack_blobs(tar: tarfile.TarFile, db: Database, storage: DiskStorage) -> E
     if missing:
         raise tarfile.TarError(f"{missing} blobs are missing")
     return end
+
+
+def _write_blob(root: Path, key: str, hashing: _Hashing) -> int:
+    path = (root / key).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise tarfile.TarError(f"its database names {key!r}, which leaves the folder of blobs")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as out:
+        for piece in hashing.pieces():
+            out.write(piece)
+        return out.tell()
 
 
 def _named(db: Database, name: str) -> Blob:
@@ -387,9 +400,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sync_file(path: Path) -> None:
-    file: BinaryIO
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
