@@ -17,9 +17,9 @@ HERE = Path(__file__).parent
 
 
 @contextmanager
-def running(**settings: str) -> Iterator[tuple[str, str]]:
+def running(folder: Path | None = None, **settings: str) -> Iterator[tuple[str, str]]:
     """`heddle serve` with the no-op engine, in a folder that is removed afterwards."""
-    home = tempfile.mkdtemp(prefix="heddle-bench-")
+    home = str(folder or tempfile.mkdtemp(prefix="heddle-bench-"))
     env = {k: v for k, v in os.environ.items() if not k.startswith("HEDDLE_")}
     env |= {f"HEDDLE_{k.upper()}": v for k, v in settings.items()} | {"HEDDLE_STARTING_BUZZ": "1000000000"}
     command = [sys.executable, str(HERE / "noop.py"), "--port", "0", "--home", home]
@@ -37,7 +37,7 @@ def running(**settings: str) -> Iterator[tuple[str, str]]:
     finally:
         server.terminate()
         server.wait(60)
-        shutil.rmtree(home)
+        shutil.rmtree(home, ignore_errors=folder is not None)
 
 
 @contextmanager

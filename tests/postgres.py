@@ -44,12 +44,12 @@ class Postgres:
         self._numbers = count()
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
-        self._bin = self._reachable(found)
+        self.bin = self._reachable(found)
         self._as = {"user": _USER, "group": pwd.getpwnam(_USER).pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
         if self._as:
             shutil.chown(self.folder, _USER)
         self._run(
-            [str(self._bin / "initdb"), "-D", str(self.folder / "data"), "-U", "heddle", "-A", "trust"]
+            [str(self.bin / "initdb"), "-D", str(self.folder / "data"), "-U", "heddle", "-A", "trust"]
             + ["-E", "UTF8", "--locale=C.UTF-8"]
             + ([] if durable else ["--no-sync"])
         )
@@ -61,7 +61,7 @@ class Postgres:
         options += ["-cmax_connections=200", "-cdeadlock_timeout=200ms"]
         options += [] if self._durable else ["-cfsync=off", "-csynchronous_commit=off", "-cfull_page_writes=off"]
         with (self.folder / "log").open("ab") as log:
-            command = [str(self._bin / "postgres"), "-D", str(self.folder / "data"), *options]
+            command = [str(self.bin / "postgres"), "-D", str(self.folder / "data"), *options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as)
         for _ in range(600):
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.dsn("postgres")):
@@ -108,7 +108,7 @@ class Postgres:
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
     def _reachable(self, found: Path) -> Path:
-        """The programs where the server's user may run them: a checkout below /root is not such a place."""
+        """The programs where the server's user may run them: a checkout in root's home is not such a place."""
         if os.getuid() != 0 or all(parent.stat().st_mode & 0o005 == 0o005 for parent in [found, *found.parents]):
             return found
         copy = self.folder / "pg"

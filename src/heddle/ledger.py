@@ -68,13 +68,13 @@ def grant(tx: Tx, account_id: int, amount: int, memo: str, at: datetime) -> None
 
 def hold(tx: Tx, holds: Sequence[Hold], at: datetime) -> list[InsufficientBuzz | None]:
     """Reserve Buzz, in order; who cannot pay gets the refusal as outcome and nothing is written for them."""
-    available = _available(tx, {h.account_id for h in holds})
+    available = _available(tx, {h.account_id for h in holds}, keep=tx.for_update)
     outcomes: list[InsufficientBuzz | None] = []
     paid: list[Hold] = []
     for wanted in holds:
         has = available[wanted.account_id]
-        if wanted.amount > has:
-            outcomes.append(InsufficientBuzz(f"this costs {wanted.amount} Buzz and the account has {has}"))
+        if (refusal := _refusal(wanted, has)) is not None:
+            outcomes.append(refusal)
             continue
         available[wanted.account_id] = has - wanted.amount
         paid.append(wanted)
@@ -83,8 +83,15 @@ def hold(tx: Tx, holds: Sequence[Hold], at: datetime) -> list[InsufficientBuzz |
     return outcomes
 
 
+def too_poor(tx: Tx, holds: Sequence[Hold]) -> list[InsufficientBuzz | None]:
+    """Who could not pay now, each on their own. A first look that keeps nobody waiting; `hold` decides."""
+    available = _available(tx, {h.account_id for h in holds})
+    return [_refusal(h, available[h.account_id]) for h in holds]
+
+
 def settle(tx: Tx, settlements: Sequence[Settlement], at: datetime) -> None:
     """End holds, once each."""
+    _available(tx, {s.account_id for s in settlements}, keep=tx.for_update)
     entries: list[_Entry] = []
     for s in settlements:
         entries.append(("settle", s.account_id, s.used, s.workflow_id, None))
@@ -135,7 +142,6 @@ def _append(tx: Tx, entries: Sequence[_Entry], at: datetime) -> None:
     for kind, account_id, amount, _, _ in real:
         for pocket, sign in enumerate(POCKETS[kind]):
             moves[account_id][pocket] += sign * amount
-    _lock(tx, sorted(moves))
     stamp = to_ms(at)
     tx.many(
         "INSERT INTO ledger_entries (kind, account_id, amount, workflow_id, memo, n, created_at)"
@@ -148,21 +154,24 @@ def _append(tx: Tx, entries: Sequence[_Entry], at: datetime) -> None:
     )
 
 
-def _available(tx: Tx, account_ids: set[int]) -> dict[int, int]:
+def _refusal(wanted: Hold, has: int) -> InsufficientBuzz | None:
+    if wanted.amount <= has:
+        return None
+    return InsufficientBuzz(f"this costs {wanted.amount} Buzz and the account has {has}")
+
+
+def _available(tx: Tx, account_ids: set[int], *, keep: str = "") -> dict[int, int]:
+    """What accounts have. With `tx.for_update` nobody else moves it before the commit; in one order, so that two
+    never wait for each other."""
     ids = sorted(account_ids)
-    _lock(tx, ids)
-    found = tx.all(f"SELECT account_id, available FROM balances WHERE account_id IN ({marks(ids)})", ids)  # noqa: S608
+    if not ids:
+        return {}
+    found = tx.all(
+        f"SELECT account_id, available FROM balances WHERE account_id IN ({marks(ids)})"  # noqa: S608
+        f" ORDER BY account_id{keep}",
+        ids,
+    )
     return dict.fromkeys(ids, 0) | {row["account_id"]: row["available"] for row in found}
-
-
-def _lock(tx: Tx, account_ids: Sequence[int]) -> None:
-    """Nobody else moves these balances until the commit; in one order, so that two never wait for each other."""
-    if tx.for_update:
-        tx.all(
-            f"SELECT account_id FROM balances WHERE account_id IN ({marks(account_ids)})"  # noqa: S608
-            f" ORDER BY account_id{tx.for_update}",
-            account_ids,
-        )
 
 
 def _check_balances(tx: Tx) -> list[str]:

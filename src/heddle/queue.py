@@ -16,6 +16,9 @@ from heddle.domain import to_ms
 
 Pair = tuple[str, int]
 
+#: The columns of a lease.
+_LEASE = "job_id, workflow_id, account_id, attempt, failures, losses"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -34,6 +37,7 @@ class Lease:
 
     job_id: str
     workflow_id: str
+    account_id: int
     attempt: int
     failures: int
     losses: int
@@ -75,7 +79,7 @@ def claim(
         f" ORDER BY band, job_id LIMIT ?{tx.skip_locked})"
         " UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1"
         " WHERE job_id IN (SELECT job_id FROM ready)"
-        " RETURNING job_id, workflow_id, attempt, failures, losses, band",
+        f" RETURNING {_LEASE}, band",
         (to_ms(at), *(engines or ()), limit, owner, to_ms(until)),
     )
     # RETURNING gives no order.
@@ -110,7 +114,7 @@ def finish(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
     _lock(tx, these, params)
     ended = tx.all(
         f"DELETE FROM queued_jobs WHERE owner IS NOT NULL AND {these}"  # noqa: S608
-        " RETURNING job_id, workflow_id, attempt, failures, losses",
+        f" RETURNING {_LEASE}",
         params,
     )
     return {(row["job_id"], row["attempt"]): _lease(row) for row in ended}
@@ -140,7 +144,7 @@ def leases(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
         return {}
     these, params = _these(pairs)
     found = tx.all(
-        "SELECT job_id, workflow_id, attempt, failures, losses FROM queued_jobs"  # noqa: S608
+        f"SELECT {_LEASE} FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NOT NULL AND {these}",
         params,
     )
@@ -151,13 +155,12 @@ def lost(tx: Tx, at: datetime, limit: int, *, not_by: str | None = None) -> list
     """Leases that ran out; with `not_by`, every lease of another owner (the embedded server, which is alone)."""
     if not_by is not None:
         found = tx.all(
-            "SELECT job_id, workflow_id, attempt, failures, losses FROM queued_jobs"
-            " WHERE owner IS NOT NULL AND owner <> ? LIMIT ?",
+            f"SELECT {_LEASE} FROM queued_jobs WHERE owner IS NOT NULL AND owner <> ? LIMIT ?",  # noqa: S608
             (not_by, limit),
         )
     else:
         found = tx.all(
-            "SELECT job_id, workflow_id, attempt, failures, losses FROM queued_jobs"
+            f"SELECT {_LEASE} FROM queued_jobs"  # noqa: S608
             " WHERE owner IS NOT NULL AND lease_until < ? ORDER BY lease_until LIMIT ?",
             (to_ms(at), limit),
         )
@@ -239,6 +242,7 @@ def _lease(row: Row) -> Lease:
     return Lease(
         job_id=row["job_id"],
         workflow_id=row["workflow_id"],
+        account_id=row["account_id"],
         attempt=row["attempt"],
         failures=row["failures"],
         losses=row["losses"],

@@ -17,6 +17,11 @@ _OWNER = re.compile(r"^-- owners?: ([\w/*.]+\.py)", re.MULTILINE)
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 _USE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE(?: IF NOT EXISTS)?)\s+([\w{}]+)")
 
+_WITH = re.compile(r"\bWITH (\w+) AS")
+
+#: Puts statements of others into PostgreSQL's words, and asks that server about itself.
+DIALECT = "db/postgres.py"
+
 
 def owners() -> dict[str, str]:
     """Table -> the owner that its migration names."""
@@ -32,8 +37,10 @@ def owners() -> dict[str, str]:
 
 
 def uses(module: ast.Module) -> set[str]:
-    """What a module names in SQL; other languages write these words small."""
-    return {name for text in texts(module) for name in _USE.findall(text)} - {"SET"}
+    """What a module names in SQL; other languages write these words small. Not what a `WITH` names for itself."""
+    sql = list(texts(module))
+    named = {name for text in sql for name in _USE.findall(text)}
+    return named - {name for text in sql for name in _WITH.findall(text)} - {"SET", "SKIP"}
 
 
 TABLES = owners()
@@ -42,6 +49,8 @@ TABLES = owners()
 def users() -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for name, module in modules().items():
+        if name == DIALECT:
+            continue
         for table in uses(module):
             found[table].add(name)
     return found

@@ -241,8 +241,8 @@ def _everything(tx: Tx) -> list[Workflow]:
 def test_life(new_dialect: Callable[[], Dialect]) -> None:
     shared = new_dialect().shared
     paced = settings(
-        max_examples=40 if shared else 150,
-        stateful_step_count=40,
+        max_examples=15 if shared else 150,
+        stateful_step_count=30 if shared else 40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )

@@ -389,7 +389,7 @@ def test_a_taken_port_and_an_unknown_storage_are_told(heddle: Heddle, monkeypatc
     found = report(result)
     assert found["server"]["state"] == "bad"
     assert "in use" in found["server"]["text"]
-    assert found["storage"]["text"] == "'s33' is not one of: disk"
+    assert found["storage"]["text"] == "'s33' is not one of: disk, s3"
 
 
 def test_a_running_server_is_told(heddle: Heddle, folder: Path) -> None:

@@ -56,7 +56,7 @@ def test_the_ends_of_a_range_and_other_spellings_are_taken() -> None:
 
 @pytest.mark.parametrize(("name", "known"), [("storage", "disk"), ("executor", "local")])
 def test_a_plug_in_that_nobody_has_is_named_before_a_folder_is_made(name: str, known: str, tmp_path: Path) -> None:
-    wrong = settings.read({"HEDDLE_HOME": str(tmp_path / "home"), f"HEDDLE_{name.upper()}": "s3"})
-    with pytest.raises(UsageError, match=rf"HEDDLE_{name.upper()} is 's3', which is not one of: .*{known}"):
+    wrong = settings.read({"HEDDLE_HOME": str(tmp_path / "home"), f"HEDDLE_{name.upper()}": "tape"})
+    with pytest.raises(UsageError, match=rf"HEDDLE_{name.upper()} is 'tape', which is not one of: .*{known}"):
         server.prepare(wrong)
     assert not (tmp_path / "home").exists()

@@ -120,7 +120,7 @@ class Dialect(Protocol):
         ...
 
     def wires(self, heard: Callable[[Topic], None]) -> Wires | None:
-        """Begin to hear of other processes' commits; None where there are none."""
+        """What wakes other processes; None where there are none. `heard` is called from a thread."""
         ...
 
 
@@ -129,6 +129,10 @@ class Wires(Protocol):
 
     def tell(self, topics: frozenset[Topic]) -> None:
         """Soon, and once for many; a hint that may be lost."""
+        ...
+
+    def hear(self) -> None:
+        """Begin to hear of the others' commits."""
         ...
 
     def close(self) -> None: ...
@@ -382,7 +386,8 @@ class Database:
     def listen(self, topic: Topic, listener: Listener) -> None:
         """Call `listener` in the running event loop after commits that woke `topic`, here or in another process."""
         self._listeners.setdefault(topic, []).append((asyncio.get_running_loop(), listener))
-        self._wire()
+        if (wires := self._wire()) is not None:
+            wires.hear()
 
     def _wire(self) -> Wires | None:
         with self._wiring:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import logging
 import re
+import select
+import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, LiteralString, cast
 
@@ -48,8 +49,21 @@ _CONNECT: dict[str, str | int] = {
     "application_name": "heddle",
 }
 
-#: A transaction that takes longer than this is broken, and holds rows that others wait for.
-_SESSION = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; SET TIME ZONE 'UTC'"
+_SESSION = "; ".join(
+    f"SET {name} = {value}"
+    for name, value in {
+        # A transaction that takes longer than this is broken, and holds rows that others wait for.
+        "lock_timeout": "'30s'",
+        "idle_in_transaction_session_timeout": "'60s'",
+        # Our statements go by keys. A planner that last saw a table when it was empty reads all of it instead, and a
+        # plan that was kept from then on does so for hours.
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        # Compiling pays for queries of seconds; the settings above make every plan look like one.
+        "jit": "off",
+    }.items()
+)
 
 #: Errors after which the same may be tried again at once: two transactions met.
 _MET = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation)
@@ -128,7 +142,7 @@ def _open(dsn: str) -> psycopg.Connection[Any]:
         cursor_factory=psycopg.RawCursor,
         context=_ADAPTERS,
     )
-    raw.execute(_SESSION)
+    raw.execute(_SESSION.encode())
     return raw
 
 
@@ -244,7 +258,7 @@ class _Rewriter:
                 table = [[rest.pop() for _ in range(width)] for _ in range(height)]
                 columns = [list(column) for column in zip(*table, strict=True)]
                 arrays = ", ".join(f"{put(column)}::{_array_of(column)}" for column in columns)
-                return f"SELECT * FROM unnest({arrays}))"
+                return f"SELECT * FROM unnest({arrays}))"  # noqa: S608 - types and numbers of marks
             if found[4] is not None:
                 values = [rest.pop() for _ in range(found[4].count("?"))]
                 return f"<> ALL ({put(values)})" if found[3] else f"= ANY ({put(values)})"
@@ -287,7 +301,7 @@ def _over_arrays(sql: str, types: Sequence[str]) -> str:
     if row.startswith("INSERT"):
         into, values = row.split(" VALUES (", 1)
         values, after = values.rsplit(")", 1) if " ON CONFLICT" not in values else values.split(") ON CONFLICT", 1)
-        return f"{into} SELECT {values} FROM {rows}{' ON CONFLICT' + after if after else ''}"
+        return f"{into} SELECT {values} FROM {rows}{' ON CONFLICT' + after if after else ''}"  # noqa: S608 - the owners' own SQL
     act = " FROM " if row.startswith("UPDATE") else " USING "
     what, condition = row.split(" WHERE ", 1)
     return f"{what}{act}{rows} WHERE {condition}"
@@ -357,54 +371,68 @@ class PostgresWires:
         self._topics: set[Topic] = set()
         self._changed = threading.Condition()
         self._closed = False
-        self._raw: psycopg.Connection[Any] | None = None
-        self._threads = [
-            threading.Thread(target=self._work, args=(work,), name=f"heddle-{name}", daemon=True)
-            for name, work in (("tell", self._tell_all), ("hear", self._hear_all))
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._ear, self._mouth = socket.socketpair()
+        self._threads: dict[str, threading.Thread] = {}
+        self._lock = threading.Lock()
 
     def tell(self, topics: frozenset[Topic]) -> None:
         with self._changed:
             self._topics |= topics
             self._changed.notify_all()
+        self._begin("tell", self._tell_all)
+
+    def hear(self) -> None:
+        self._begin("hear", self._hear_all)
 
     def close(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
+        self._mouth.close()
+        for thread in self._threads.values():
             thread.join()
+        self._ear.close()
+
+    def _begin(self, name: str, work: Callable[[psycopg.Connection[Any]], None]) -> None:
+        with self._lock:
+            if name not in self._threads and not self._closed:
+                thread = threading.Thread(target=self._work, args=(work,), name=f"heddle-{name}", daemon=True)
+                self._threads[name] = thread
+                thread.start()
 
     def _work(self, work: Callable[[psycopg.Connection[Any]], None]) -> None:
         """Whatever breaks, try again: polling bridges the gap."""
-        while not self._closed:
+        while not self._closed or (work == self._tell_all and self._topics):
             try:
                 with _open(self._dsn) as raw:
                     work(raw)
             except (psycopg.Error, UsageError) as error:
                 log.debug("wake-ups between processes pause: %s", error)
+                if self._closed:
+                    return
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, _AGAIN_S)
 
     def _tell_all(self, raw: psycopg.Connection[Any]) -> None:
         raw.execute(b"SET synchronous_commit = off")
-        while (topics := self._next()) is not None:
+        while topics := self._next():
             for topic in sorted(topics):
                 raw.execute(b"SELECT pg_notify($1, $2)", (CHANNEL, topic))
-            time.sleep(_TELL_S)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, _TELL_S)
 
-    def _next(self) -> set[Topic] | None:
+    def _next(self) -> set[Topic]:
+        """What is to be told; nothing: it was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._topics)
             topics, self._topics = self._topics, set()
-            return topics or None  # none: closed
+            return topics
 
     def _hear_all(self, raw: psycopg.Connection[Any]) -> None:
         raw.execute(f"LISTEN {CHANNEL}".encode())
         while not self._closed:
-            for note in raw.notifies(timeout=0.5, stop_after=1):
+            select.select([raw.fileno(), self._ear], [], [])
+            for note in raw.notifies(timeout=0):
                 if note.pid != raw.info.backend_pid:
                     self._heard(cast("Topic", note.payload))
 

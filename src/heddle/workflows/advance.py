@@ -208,9 +208,8 @@ def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Map
     )
     moved = {i.job_id: held[i.job_id, i.attempt].workflow_id for i in [*again, *final]}
     made = [i for i, status in ends if status is Status.SUCCEEDED]
-    owners = {w.id: w.account_id for w in rows.heads(tx, sorted({moved[i.job_id] for i in made})).values()}
     at = max(i.at for i in [*again, *final])
-    blobs.record(tx, [(owners[moved[i.job_id]], i.job_id, a) for i in made for a in i.artifacts], at)
+    blobs.record(tx, [(held[i.job_id, i.attempt].account_id, i.job_id, a) for i in made for a in i.artifacts], at)
     reasons = {i.job_id: i.failure.reason for i in final if i.failure}
     roll(
         tx,

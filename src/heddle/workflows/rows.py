@@ -202,9 +202,12 @@ def remove(tx: Tx, workflow_ids: Sequence[str]) -> None:
     """Take workflows out for good, with all that hangs on them."""
     if not workflow_ids:
         return
-    for table in ("workflow_tags", "waits", "jobs", "steps"):
-        tx.run(f"DELETE FROM {table} WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
-    tx.run(f"DELETE FROM workflows WHERE id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+    these = marks(workflow_ids)
+    tx.run(f"DELETE FROM workflow_tags WHERE workflow_id IN ({these})", workflow_ids)  # noqa: S608
+    tx.run(f"DELETE FROM waits WHERE workflow_id IN ({these})", workflow_ids)  # noqa: S608
+    tx.run(f"DELETE FROM jobs WHERE workflow_id IN ({these})", workflow_ids)  # noqa: S608
+    tx.run(f"DELETE FROM steps WHERE workflow_id IN ({these})", workflow_ids)  # noqa: S608
+    tx.run(f"DELETE FROM workflows WHERE id IN ({these})", workflow_ids)  # noqa: S608
 
 
 def arrived(tx: Tx, blob_ids: Sequence[str]) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from heddle import blobs, ledger, queue
 from heddle.blobs import Blob
 from heddle.db import Tx
 from heddle.domain import Job, Status, Step, Workflow, roll_up_steps
-from heddle.errors import Conflict, HeddleError, InvalidRequest
+from heddle.errors import Conflict, HeddleError, InsufficientBuzz, InvalidRequest
 from heddle.steps import Source
 from heddle.workflows import events, rows
 from heddle.workflows.planning import Draft
@@ -25,10 +25,12 @@ def submit(tx: Tx, drafts: Sequence[Draft]) -> list[Workflow | HeddleError]:
     """Write every draft that may be written; the others get their refusal, and nothing of theirs is written."""
     outcomes = _seen_before(tx, drafts)
     checked = _check_sources(tx, {i: d for i, d in enumerate(drafts) if i not in outcomes}, outcomes)
-    paid = _hold(tx, checked, outcomes)
-    rows.insert(tx, list(paid.values()))
-    queue.enqueue(tx, [entry for new in paid.values() for entry in entries(new.workflow)])
-    events.emit(tx, [events.of_workflow(new.workflow) for new in paid.values()], _at(drafts))
+    once, first = _once(checked)
+    decided = _write(tx, once)
+    for i, decider in first.items():
+        outcomes[i] = decided.get(decider) or _same(once[decider], checked[i])
+    paid = [new for i, new in once.items() if decided[i] is None]
+    events.emit(tx, [events.of_workflow(new.workflow) for new in paid], _at(drafts))
     return [outcomes[i] for i in range(len(drafts))]
 
 
@@ -119,22 +121,31 @@ def _prepare(step: Step) -> Step:
     return replace(step, status=Status.PREPARING, jobs=jobs)
 
 
-def _hold(
-    tx: Tx, checked: Mapping[int, NewWorkflow], outcomes: dict[int, Workflow | HeddleError]
-) -> dict[int, NewWorkflow]:
-    """Reserve the Buzz. Of several with one key in this batch the first decides, and all get its outcome."""
+def _write(tx: Tx, once: Mapping[int, NewWorkflow]) -> dict[int, InsufficientBuzz | None]:
+    """Write and hold. The hold comes last, because until the commit nobody else can pay from the same account."""
+    holds = {
+        i: ledger.Hold(account_id=n.workflow.account_id, workflow_id=n.workflow.id, amount=n.workflow.cost)
+        for i, n in once.items()
+    }
+    outcomes = dict(zip(holds, ledger.too_poor(tx, list(holds.values())), strict=True))
+    rich = [i for i, refusal in outcomes.items() if refusal is None]
+    if not rich:
+        return outcomes
+    rows.insert(tx, [once[i] for i in rich])
+    queue.enqueue(tx, [entry for i in rich for entry in entries(once[i].workflow)])
+    refusals = ledger.hold(tx, [holds[i] for i in rich], once[rich[0]].workflow.created_at)
+    outcomes |= zip(rich, refusals, strict=True)
+    # Those that could pay alone but not together with the others.
+    beaten = [once[i].workflow.id for i, refusal in zip(rich, refusals, strict=True) if refusal is not None]
+    queue.remove(tx, beaten)
+    rows.remove(tx, beaten)
+    return outcomes
+
+
+def _once(checked: Mapping[int, NewWorkflow]) -> tuple[dict[int, NewWorkflow], dict[int, int]]:
+    """Of several with one key in this batch the first decides, and all get its outcome: (deciders, decider of each)."""
     first = _first_of_key(checked)
-    once = {i: new for i, new in checked.items() if first[i] == i}
-    if not once:
-        return {}
-    holds = [
-        ledger.Hold(account_id=n.workflow.account_id, workflow_id=n.workflow.id, amount=n.workflow.cost)
-        for n in once.values()
-    ]
-    refusals = dict(zip(once, ledger.hold(tx, holds, next(iter(once.values())).workflow.created_at), strict=True))
-    for i, decider in first.items():
-        outcomes[i] = refusals[decider] or _same(once[decider], checked[i])
-    return {i: new for i, new in once.items() if refusals[i] is None}
+    return {i: new for i, new in checked.items() if first[i] == i}, first
 
 
 def _first_of_key(checked: Mapping[int, NewWorkflow]) -> dict[int, int]:
