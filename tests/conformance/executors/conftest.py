@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -146,6 +147,7 @@ def ray_cluster() -> Iterator[dict[str, Any]]:
     with running_head() as head:
         reach = {"ray_address": head.address, "ray_token_file": head.token_file}
         wanted = Settings(**reach)
+        before = dict(os.environ)
         set_environment(access.environment(wanted, access.LOOPBACK))
         from heddle.fleet.ray.cluster import Cluster  # noqa: PLC0415 - Ray reads the environment when it is imported
 
@@ -153,14 +155,16 @@ def ray_cluster() -> Iterator[dict[str, Any]]:
         asyncio.run(cluster.connect())
         yield reach
         asyncio.run(cluster.close())
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a coroutine test in a loop of its own, for half a minute at most."""
+    """Run a coroutine test in a loop of its own, for a minute at most."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     test = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-    asyncio.run(asyncio.wait_for(test, 30))
+    asyncio.run(asyncio.wait_for(test, 60))
     return True

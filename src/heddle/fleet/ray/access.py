@@ -50,12 +50,11 @@ def environment(settings: Settings, host: str) -> dict[str, str]:
         # What the cluster says goes to its own log files; here it would be printed over ours.
         "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Ray's name for "one machine", and only then does it bind to the loopback address and nothing else.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if host in {LOOPBACK, "localhost"} else "1",
     }
     if path.exists():
         variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
-    if host in {LOOPBACK, "localhost"}:
-        # Ray's name for "one machine": only then does it bind to the loopback address and nothing else.
-        variables["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     return variables
 
 

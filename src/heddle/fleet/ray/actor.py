@@ -191,6 +191,12 @@ class SlotActor:
             self._tell(Ended(code=None, fault="was drained", planned=True))
         return bool(self._running)
 
+    async def forget(self, owner: str, n: int) -> None:
+        """Whoever made this claim does not wait for the answer any more."""
+        async with self._claiming:
+            if self._holder is not None and (self._holder.owner, self._holder.n) == (owner, n):
+                self._release()
+
     def _release(self) -> None:
         self._holder, self._session = None, ""
         self._news.set()
@@ -275,7 +281,7 @@ class SlotActor:
         for part in self._frames.feed(body):
             message = to_worker.decode(part)
             if isinstance(message, Run):
-                if self._retiring:
+                if self._retiring or self._process is None:
                     continue
                 self._running.add((message.job_id, message.attempt))
             self._forward(frame(message))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -33,7 +35,15 @@ async def connect(settings: Settings) -> Cluster:
 
     cluster = Cluster(settings)
     await cluster.connect()
+    _mute_sigterm()
     return cluster
+
+
+def _mute_sigterm() -> None:
+    """Ray puts a handler before ours that prints a stack trace of its own code; so put ours first again."""
+    ours = signal.getsignal(signal.SIGTERM)
+    if ours is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ours)
 
 
 async def _knock(address: str) -> None:

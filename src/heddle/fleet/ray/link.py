@@ -154,7 +154,7 @@ class RayWorker:
             actor = None
         while True:
             actor = actor or await self._roster.cluster.actor(name)
-            match await _answer(actor, claim):
+            match await _ask(actor, claim):
                 case Claimed(session=session, node=node):
                     self._roster.last[self._place] = (name, actor)
                     self._begin(actor, session, node)
@@ -309,10 +309,13 @@ class RayWorker:
             self.ended.set_result(end)
 
 
-async def _answer(actor: Any, claim: Claim) -> object:
+async def _ask(actor: Any, claim: Claim) -> object:
     """What an actor says to a claim; None while it is being started, Gone when there is another of its name."""
     try:
         return answers.decode(await actor.claim.remote(encoder.encode(claim)))
+    except asyncio.CancelledError:
+        actor.forget.remote(claim.owner, claim.n)
+        raise
     except ActorUnavailableError:
         return None
     except ActorDiedError as error:
