@@ -255,6 +255,23 @@ def test_no_connection_is_a_failed_step(write: Callable[..., Path]) -> None:
 
     outcome = go(write([look()]), refuse)
     assert outcome.result.reason == "step 'look' failed: no answer from http://h: refused"
+    assert outcome.paths == ["/look"]
+
+
+@pytest.mark.parametrize(("operation", "breaks", "ends"), [("look", 2, 0), ("look", 3, 1), ("make", 1, 1)])
+def test_only_a_read_that_breaks_off_is_sent_again(
+    write: Callable[..., Path], operation: str, breaks: int, ends: int
+) -> None:
+    left = iter(range(breaks))
+
+    def break_off(got: Got) -> Reply:
+        if next(left, None) is not None:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        return Reply(200, {})
+
+    outcome = go(write([{"stepId": "one", "operationId": operation}]), break_off)
+    assert outcome.result.exit_code == ends, outcome.result.reason
+    assert len(outcome.paths) == min(breaks, 3) + (ends == 0)
 
 
 RETRY = {"name": "again", "type": "retry", "retryAfter": 1.5, "retryLimit": 3}

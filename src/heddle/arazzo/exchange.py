@@ -6,7 +6,7 @@ import email.utils
 import json
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -23,6 +23,9 @@ from heddle.errors import HeddleError
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_REDIRECTS = 5
 TIMEOUT = {"connect": 10.0, "read": 130.0, "write": 60.0, "pool": 10.0}
+#: How often a read is sent when its connection breaks off: a replica behind a balancer may go at any time.
+_TRIES = 3
+_BROKE_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TEXT_TYPES = ("application/xml", "application/yaml", "application/x-www-form-urlencoded")
 
@@ -119,13 +122,20 @@ class Client:
 
     async def _exchanged(self, outgoing: httpx.Request) -> httpx.Response:
         try:
-            response = await self._transport.handle_async_request(outgoing)
+            response = await self._answered(outgoing)
         except httpx.TimeoutException as error:
             raise ExchangeError(f"{outgoing.url.host} did not answer in time") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ExchangeError(f"no answer from {_host(outgoing.url)}: {error or type(error).__name__}") from error
         response.request = outgoing
         return response
+
+    async def _answered(self, outgoing: httpx.Request) -> httpx.Response:
+        """Whether something that changes the server was carried out nobody knows, so only reads are sent again."""
+        for _ in range(_TRIES - 1 if outgoing.method in {"GET", "HEAD"} else 0):
+            with suppress(*_BROKE_OFF):
+                return await self._transport.handle_async_request(outgoing)
+        return await self._transport.handle_async_request(outgoing)
 
     async def _content(self, response: httpx.Response) -> bytes:
         chunks: list[bytes] = []
