@@ -1,10 +1,11 @@
-"""Write the pages of the documentation that are made from the code: docs/settings.md and docs/reference.md.
+"""Write what is made from the code: docs/settings.md, docs/reference.md, and the settings that the Helm chart knows.
 
 `python scripts/reference.py` writes them; `--check` only says whether they are current.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -20,14 +21,21 @@ from heddle.contract.orchestration import CallbackEvent
 from heddle.errors import CallerError
 from heddle.settings import Settings
 
-FOLDER = Path(__file__).parents[1] / "docs"
+FOLDER = Path(__file__).parents[1]
+
+CHART = "deploy/helm/heddle/values.schema.json"
+_CHART_FILE = FOLDER / CHART
+
+#: Settings for which the chart has values of its own, or which it decides. Secrets are others.
+_CHART_OWN = {"home", "host", "port", "probe_port", "metrics", "public_url", "drain_s", "grace_s", "slots"}
+_CHART_OWN |= {"ray_address", "ray_slot_resources", "ray_token_file"}
 
 _HEAD = "<!-- Written by scripts/reference.py from the code; do not edit. -->\n"
 
 
 def pages() -> dict[str, str]:
     """File name -> what should be in it."""
-    return {"settings.md": _HEAD + settings(), "reference.md": _HEAD + reference()}
+    return {"docs/settings.md": _HEAD + settings(), "docs/reference.md": _HEAD + reference(), CHART: chart()}
 
 
 def settings() -> str:
@@ -85,6 +93,14 @@ Prices are in Buzz for one picture of the native size with the default steps.
 {_table(("family", "also called", "native side", "steps", "cfgScale", "price"), _families())}"""
 
 
+def chart() -> str:
+    """What the chart's values may be; by hand, but for the settings."""
+    schema = json.loads(_CHART_FILE.read_text("utf-8"))
+    known = [f for f in _settings() if f.name not in _CHART_OWN and not f.metadata["secret"]]
+    schema["properties"]["settings"]["properties"] = {f.name: _as_schema(f) for f in known}
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def stale() -> list[str]:
     """The names of the pages that are not as they should be."""
     return [name for name, text in pages().items() if not _is(FOLDER / name, text)]
@@ -100,6 +116,14 @@ def _takes(setting: Any) -> str:
     if bounds.choices:
         return str(bounds)
     return f"{kind}, {bounds}" if str(bounds) else kind
+
+
+def _as_schema(setting: Any) -> dict[str, Any]:
+    kind = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}[str(setting.type)]
+    bounds = setting.metadata["bounds"]
+    limits = {"enum": list(bounds.choices) or None, "minimum": bounds.low, "maximum": bounds.high}
+    limits["pattern"] = f"^(?:{bounds.pattern})$" if bounds.pattern else None
+    return {"type": kind} | {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _value(default: object) -> str:
@@ -187,6 +211,7 @@ def main() -> int:
             print(f"not current: {', '.join(old)}; run python scripts/reference.py", file=sys.stderr)
         return bool(old)
     for name, text in pages().items():
+        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
         (FOLDER / name).write_text(text, "utf-8")
     return 0
 

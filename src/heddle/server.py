@@ -60,10 +60,11 @@ class Parts:
     first_token: str | None
 
 
-def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
+def prepare(settings: Settings, *, quiet: bool = False, duties: frozenset[Duty] = ALL) -> Parts:
     """Open the data folder and the database, bring the schema up to date and make the first account. Raises UsageError.
 
-    A quiet server makes no token, because it has nobody to show it to.
+    A quiet server makes no token, because it has nobody to show it to. A process without the API makes no account
+    either: whichever process of a deployment comes first, the token is made by one that shows it.
     """
     for seam, name in (("storages", settings.storage), ("executors", settings.executor)):
         _plugin(seam, name)
@@ -71,12 +72,20 @@ def prepare(settings: Settings, *, quiet: bool = False) -> Parts:
     dialect = dialects.choose(settings)
     migrate(dialect)
     db = Database(dialect)
-    _refuse_open_bind(settings, db)
+    try:
+        return _parts(settings, db, duties, quiet=quiet)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _parts(settings: Settings, db: Database, duties: frozenset[Duty], *, quiet: bool) -> Parts:
+    if "api" in duties:
+        _refuse_open_bind(settings, db)
     # Before the token, which is shown once: a start that is refused must not use it up.
     store = open_storage(settings)
-    token = first_run.first_account(db, settings, now(), token=not quiet)
-    deps = Deps(settings, db, store, Signer.from_db(db), Planner(settings))
-    return Parts(settings, db, deps, token)
+    token = first_run.first_account(db, settings, now(), token=not quiet) if "api" in duties else None
+    return Parts(settings, db, Deps(settings, db, store, Signer.from_db(db), Planner(settings)), token)
 
 
 @asynccontextmanager
@@ -172,7 +181,8 @@ async def serve(
                 ready()
                 await stop.wait()
             else:
-                await _listen_until(stop, _http(parts, duties, stop, ready), sock, parts.settings.drain_s)
+                drain_s = parts.settings.drain_s if "api" in duties else 0
+                await _listen_until(stop, _http(parts, duties, stop, ready), sock, drain_s)
     finally:
         parts.db.close()
 

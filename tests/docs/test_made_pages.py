@@ -32,7 +32,7 @@ def test_a_page_that_is_not_is_found(
     monkeypatch.setattr("sys.argv", ["reference.py"])
     assert reference.main() == 0
     assert reference.stale() == []
-    (tmp_path / "settings.md").write_text("HEDDLE_PORT is 80")
+    (tmp_path / "docs" / "settings.md").write_text("HEDDLE_PORT is 80")
     monkeypatch.setattr("sys.argv", ["reference.py", "--check"])
     assert reference.main() == 1
     assert "settings.md" in capsys.readouterr().err

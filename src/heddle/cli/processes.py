@@ -76,7 +76,7 @@ def stand(duty: Duty, **flags: Any) -> None:
             sock, chosen = server.listen(chosen)
         elif chosen.probe_port:
             sock, _ = server.listen(replace(chosen, port=chosen.probe_port))
-        parts = server.prepare(chosen, quiet=duty != "api")
+        parts = server.prepare(chosen, duties=frozenset({duty}))
         stop_export = traces.export_to(chosen.otel_endpoint, heddle.__version__)
 
     def ready() -> None:
