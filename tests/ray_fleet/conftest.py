@@ -156,7 +156,7 @@ class Driver:
     def run(self, job_id: str, engine: str, **payload: Any) -> None:
         self.tell({"run": {"job_id": job_id, "attempt": 1, "engine": engine, "payload": payload}})
 
-    def hears(self, within_s: float = 40, **wanted: Any) -> dict[str, Any]:
+    def hears(self, within_s: float = 90, **wanted: Any) -> dict[str, Any]:
         """The first event that is like this; what came before is kept."""
         for event in self.events:
             if wanted.items() <= event.items():
@@ -186,7 +186,7 @@ class Driver:
         self.tell("free")
         return int(self.hears(say="free")["free"])
 
-    def until_free(self, wanted: int, within_s: float = 40) -> None:
+    def until_free(self, wanted: int, within_s: float = 90) -> None:
         end = time.monotonic() + within_s
         while (free := self.free()) != wanted:
             assert time.monotonic() < end, f"{free} free instead of {wanted}\n{self.log.read_text()}"

@@ -34,8 +34,11 @@ class Command:
         )
 
     def __call__(self, *words: str) -> str:
-        command = [sys.executable, "-m", "heddle", "fleet", *words]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=60, check=False)
+        return self.python("-m", "heddle", "fleet", *words)
+
+    def python(self, *words: str) -> str:
+        command = [sys.executable, *words]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -97,6 +100,33 @@ def test_status_and_drain(fleet: Command, driver: Driver) -> None:
     driver.until_free(2)
     driver.run("job_b", "Echo")
     driver.hears(say="done", job_id="job_b")
+
+
+ASKED = """
+import asyncio
+from heddle import settings
+from heddle.fleet.ray.connection import connect
+
+async def main():
+    cluster = await connect(settings.read())
+    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
+    from ray.autoscaler.v2.utils import is_autoscaler_v2
+    from ray.experimental.internal_kv import _internal_kv_get
+    assert not is_autoscaler_v2(), "then it is kept elsewhere"
+    print((_internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL) or b"[]").decode())
+    await cluster.close()
+
+asyncio.run(main())
+"""
+
+
+def test_the_autoscaler_hears_of_the_backlog(fleet: Command, driver: Driver) -> None:
+    driver.until_free(2)
+    for waiting, wanted in ((3, [{"CPU": 1}] * 3), (0, [])):
+        driver.tell({"demand": waiting})
+        end = time.monotonic() + 60
+        while json.loads(fleet.python("-c", ASKED)) != wanted:
+            assert time.monotonic() < end
 
 
 def test_a_drain_does_not_wait_for_ever(fleet: Command, driver: Driver) -> None:

@@ -27,8 +27,10 @@ from heddle.fleet.messages import (
     Frames,
     FromWorker,
     Hello,
+    JobEvent,
     Key,
     Message,
+    Pong,
     Run,
     encoder,
     frame,
@@ -138,6 +140,8 @@ class SlotActor:
         self._heard_at = 0.0
         self._process: WorkerProcess | None = None
         self._hello: Hello | None = None
+        #: The latest of each kind that the worker said of itself: every dispatcher needs to know.
+        self._standing: dict[type[Message], Message] = {}
         self._running: set[Key] = set()
         self._idle = asyncio.Event()
         self._frames = Frames()
@@ -173,6 +177,8 @@ class SlotActor:
         self._frames = Frames()
         self._outbox.clear()
         self._said = 0
+        for message in self._standing.values():
+            self._tell(message)
         self._start(self._watch(self._session))
         return Claimed(session=self._session, node=self._node)
 
@@ -234,6 +240,7 @@ class SlotActor:
         if self._process is not None and self._hello == wanted.hello:
             return
         await self._end("was replaced")
+        self._standing.clear()
         process = WorkerProcess(self._name, self._hear, self._print)
         await process.start(wanted.hello, wanted.start_s)
         self._process, self._hello = process, wanted.hello
@@ -261,6 +268,8 @@ class SlotActor:
             self._running.discard((message.job_id, message.attempt))
             if not self._running:
                 self._idle.set()
+        elif not isinstance(message, JobEvent | Pong):
+            self._standing[type(message)] = message
         self._tell(message)
 
     def _print(self, line: str) -> None:
@@ -329,7 +338,7 @@ class SlotActor:
                 owner=self._holder.owner if self._holder else "",
                 running=sorted(self._running),
                 engines=self._engines,
-                models=[],
+                models=[name for said in self._standing.values() for name, _ in getattr(said, "models", [])],
                 memory_mb=self._process.memory_mb() if self._process else 0,
             )
         )
