@@ -1,0 +1,70 @@
+"""A busy fleet in a minute: compares FIFO, strict fairness and Heddle's matching on one trace.
+
+`python benchmarks/simulate.py --gpus 1000 --models 100`. The decisions are those of the product; see
+docs/scheduling.md for what the columns say.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from simulator.compare import FAIR, FIFO, HEDDLE, WISH, compare, table
+from simulator.trace import Job, Shape, read, synthetic, write
+from simulator.world import Fleet
+
+from heddle.matching import Policy
+
+
+def main() -> None:
+    options = _options()
+    shape = Shape(
+        gpus=options.gpus,
+        models=options.models,
+        seconds=options.seconds,
+        load=options.load,
+        seed=options.seed,
+    )
+    jobs = read(options.trace) if options.trace else synthetic(shape)
+    if options.write_trace:
+        write(options.write_trace, jobs)
+    seconds = max((job.at for job in jobs), default=0.0) if options.trace else shape.seconds
+    fleet = Fleet(gpus=options.gpus, memory_mb=options.memory_mb, lookahead=options.lookahead, cap=options.cap)
+    heddle = replace(HEDDLE, policy=Policy(defer_s=options.defer_s))
+    results = compare(jobs, fleet, seconds, [FIFO, FAIR, heddle, WISH], options.processes)
+    print(_told(jobs, fleet, seconds), table(jobs, fleet, seconds, results), sep="\n\n")
+    if options.plots:
+        # Imported here: the table needs no matplotlib.
+        from simulator.plots import draw  # noqa: PLC0415
+
+        deferrals = [replace(HEDDLE, name=f"{s:g}", policy=Policy(defer_s=s)) for s in options.sweep]
+        draw(options.plots, results, sweep=compare(jobs, fleet, seconds, deferrals, options.processes))
+
+
+def _told(jobs: list[Job], fleet: Fleet, seconds: float) -> str:
+    accounts, models = len({job.account for job in jobs}), len({job.model for job in jobs})
+    return f"{len(jobs)} jobs of {accounts} accounts with {models} models in {seconds:g} s on {fleet.gpus} GPUs"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gpus", type=int, default=1000)
+    parser.add_argument("--models", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=1800, help="how long the made-up trace lasts")
+    parser.add_argument("--load", type=float, default=0.95, help="work asked for, of what the slots could do")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--memory-mb", type=int, default=48_000, help="of each GPU")
+    parser.add_argument("--lookahead", type=int, default=0, help="jobs that a busy slot may hold ahead")
+    parser.add_argument("--cap", type=int, default=0, help="jobs that an account may run at once; 0: any number")
+    parser.add_argument("--defer-s", type=float, default=Policy().defer_s)
+    parser.add_argument("--trace", type=Path, help="a recorded trace, JSON lines; instead of a made-up one")
+    parser.add_argument("--write-trace", type=Path, help="keep the trace")
+    parser.add_argument("--plots", type=Path, help="a folder for SVG files")
+    parser.add_argument("--sweep", type=float, nargs="*", default=[], help="plot the effect of these deferrals too")
+    parser.add_argument("--processes", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

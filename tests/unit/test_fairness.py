@@ -1,0 +1,89 @@
+"""Virtual time: fair shares whatever anybody submits."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heddle import fairness
+from heddle.domain import Priority
+from heddle.fairness import BAND_WEIGHTS, advance, clock, stamp, stamps
+
+HIGH, NORMAL, LOW = (Priority(p).band for p in ("high", "normal", "low"))
+seconds = st.floats(0.01, 100)
+weights = st.sampled_from([0.5, 1.0, 2.0])
+
+
+def test_every_priority_weighs_something() -> None:
+    assert set(BAND_WEIGHTS) == {p.band for p in Priority}
+    assert BAND_WEIGHTS[HIGH] > BAND_WEIGHTS[NORMAL] > BAND_WEIGHTS[LOW] > 0
+
+
+def test_a_newcomer_stands_beside_a_backlog_and_not_behind_it() -> None:
+    backlog = stamps(0.0, 0.0, [1.0] * 1000, weight=1.0, band=NORMAL)
+    assert stamp(backlog[0], 0.0, 1.0, 1.0, NORMAL) < backlog[2]
+
+
+def test_who_was_away_has_saved_nothing_up() -> None:
+    assert stamp(500.0, 3.0, 1.0, 1.0, NORMAL) == 501.0
+
+
+def test_what_is_high_passes_the_accounts_own_backlog_and_what_is_low_waits_longer() -> None:
+    own = stamps(0.0, 0.0, [1.0] * 20, weight=1.0, band=NORMAL)
+    assert stamp(0.0, 0.0, 1.0, 1.0, HIGH) < own[0] < stamp(0.0, 0.0, 1.0, 1.0, LOW) < own[-1]
+
+
+@given(st.lists(seconds, min_size=1, max_size=20), seconds, seconds, weights)
+def test_a_list_is_stamped_like_its_jobs_one_by_one(ests: list[float], now: float, last: float, weight: float) -> None:
+    one_by_one: list[float] = []
+    latest = last
+    for est in ests:
+        latest = stamp(now, latest, est, weight, NORMAL)
+        one_by_one.append(latest)
+    assert stamps(now, last, ests, weight, NORMAL) == one_by_one
+    assert one_by_one == sorted(one_by_one)
+    assert one_by_one[0] > max(now, last)
+
+
+def test_an_engine_nobody_waits_for_starts_level_with_the_others() -> None:
+    assert clock({}, "a", waits=False) == 0.0
+    assert clock({"a": 5.0, "b": 9.0}, "a", waits=True) == 5.0
+    assert clock({"a": 5.0, "b": 9.0}, "a", waits=False) == 9.0
+    assert clock({"a": 5.0}, "new", waits=True) == 5.0
+
+
+def test_time_does_not_run_backward() -> None:
+    assert advance({"a": 5.0, "b": 1.0}, {"a": 3.0, "c": 2.0}) == {"a": 5.0, "b": 1.0, "c": 2.0}
+    assert advance({"a": 5.0}, {"a": 7.0}) == {"a": 7.0}
+
+
+@given(
+    st.lists(weights, min_size=2, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0.5, 10)), min_size=40, max_size=120),
+)
+def test_among_accounts_that_always_want_more_service_goes_by_weight(
+    weights: list[float], submitted: list[tuple[int, float]]
+) -> None:
+    """At any moment, two backlogged accounts have had the same service per weight, but for a job each."""
+    waiting: list[tuple[float, int, int, float]] = []
+    lasts = dict.fromkeys(range(len(weights)), 0.0)
+    for n, (some, est) in enumerate(submitted):
+        account = some % len(weights)
+        lasts[account] = stamp(0.0, lasts[account], est, weights[account], NORMAL)
+        heapq.heappush(waiting, (lasts[account], n, account, est))
+    left = Counter(account for _, _, account, _ in waiting)
+    served = dict.fromkeys(range(len(weights)), 0.0)
+    longest = max(est for *_, est in waiting)
+    while all(left[a] for a in served):
+        _, _, account, est = heapq.heappop(waiting)
+        served[account] += est / weights[account]
+        left[account] -= 1
+        assert max(served.values()) - min(served.values()) <= 2 * longest / min(weights)
+
+
+def test_an_estimate_of_nothing_costs_something() -> None:
+    assert stamp(0.0, 0.0, 0.0, 1.0, NORMAL) == pytest.approx(fairness.LEAST_S)
