@@ -131,16 +131,16 @@ def _second_account(cluster: Cluster) -> Account:
 
 
 def _watch(cluster: Cluster, bout: Bout, load: Load, adversary: Adversary, tell: Callable[[str], None]) -> None:
-    """Until all is submitted, the time is over and there were attacks enough; for twice as long at most."""
+    """Until all is submitted and mostly done, with attacks enough, and the time is over; thrice as long at most."""
     began = time.monotonic()
     judge = Judge(cluster.settings)
-    while (passed := time.monotonic() - began) < 2 * bout.seconds + 60:
-        if not load.running and passed >= bout.seconds and adversary.attacks >= bout.attacks:
+    while (passed := time.monotonic() - began) < 3 * bout.seconds:
+        time.sleep(min(bout.tell_s, max(1.0, bout.seconds - passed)))
+        passed, left = time.monotonic() - began, judge.standing()
+        tell(f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {left or 'no answer'}")
+        enough = passed >= bout.seconds and adversary.attacks >= bout.attacks and not load.running
+        if enough and left is not None and left.workflows <= bout.workflows // 20:
             return
-        time.sleep(min(bout.tell_s, max(0.5, bout.seconds - passed)))
-        standing = judge.standing() or "the database is away"
-        passed = time.monotonic() - began
-        tell(f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {standing}")
 
 
 @contextmanager
