@@ -171,7 +171,7 @@ class Dispatcher:
                     await self._renew()
                     await self._take_back(advance.Sweep(at=now()))
                 else:
-                    self._stop_all_but(await self._db.read(queue.held, self._owner))
+                    await self._look()
             except Unavailable as error:
                 log.warning("cannot look after running jobs: %s", error.message)
 
@@ -180,6 +180,12 @@ class Dispatcher:
         renewal = advance.Renewal(owner=self._owner, pairs=pairs, lease_s=self._settings.lease_s, at=now())
         kept = await self._db.write(advance.renew, renewal)
         self._stop_all_but(kept | (set(self._held) - set(pairs)))
+
+    async def _look(self) -> None:
+        """What is claimed while the queue is asked is not in the answer."""
+        asked = set(self._held)
+        kept = await self._db.read(queue.held, self._owner)
+        self._stop_all_but(kept | (set(self._held) - asked))
 
     def _stop_all_but(self, kept: set[queue.Pair]) -> None:
         """What we hold and the queue does not was canceled, or given to somebody else."""
