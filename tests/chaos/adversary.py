@@ -45,8 +45,8 @@ class Adversary(threading.Thread):
         super().__init__(name="adversary")
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
-        #: Every worker process that was ever seen.
-        self.workers: set[int] = set()
+        #: Every worker process that was ever seen: its number, and when it began, because numbers are used again.
+        self.workers: set[tuple[int, str]] = set()
         self._cluster, self._postgres, self._receivers = cluster, postgres, receivers
         self._chance = random.Random(f"{seed} adversary")
         self._pause_s, self._lease_s = pause_s, lease_s
@@ -169,7 +169,7 @@ class Adversary(threading.Thread):
         for process in list(self._cluster.processes.values()):
             running = process._running
             if process.duty == "dispatch" and running is not None:
-                self.workers.update(workers(running.pid))
+                self.workers.update((pid, began) for pid in workers(running.pid) if (began := beginning(pid)))
 
     def _sleep(self, seconds: float) -> None:
         """Shorter when the adversary was told to stop."""
@@ -245,6 +245,15 @@ def workers(pid: int) -> list[int]:
 
 def is_worker(pid: int) -> bool:
     return "heddle.fleet.worker" in _command(pid)
+
+
+def beginning(pid: int) -> str:
+    """When a process began, in ticks; empty when it is gone or only not buried yet."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if words[0] == "Z" else words[19]
 
 
 def _command(pid: int) -> str:

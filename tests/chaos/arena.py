@@ -15,13 +15,12 @@ from heddle.chores import first_run
 from heddle.db import Database, Tx
 from heddle.db.postgres import PostgreSQL
 from heddle.domain import now
-from tests.chaos.adversary import Adversary, is_worker
+from tests.chaos.adversary import Adversary, beginning
 from tests.chaos.judge import Judge, Verdict
 from tests.chaos.load import Account, Load
 from tests.chaos.receivers import Receivers
 from tests.cluster import Cluster, Process
 from tests.postgres import Postgres
-from tests.processes import exists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +92,8 @@ def fight(folder: Path, bout: Bout, tell: Callable[[str], None]) -> Verdict:
     for name, status in ended.items():
         if status != 0:
             verdict.wrong["processes"].append(f"{name} ended with status {status}")
-    for pid in adversary.workers:
-        if exists(pid) and is_worker(pid):
+    for pid, began in adversary.workers:
+        if beginning(pid) == began:
             verdict.wrong["processes"].append(f"worker {pid} outlived its dispatcher")
     for fault in [*load.faults, *adversary.faults]:
         verdict.wrong["faults"].append(fault)
