@@ -59,7 +59,7 @@ SETTINGS: dict[str, object] = {
 
 def fight(folder: Path, bout: Bout, tell: Callable[[str], None]) -> Verdict:
     """Everything from the first process to the verdict. Leaves logs and bytes in the folder."""
-    with _postgres() as postgres, _receivers(bout.seed) as receivers:
+    with own_postgres() as postgres, all_receivers(bout.seed) as receivers:
         chosen = SETTINGS | bout.settings
         cluster = Cluster(folder, postgres.create(), {"plates": "plates:Plates"}, **chosen)
         try:
@@ -143,7 +143,8 @@ def _watch(cluster: Cluster, bout: Bout, load: Load, adversary: Adversary, tell:
 
 
 @contextmanager
-def _postgres() -> Iterator[Postgres]:
+def own_postgres() -> Iterator[Postgres]:
+    """One that keeps what it was told, whatever happens to it."""
     server = Postgres(durable=True)
     try:
         yield server.start()
@@ -152,7 +153,8 @@ def _postgres() -> Iterator[Postgres]:
 
 
 @contextmanager
-def _receivers(seed: int) -> Iterator[Receivers]:
+def all_receivers(seed: int) -> Iterator[Receivers]:
+    """Listening for the length of a `with`."""
     receivers = Receivers(seed).start()
     try:
         yield receivers
