@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simulator.compare import FAIR, FIFO, HEDDLE, WISH, compare, table
 from simulator.trace import Job, Shape, read, synthetic, write
-from simulator.world import Fleet
+from simulator.world import Fleet, Rules
 
 from heddle.matching import Policy
 
@@ -31,15 +31,20 @@ def main() -> None:
         write(options.write_trace, jobs)
     seconds = max((job.at for job in jobs), default=0.0) if options.trace else shape.seconds
     fleet = Fleet(gpus=options.gpus, memory_mb=options.memory_mb, lookahead=options.lookahead, cap=options.cap)
-    heddle = replace(HEDDLE, policy=Policy(defer_s=options.defer_s))
-    results = compare(jobs, fleet, seconds, [FIFO, FAIR, heddle, WISH], options.processes)
+    rules = [FIFO, FAIR, _with(options.defer_s, HEDDLE.name), WISH]
+    if options.sweep:
+        rules = [_with(seconds, f"{seconds:g}") for seconds in options.sweep]
+    results = compare(jobs, fleet, seconds, rules, options.processes)
     print(_told(jobs, fleet, seconds), table(jobs, fleet, seconds, results), sep="\n\n")
     if options.plots:
         # Imported here: the table needs no matplotlib.
-        from simulator.plots import draw  # noqa: PLC0415
+        from simulator.plots import draw, draw_sweep  # noqa: PLC0415
 
-        deferrals = [replace(HEDDLE, name=f"{s:g}", policy=Policy(defer_s=s)) for s in options.sweep]
-        draw(options.plots, results, sweep=compare(jobs, fleet, seconds, deferrals, options.processes))
+        (draw_sweep if options.sweep else draw)(options.plots, results)
+
+
+def _with(defer_s: float, name: str) -> Rules:
+    return replace(HEDDLE, name=name, policy=Policy(defer_s=defer_s))
 
 
 def _told(jobs: list[Job], fleet: Fleet, seconds: float) -> str:
@@ -61,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trace", type=Path, help="a recorded trace, JSON lines; instead of a made-up one")
     parser.add_argument("--write-trace", type=Path, help="keep the trace")
     parser.add_argument("--plots", type=Path, help="a folder for SVG files")
-    parser.add_argument("--sweep", type=float, nargs="*", default=[], help="plot the effect of these deferrals too")
+    parser.add_argument("--sweep", type=float, nargs="*", default=[], help="compare these deferrals instead")
     parser.add_argument("--processes", type=int, default=1)
     return parser.parse_args()
 

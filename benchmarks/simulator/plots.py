@@ -28,18 +28,23 @@ _STYLE = {
 }
 
 
-def draw(folder: Path, results: Sequence[Result], *, sweep: Sequence[Result] = ()) -> list[Path]:
-    """`waits.svg` and `fleet.svg`; with a sweep over the deferral, `deferral.svg` too."""
-    folder.mkdir(parents=True, exist_ok=True)
+def draw(folder: Path, results: Sequence[Result]) -> None:
+    """`waits.svg` and `fleet.svg`."""
     with mpl.rc_context(_STYLE):
-        paths = [_save(folder / "waits.svg", _waits(results)), _save(folder / "fleet.svg", _fleet(results))]
-        return paths + ([_save(folder / "deferral.svg", _sweep(sweep))] if sweep else [])
+        _save(folder / "waits.svg", _waits(results))
+        _save(folder / "fleet.svg", _fleet(results))
 
 
-def _save(path: Path, figure: Figure) -> Path:
+def draw_sweep(folder: Path, results: Sequence[Result]) -> None:
+    """`deferral.svg`."""
+    with mpl.rc_context(_STYLE):
+        _save(folder / "deferral.svg", _sweep(results))
+
+
+def _save(path: Path, figure: Figure) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
-    return path
 
 
 def _waits(results: Sequence[Result]) -> Figure:

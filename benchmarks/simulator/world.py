@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from itertools import islice
 from typing import Literal
 
 from heddle import fairness
+from heddle.fairness import Stamp
 from heddle.matching import Choice, Policy, Resident, SlotReport, Waiting, choose, reach
 
 from .trace import Job
@@ -121,12 +123,13 @@ class _Queue:
 
     def put(self, n: int, job: Job) -> None:
         key = (job.account, job.band) if self._rules.order == "fair" else (0, 0)
-        vft = self._stamp(key, job) if self._rules.order == "fair" else job.at
+        stamp = self._stamp(key, job) if self._rules.order == "fair" else Stamp(job.at, job.at)
         waiting = Waiting(
             job_id=f"{n:09}",
             account_id=job.account,
             engine=job.engine,
-            vft=vft,
+            start=stamp.start,
+            finish=stamp.finish,
             model=job.model,
             memory_mb=job.memory_mb,
             load_s=0.0 if self._rules.free_loads else job.load_s,
@@ -135,17 +138,17 @@ class _Queue:
         self._lines.setdefault(key, OrderedDict())[waiting.job_id] = waiting
         self._waits[job.engine] += 1
 
-    def _stamp(self, key: tuple[int, int], job: Job) -> float:
+    def _stamp(self, key: tuple[int, int], job: Job) -> Stamp:
         clock = fairness.clock(self._clocks, job.engine, waits=self._waits[job.engine] > 0)
-        last = fairness.stamp(clock, self._lasts.get(key, 0.0), job.est_s, job.weight, job.band)
-        self._lasts[key] = last
-        return last
+        stamp = fairness.stamp(clock, self._lasts.get(key, 0.0), job.est_s, job.weight, job.band)
+        self._lasts[key] = stamp.finish
+        return stamp
 
     def window(self, size: int, without: Iterable[int]) -> list[Waiting]:
         """The first jobs, but none of these accounts."""
         skip = set(without)
         lines = (self._of(line, skip) for (account, _), line in self._lines.items() if account not in skip)
-        return list(islice(heapq.merge(*lines, key=lambda w: (w.vft, w.job_id)), size))
+        return list(islice(heapq.merge(*lines, key=lambda w: (w.finish, w.job_id)), size))
 
     def _of(self, line: OrderedDict[str, Waiting], skip: set[int]) -> Iterator[Waiting]:
         return (w for w in line.values() if w.account_id not in skip) if skip else iter(line.values())
@@ -177,7 +180,7 @@ class World:
 
     def __init__(self, jobs: Sequence[Job], fleet: Fleet, rules: Rules) -> None:
         self.jobs = jobs
-        self.outcome = Outcome(jobs, [0.0] * len(jobs), [0.0] * len(jobs))
+        self.outcome = Outcome(jobs, [math.nan] * len(jobs), [math.nan] * len(jobs))
         self._fleet = fleet
         self._rules = rules
         engines = frozenset(job.engine for job in jobs)
@@ -202,7 +205,7 @@ class World:
                 self._queue.put(arrivals, job)
                 self._want_claim(job.at)
                 arrivals += 1
-        assert all(self.outcome.ended), "a job was never run"
+        assert not any(map(math.isnan, self.outcome.ended)), "a job was never run"
         return self.outcome
 
     def _at(self, when: float, what: str, slot: _Slot | None = None, attempt: _Attempt | None = None) -> None:
@@ -282,7 +285,7 @@ class World:
     def _claim(self, now: float) -> None:
         """As the product does: read a window, choose, and read again without accounts at their cap."""
         without: frozenset[int] = frozenset()
-        held = False
+        later = False
         for _ in range(_ROUNDS):
             reports = [slot.report(now, self) for slot in self._slots.values()]
             size = reach(reports)
@@ -299,12 +302,12 @@ class World:
             self._longest(taken, now)
             for choice in plan.choices:
                 self._assign(choice, now)
-            held = bool(plan.held)
+            later = bool(plan.held) or (self._fleet.lookahead > 0 and len(window) > len(taken))
             without |= plan.capped
             if len(window) < size or not plan.capped:
                 break
-        if held and not self._look_due:
-            # Its time comes also when nothing else happens.
+        if later and not self._look_due:
+            # A wait for a copy ends, and a busy slot is free soon, also when nothing else happens.
             self._look_due = True
             self._at(now + _STALE_S, "look")
 

@@ -1,8 +1,8 @@
-"""Fair shares in virtual time: the number that a waiting job is ordered by. Pure arithmetic, for queue and simulator.
+"""Fair shares in virtual time: the numbers that a waiting job is ordered by. Pure, for the queue and the simulator.
 
-Self-clocked fair queueing. A job's *virtual finish time* is where its account would be done with it if everybody who
-waits were served at once, each at the speed of its weight. Jobs are taken in that order, so an account with ten
-thousand jobs and one with a single job get on equally fast. The number never changes, so an index can keep the order.
+A job's *virtual finish* is where its account would be done with it if everybody who waits were served at once, each
+at the speed of its weight. Jobs are taken in that order, so an account with ten thousand jobs and one with a single
+job get on equally fast. The number never changes, so an index can keep the order.
 
 A priority is a weight too: `high` finishes as if the account weighed sixteen times as much, `low` a sixteenth. Each
 priority of an account is a line of its own, so what is high passes the account's own normal jobs, and low is late but
@@ -12,6 +12,7 @@ never starves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 #: How much a priority weighs, by `Priority.band`.
 BAND_WEIGHTS: Mapping[int, float] = {0: 16.0, 1: 1.0, 2: 1 / 16}
@@ -20,20 +21,28 @@ BAND_WEIGHTS: Mapping[int, float] = {0: 16.0, 1: 1.0, 2: 1 / 16}
 LEAST_S = 0.001
 
 
-def stamp(clock: float, last: float, est_s: float, weight: float, band: int) -> float:
-    """The virtual finish time of a job of `est_s` seconds whose line's latest job has `last`.
+class Stamp(NamedTuple):
+    """When a job would begin and be done in virtual time. Jobs are ordered by `finish`; `start` moves the clock."""
+
+    start: float
+    finish: float
+
+
+def stamp(clock: float, last: float, est_s: float, weight: float, band: int) -> Stamp:
+    """Of a job of `est_s` seconds whose line's latest job finishes at `last`.
 
     An account that was away starts at the clock: nobody saves up a share, and nobody owes for idle time it used.
     """
-    return max(clock, last) + max(est_s, LEAST_S) / (weight * BAND_WEIGHTS[band])
+    start = max(clock, last)
+    return Stamp(start, start + max(est_s, LEAST_S) / (weight * BAND_WEIGHTS[band]))
 
 
-def stamps(clock: float, last: float, est_s: Iterable[float], weight: float, band: int) -> list[float]:
-    """Of several jobs of one line, in their order; the last of them is the line's new `last`."""
-    found: list[float] = []
+def stamps(clock: float, last: float, est_s: Iterable[float], weight: float, band: int) -> list[Stamp]:
+    """Of several jobs of one line, in their order; the finish of the last of them is the line's new `last`."""
+    found: list[Stamp] = []
     for seconds in est_s:
-        last = stamp(clock, last, seconds, weight, band)
-        found.append(last)
+        found.append(stamp(clock, last, seconds, weight, band))
+        last = found[-1].finish
     return found
 
 

@@ -30,7 +30,9 @@ class Waiting:
     job_id: str
     account_id: int
     engine: str
-    vft: float
+    #: Its stamp; the window is in the order of `finish`.
+    start: float
+    finish: float
     #: What must be in a slot's memory, its size, and how long loading it takes; empty: nothing. Names the engine's
     #: model, so that two engines that read the same file have two of them.
     model: str = ""
@@ -479,17 +481,17 @@ class _Deal:
         return passed
 
     def _fronts(self, waiting: Iterable[Waiting]) -> dict[str, float]:
-        """Where each engine's queue begins now; where nothing is left, how far it got."""
+        """Where each engine's queue begins now; where nothing is left, where it would end."""
         fronts: dict[str, float] = {}
         taken = {choice.job_id for choice in self._choices}
         for job in self._window:
             if job.job_id in taken:
-                fronts[job.engine] = max(job.vft, fronts.get(job.engine, job.vft))
+                fronts[job.engine] = max(job.finish, fronts.get(job.engine, job.finish))
         begun: set[str] = set()
         for job in waiting:
             if job.engine not in begun and self._kinds_for(job):
                 begun.add(job.engine)
-                fronts[job.engine] = job.vft
+                fronts[job.engine] = job.start
         return fronts
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heddle import fairness
 from heddle.domain import Priority
-from heddle.fairness import BAND_WEIGHTS, advance, clock, stamp, stamps
+from heddle.fairness import BAND_WEIGHTS, Stamp, advance, clock, stamp, stamps
 
 HIGH, NORMAL, LOW = (Priority(p).band for p in ("high", "normal", "low"))
 seconds = st.floats(0.01, 100)
@@ -25,28 +25,29 @@ def test_every_priority_weighs_something() -> None:
 
 def test_a_newcomer_stands_beside_a_backlog_and_not_behind_it() -> None:
     backlog = stamps(0.0, 0.0, [1.0] * 1000, weight=1.0, band=NORMAL)
-    assert stamp(backlog[0], 0.0, 1.0, 1.0, NORMAL) < backlog[2]
+    assert stamp(backlog[0].start, 0.0, 1.0, 1.0, NORMAL) == backlog[0]
 
 
 def test_who_was_away_has_saved_nothing_up() -> None:
-    assert stamp(500.0, 3.0, 1.0, 1.0, NORMAL) == 501.0
+    assert stamp(500.0, 3.0, 1.0, 1.0, NORMAL) == (500.0, 501.0)
 
 
 def test_what_is_high_passes_the_accounts_own_backlog_and_what_is_low_waits_longer() -> None:
     own = stamps(0.0, 0.0, [1.0] * 20, weight=1.0, band=NORMAL)
-    assert stamp(0.0, 0.0, 1.0, 1.0, HIGH) < own[0] < stamp(0.0, 0.0, 1.0, 1.0, LOW) < own[-1]
+    high, low = (stamp(0.0, 0.0, 1.0, 1.0, band) for band in (HIGH, LOW))
+    assert high.finish < own[0].finish < low.finish < own[-1].finish
 
 
 @given(st.lists(seconds, min_size=1, max_size=20), seconds, seconds, weights)
 def test_a_list_is_stamped_like_its_jobs_one_by_one(ests: list[float], now: float, last: float, weight: float) -> None:
-    one_by_one: list[float] = []
+    one_by_one: list[Stamp] = []
     latest = last
     for est in ests:
-        latest = stamp(now, latest, est, weight, NORMAL)
-        one_by_one.append(latest)
+        one_by_one.append(stamp(now, latest, est, weight, NORMAL))
+        latest = one_by_one[-1].finish
     assert stamps(now, last, ests, weight, NORMAL) == one_by_one
     assert one_by_one == sorted(one_by_one)
-    assert one_by_one[0] > max(now, last)
+    assert one_by_one[0].start == max(now, last)
 
 
 def test_an_engine_nobody_waits_for_starts_level_with_the_others() -> None:
@@ -73,7 +74,7 @@ def test_among_accounts_that_always_want_more_service_goes_by_weight(
     lasts = dict.fromkeys(range(len(weights)), 0.0)
     for n, (some, est) in enumerate(submitted):
         account = some % len(weights)
-        lasts[account] = stamp(0.0, lasts[account], est, weights[account], NORMAL)
+        lasts[account] = stamp(0.0, lasts[account], est, weights[account], NORMAL).finish
         heapq.heappush(waiting, (lasts[account], n, account, est))
     left = Counter(account for _, _, account, _ in waiting)
     served = dict.fromkeys(range(len(weights)), 0.0)
@@ -86,4 +87,4 @@ def test_among_accounts_that_always_want_more_service_goes_by_weight(
 
 
 def test_an_estimate_of_nothing_costs_something() -> None:
-    assert stamp(0.0, 0.0, 0.0, 1.0, NORMAL) == pytest.approx(fairness.LEAST_S)
+    assert stamp(0.0, 0.0, 0.0, 1.0, NORMAL).finish == pytest.approx(fairness.LEAST_S)

@@ -18,7 +18,7 @@ POLICY = Policy(defer_s=30.0, ahead_s=1.0)
 
 
 def job(name: str, model: str = "", **more: object) -> Waiting:
-    values = {"account_id": 1, "engine": "diffusion", "vft": 1.0, "load_s": 10.0, "est_s": 5.0, **more}
+    values = {"account_id": 1, "engine": "diffusion", "start": 1.0, "finish": 2.0, "load_s": 10.0, "est_s": 5.0, **more}
     return Waiting(job_id=name, model=model, memory_mb=10 if model else 0, **values)  # type: ignore[arg-type]
 
 
@@ -211,14 +211,14 @@ def test_a_cap_counts_what_runs_and_what_this_claim_gives() -> None:
 
 
 def test_the_front_is_the_first_who_could_go_on() -> None:
-    window = [job("j1", vft=1.0), job("j2", vft=2.0), job("j3", vft=3.0), job("k", vft=4.0, account_id=2)]
+    window = [*(job(f"j{n}", start=n, finish=n + 1) for n in (1, 2, 3)), job("k", start=4, finish=6, account_id=2)]
     assert deal(window, [slot("a")]).fronts == {"diffusion": 2.0}
-    assert deal(window, [slot(s) for s in "abcd"]).fronts == {"diffusion": 4.0}
+    assert deal(window, [slot(s) for s in "abcd"]).fronts == {"diffusion": 6.0}, "nobody is left: the end"
     assert deal(window, [slot("a")], caps={1: 1}).fronts == {"diffusion": 4.0}, "who is at a cap holds nobody up"
 
 
 def test_jobs_that_nothing_can_run_hold_nobody_up() -> None:
-    window = [job("j1", engine="other", vft=1.0), job("j2", vft=5.0)]
+    window = [job("j1", engine="other"), job("j2", finish=5.0)]
     plan = deal(window, [slot("a")])
     assert given_out(plan) == {"j2": "a"}
     assert plan.fronts == {"diffusion": 5.0}
@@ -282,7 +282,8 @@ def windows(draw: st.DrawFn) -> list[Waiting]:
             job_id=f"j{n}",
             account_id=account,
             engine=engine,
-            vft=float(n),
+            start=float(n),
+            finish=float(n + 1),
             model=model,
             memory_mb=SIZES[model],
             load_s=10.0 if model else 0.0,
