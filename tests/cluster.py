@@ -61,10 +61,10 @@ class Process:
         return self._running.pid
 
     def lines(self) -> Iterator[str]:
-        """What it says next."""
+        """What it says next. Not a generator: one that is thrown away closes the pipe, and who speaks into it ends."""
         assert self._running is not None
         assert self._running.stdout is not None
-        yield from self._running.stdout
+        return iter(self._running.stdout)
 
     def tell(self, number: signal.Signals) -> None:
         assert self._running is not None

@@ -73,9 +73,14 @@ def soak(folder: Path, seconds: float, rate: float, tell: Callable[[str], None])
             measured.tables.append(_tables(cluster.dsn))
             measured.accepted.append(load.accepted)
         finally:
-            cluster.close()
+            ended = cluster.close()
         measured.verdict = judge.verdict(load.wishes, load.sources, receivers)
-    wrong = {"never quiet": [str(left)] if left else [], "faults": load.faults, "memory": growing(measured.memory)}
+    wrong = {
+        "never quiet": [str(left)] if left else [],
+        "faults": load.faults,
+        "processes": [f"{name} ended with status {status}" for name, status in ended.items() if status != 0],
+        "memory": growing(measured.memory),
+    }
     for kind, found in wrong.items():
         if found:
             measured.verdict.wrong[kind].extend(found)
