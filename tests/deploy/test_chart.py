@@ -129,6 +129,7 @@ def test_pods_are_restricted(release: Rendered) -> None:
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False
+        assert pod["shareProcessNamespace"] is True, "else Heddle is process 1"
         for container in [*pod["containers"], *pod.get("initContainers", [])]:
             rights = container["securityContext"]
             assert rights["allowPrivilegeEscalation"] is False
