@@ -17,11 +17,14 @@ from tests.chaos.arena import Bout, fight
 @click.option("--workflows", default=20_000, show_default=True, help="At least so many.")
 @click.option("--seed", default=1, show_default=True, help="Decides what is attacked, and what is asked for.")
 @click.option("--pause", default=2.5, show_default=True, help="Seconds between two attacks, on average.")
-def chaos(minutes: float, workflows: int, seed: int, pause: float) -> None:
+@click.option("--ray", is_flag=True, help="Workers are actors of a Ray cluster, which is attacked as well.")
+def chaos(minutes: float, workflows: int, seed: int, pause: float, ray: bool) -> None:
     """Attack a cluster under load, and prove that nothing was lost, done twice or charged twice."""
     folder = Path(tempfile.mkdtemp(prefix="heddle-chaos-"))
     seconds = 60 * minutes
-    bout = Bout(workflows=workflows, seconds=seconds, rate=workflows / seconds, seed=seed, pause_s=pause, quiet_s=300)
+    bout = Bout(
+        workflows=workflows, seconds=seconds, rate=workflows / seconds, seed=seed, pause_s=pause, quiet_s=300, ray=ray
+    )
     click.echo(f"seed {seed}, logs in {folder}")
     began = time.monotonic()
     verdict = fight(folder, bout, click.echo)

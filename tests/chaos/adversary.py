@@ -32,7 +32,8 @@ class Attack:
 
     name: str
     weight: int
-    act: Callable[[Adversary, Process], None] | Callable[[Adversary], None]
+    #: False: there was nothing to attack.
+    act: Callable[[Adversary, Process], bool | None] | Callable[[Adversary], bool | None]
     duty: str = ""
 
 
@@ -40,7 +41,15 @@ class Adversary(threading.Thread):
     """Attacks until it is told to stop; then it heals what it hurt."""
 
     def __init__(
-        self, cluster: Cluster, postgres: Postgres, receivers: Receivers, *, seed: int, pause_s: float, lease_s: float
+        self,
+        cluster: Cluster,
+        postgres: Postgres,
+        receivers: Receivers,
+        *,
+        seed: int,
+        pause_s: float,
+        lease_s: float,
+        more: Sequence[Attack] = (),
     ) -> None:
         super().__init__(name="adversary")
         self.counts: Counter[str] = Counter()
@@ -48,7 +57,8 @@ class Adversary(threading.Thread):
         #: Every worker process that was ever seen: its number, and when it began, because numbers are used again.
         self.workers: set[tuple[int, str]] = set()
         self._cluster, self._postgres, self._receivers = cluster, postgres, receivers
-        self._chance = random.Random(f"{seed} adversary")
+        self.chance = random.Random(f"{seed} adversary")
+        self._attacks = [*ATTACKS, *more]
         self._pause_s, self._lease_s = pause_s, lease_s
         self._hurt: set[str] = set()
         self._lock = threading.Lock()
@@ -57,9 +67,10 @@ class Adversary(threading.Thread):
     def run(self) -> None:
         with ThreadPoolExecutor(_AT_ONCE, "attack") as pool:
             for attack in self._plan():
-                if self._done.wait(self._chance.expovariate(1 / self._pause_s)):
+                if self._done.wait(self.chance.expovariate(1 / self._pause_s)):
                     return
                 self.see_workers()
+                self._see_the_dead()
                 with self._lock:
                     full = len(self._hurt) >= _AT_ONCE
                 if not full and (victim := self._choose(attack)) is not None:
@@ -79,8 +90,8 @@ class Adversary(threading.Thread):
         """Each kind of attack in its turn, shuffled, so that a short run has them all."""
         plan: list[Attack] = []
         for _ in range(1000):
-            deck = [attack for attack in ATTACKS for _ in range(attack.weight)]
-            self._chance.shuffle(deck)
+            deck = [attack for attack in self._attacks for _ in range(attack.weight)]
+            self.chance.shuffle(deck)
             plan += deck
         return plan
 
@@ -92,17 +103,15 @@ class Adversary(threading.Thread):
             well = [name for name in names if name not in self._hurt]
             if not well:
                 return None
-            victim = self._chance.choice(well)
+            victim = self.chance.choice(well)
             self._hurt.add(victim)
             return victim
 
     def _attack(self, attack: Attack, victim: str) -> None:
         try:
-            if attack.duty:
-                attack.act(self, self._cluster[victim])  # type: ignore[call-arg]
-            else:
-                attack.act(self)  # type: ignore[call-arg]
-            self.counts[attack.name] += 1
+            given = (self, self._cluster[victim]) if attack.duty else (self,)
+            if attack.act(*given) is not False:  # type: ignore[arg-type]
+                self.counts[attack.name] += 1
         except Exception as error:  # noqa: BLE001 - a fault of the attack or of what it met; the judge tells it
             self.faults.append(f"{attack.name} on {victim}: {type(error).__name__}: {error}")
         finally:
@@ -118,13 +127,13 @@ class Adversary(threading.Thread):
     def freeze(self, process: Process) -> None:
         """For longer than a lease."""
         process.tell(signal.SIGSTOP)
-        self._sleep(self._lease_s * self._chance.uniform(1.2, 2.5))
+        self.sleep(self._lease_s * self.chance.uniform(1.2, 2.5))
         process.tell(signal.SIGCONT)
 
     def freeze_long(self, process: Process) -> None:
         """For longer than the lease of a delivery."""
         process.tell(signal.SIGSTOP)
-        self._sleep(18.0)
+        self.sleep(18.0)
         process.tell(signal.SIGCONT)
 
     def restart(self, process: Process) -> None:
@@ -134,19 +143,23 @@ class Adversary(threading.Thread):
             self.faults.append(f"{process.name} ended with status {status} when it was asked to stop")
         self._start(process)
 
-    def kill_worker(self, process: Process) -> None:
-        if pid := self._worker(process):
+    def kill_worker(self, process: Process) -> bool:
+        pid = self._worker(process)
+        if pid is not None:
             _tell(pid, signal.SIGKILL)
+        return pid is not None
 
-    def freeze_worker(self, process: Process) -> None:
-        if pid := self._worker(process):
+    def freeze_worker(self, process: Process) -> bool:
+        pid = self._worker(process)
+        if pid is not None:
             _tell(pid, signal.SIGSTOP)
-            self._sleep(self._lease_s * self._chance.uniform(1.2, 2.5))
+            self.sleep(self._lease_s * self.chance.uniform(1.2, 2.5))
             _tell(pid, signal.SIGCONT)
+        return pid is not None
 
     def _worker(self, process: Process) -> int | None:
         found = workers(process.pid)
-        return self._chance.choice(found) if found else None
+        return self.chance.choice(found) if found else None
 
     def _start(self, process: Process) -> None:
         """Again and again: the database may be down just now."""
@@ -171,7 +184,23 @@ class Adversary(threading.Thread):
             if process.duty == "dispatch" and running is not None:
                 self.workers.update((pid, began) for pid in workers(running.pid) if (began := beginning(pid)))
 
-    def _sleep(self, seconds: float) -> None:
+    def _see_the_dead(self) -> None:
+        """Start what ended by itself, as a service manager does. Nothing does so because others are attacked."""
+        for name, process in self._cluster.processes.items():
+            with self._lock:
+                running = process._running
+                if name in self._hurt or running is None or running.poll() is None:
+                    continue
+                self._hurt.add(name)
+            self.faults.append(f"{name} ended by itself with status {running.returncode}")
+            try:
+                process.end(signal.SIGKILL)
+                self._start(process)
+            finally:
+                with self._lock:
+                    self._hurt.discard(name)
+
+    def sleep(self, seconds: float) -> None:
         """Shorter when the adversary was told to stop."""
         self._done.wait(seconds)
 
@@ -179,33 +208,33 @@ class Adversary(threading.Thread):
 
     def restart_postgres(self) -> None:
         self._postgres.stop(signal.SIGINT)
-        self._sleep(self._chance.random())
+        self.sleep(self.chance.random())
         self._postgres.start()
 
     def crash_postgres(self) -> None:
         self._postgres.stop(signal.SIGQUIT)
-        self._sleep(self._chance.random())
+        self.sleep(self.chance.random())
         self._postgres.start()
 
-    def kill_backend(self) -> None:
+    def kill_backend(self) -> bool:
         """The server ends all sessions and recovers, as after a crash."""
         backends = [p for p in children(self._postgres.pid) if _command(p).startswith("postgres: heddle t")]
         if not backends:
-            return
-        _tell(self._chance.choice(backends), signal.SIGKILL)
+            return False
+        _tell(self.chance.choice(backends), signal.SIGKILL)
         end = time.monotonic() + _START_S
         while time.monotonic() < end:
             time.sleep(0.1)
             with suppress(psycopg.OperationalError), psycopg.connect(self._postgres.dsn("postgres")):
-                return
+                return True
         raise AssertionError("PostgreSQL did not come back")
 
     # ── receivers ─────────────────────────────────────────────────────────────
 
     def receiver_down(self) -> None:
-        receiver = self._chance.choice(self._receivers.all)
+        receiver = self.chance.choice(self._receivers.all)
         self._receivers.down(receiver)
-        self._sleep(self._chance.uniform(1.0, 6.0))
+        self.sleep(self.chance.uniform(1.0, 6.0))
         self._receivers.up(receiver)
 
 

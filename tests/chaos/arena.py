@@ -15,7 +15,7 @@ from heddle.chores import first_run
 from heddle.db import Database, Tx
 from heddle.db.postgres import PostgreSQL
 from heddle.domain import now
-from tests.chaos.adversary import Adversary, beginning
+from tests.chaos.adversary import Adversary, Attack, beginning
 from tests.chaos.judge import Judge, Verdict
 from tests.chaos.load import Account, Load
 from tests.chaos.receivers import Receivers
@@ -39,8 +39,9 @@ class Bout:
     quiet_s: float = 120.0
     #: How often progress is told.
     tell_s: float = 10.0
+    #: Workers are actors of a Ray cluster, which is attacked as well.
+    ray: bool = False
     processes: dict[str, int] = field(default_factory=lambda: {"api": 2, "dispatch": 2, "webhooks": 2, "chores": 1})
-    settings: dict[str, object] = field(default_factory=dict[str, object])
 
 
 #: Leases are short, so that they run out often; retries of the jobs' own are many, because workers are killed too.
@@ -59,8 +60,8 @@ SETTINGS: dict[str, object] = {
 
 def fight(folder: Path, bout: Bout, tell: Callable[[str], None]) -> Verdict:
     """Everything from the first process to the verdict. Leaves logs and bytes in the folder."""
-    with own_postgres() as postgres, all_receivers(bout.seed) as receivers:
-        chosen = SETTINGS | bout.settings
+    with own_postgres() as postgres, all_receivers(bout.seed) as receivers, _fleet(folder, bout) as (extra, more):
+        chosen = SETTINGS | extra
         cluster = Cluster(folder, postgres.create(), {"plates": "plates:Plates"}, **chosen)
         try:
             start(cluster, bout.processes)
@@ -71,6 +72,7 @@ def fight(folder: Path, bout: Bout, tell: Callable[[str], None]) -> Verdict:
                 seed=bout.seed,
                 pause_s=bout.pause_s,
                 lease_s=cluster.settings.lease_s,
+                more=more,
             )
             load = begin(cluster, receivers, bout)
             adversary.start()
@@ -131,15 +133,31 @@ def _second_account(cluster: Cluster) -> Account:
 
 def _watch(cluster: Cluster, bout: Bout, load: Load, adversary: Adversary, tell: Callable[[str], None]) -> None:
     """Until all is submitted and mostly done, with attacks enough, and the time is over; thrice as long at most."""
-    began = time.monotonic()
+    began = told = time.monotonic()
     judge = Judge(cluster.settings)
     while (passed := time.monotonic() - began) < 3 * bout.seconds:
         time.sleep(min(bout.tell_s, max(1.0, bout.seconds - passed)))
         passed, left = time.monotonic() - began, judge.standing()
-        tell(f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {left or 'no answer'}")
+        if time.monotonic() - told >= bout.tell_s:
+            told = time.monotonic()
+            tell(
+                f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {left or 'nothing stands'}"
+            )
         enough = passed >= bout.seconds and adversary.attacks >= bout.attacks and not load.running
         if enough and left is not None and left.workflows <= bout.workflows // 20:
             return
+
+
+@contextmanager
+def _fleet(folder: Path, bout: Bout) -> Iterator[tuple[dict[str, object], Sequence[Attack]]]:
+    """Settings for where jobs run, and attacks on that."""
+    if not bout.ray:
+        yield {}, ()
+        return
+    from tests.chaos import ray_attacks  # noqa: PLC0415 - ray takes seconds to import
+
+    with ray_attacks.nodes(folder / "ray") as fleet:
+        yield ray_attacks.settings(fleet), ray_attacks.attacks(fleet)
 
 
 @contextmanager
