@@ -140,9 +140,8 @@ def _watch(cluster: Cluster, bout: Bout, load: Load, adversary: Adversary, tell:
         passed, left = time.monotonic() - began, judge.standing()
         if time.monotonic() - told >= bout.tell_s:
             told = time.monotonic()
-            tell(
-                f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {left or 'nothing stands'}"
-            )
+            stands = "no answer" if left is None else left
+            tell(f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {stands}")
         enough = passed >= bout.seconds and adversary.attacks >= bout.attacks and not load.running
         if enough and left is not None and left.workflows <= bout.workflows // 20:
             return

@@ -44,6 +44,9 @@ class Standing:
     jobs: int
     events: int
 
+    def __str__(self) -> str:
+        return f"under way: {self.workflows} workflows, {self.jobs} jobs, {self.events} events"
+
     def __bool__(self) -> bool:
         return bool(self.workflows or self.jobs or self.events)
 
