@@ -31,6 +31,7 @@ from heddle.workflows import advance, submit
 from heddle.workflows.planning import Draft, Look, Planner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.drafts import slots
 from tests.postgres import Postgres
 
 LOOP = """
@@ -82,7 +83,7 @@ async def verbs(db: Database, make: Callable[[], Draft], callers: int, seconds: 
         db.listen("queue", wake.set)
         while True:
             wake.clear()
-            wanted = advance.Claim(owner="me", limit=1000, lease_s=30, at=now())
+            wanted = advance.Claim(owner="me", slots=slots(1000, "noop"), lease_s=30, at=now())
             attempts = await db.write(advance.claim, wanted)
             work |= {asyncio.create_task(finish(a)) for a in attempts}
             work = {task for task in work if not task.done()}
