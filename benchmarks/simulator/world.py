@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Literal
 
 from heddle import fairness
-from heddle.fairness import Stamp
+from heddle.fairness import Front, Stamp
 from heddle.matching import Choice, Policy, Resident, SlotReport, Waiting, choose, reach
 
 from .trace import Job
@@ -165,7 +165,7 @@ class _Queue:
         for waiting in jobs:
             self._lines[self._key(waiting, jobs_of)][waiting.job_id] = replace(waiting, passed_at=now)
 
-    def advance(self, fronts: Mapping[str, float]) -> None:
+    def advance(self, fronts: Mapping[str, Front]) -> None:
         self._clocks = fairness.advance(self._clocks, fronts)
 
     def _key(self, waiting: Waiting, jobs_of: Sequence[Job]) -> tuple[int, int]:

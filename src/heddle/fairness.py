@@ -58,6 +58,25 @@ def clock(clocks: Mapping[str, float], engine: str, *, waits: bool) -> float:
     return max(clocks.values(), default=0.0)
 
 
-def advance(clocks: Mapping[str, float], fronts: Mapping[str, float]) -> dict[str, float]:
-    """The clocks after a claim that saw these fronts (`Plan.fronts`). Time does not run backward."""
-    return {**clocks, **{engine: max(front, clocks.get(engine, front)) for engine, front in fronts.items()}}
+class Front(NamedTuple):
+    """How far an engine's queue has got: the stamp of the first job that waits, and what this claim served.
+
+    `served` is in virtual time: the seconds given, per weight, shared among all who want some.
+    """
+
+    start: float
+    finish: float
+    served: float = 0.0
+
+
+def advance(clocks: Mapping[str, float], fronts: Mapping[str, Front]) -> dict[str, float]:
+    """The clocks after a claim that saw these fronts.
+
+    Time goes on with what is served, so that whoever waits is overtaken by so many newcomers and no more; not past
+    the first who waits, so that a newcomer stands beside it; and never backward.
+    """
+    new = {
+        engine: min(front.finish, max(front.start, clocks.get(engine, front.start) + front.served))
+        for engine, front in fronts.items()
+    }
+    return {**clocks, **{engine: max(at, clocks.get(engine, at)) for engine, at in new.items()}}

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from heddle.fairness import Front
+
 #: Busy slots that are asked for memory before a job is left to wait.
 _TRIES = 16
 
@@ -103,7 +105,7 @@ class Plan:
     #: Jobs that a slot could run now and that wait for a copy of their model instead.
     held: Sequence[str]
     #: By engine, how far its queue has got: for `fairness.advance`.
-    fronts: Mapping[str, float]
+    fronts: Mapping[str, Front]
     #: Accounts that are at their cap: look again without them when slots stay idle and the window was full.
     capped: frozenset[int]
 
@@ -458,7 +460,7 @@ class _Deal:
             choices=self._choices,
             passed=self._passed(),
             held=[self._window[at].job_id for at in sorted(self._held) if at in waiting],
-            fronts=self._fronts(waiting.values()),
+            fronts=self._fronts(waiting),
             capped=frozenset(job.account_id for job in self._left.values() if self._full(job)),
         )
 
@@ -480,19 +482,27 @@ class _Deal:
                 passed.append(job.job_id)
         return passed
 
-    def _fronts(self, waiting: Iterable[Waiting]) -> dict[str, float]:
-        """Where each engine's queue begins now; where nothing is left, where it would end."""
-        fronts: dict[str, float] = {}
-        taken = {choice.job_id for choice in self._choices}
-        for job in self._window:
-            if job.job_id in taken:
-                fronts[job.engine] = max(job.finish, fronts.get(job.engine, job.finish))
-        begun: set[str] = set()
-        for job in waiting:
-            if job.engine not in begun and self._kinds_for(job):
-                begun.add(job.engine)
-                fronts[job.engine] = job.start
-        return fronts
+    def _fronts(self, waiting: Mapping[int, Waiting]) -> dict[str, Front]:
+        """Where each engine's queue begins now, or where it ended."""
+        accounts: dict[str, set[int]] = defaultdict(set)
+        served: dict[str, float] = defaultdict(float)
+        ends: dict[str, float] = defaultdict(float)
+        firsts: dict[str, Waiting] = {}
+        for at, job in enumerate(self._window):
+            if at not in self._left:
+                served[job.engine] += job.finish - job.start
+                ends[job.engine] = max(job.finish, ends[job.engine])
+            elif at in waiting and self._kinds_for(job):
+                firsts.setdefault(job.engine, job)
+            else:
+                continue
+            accounts[job.engine].add(job.account_id)
+        return {
+            engine: Front(firsts[engine].start, firsts[engine].finish, served[engine] / len(wanting))
+            if engine in firsts
+            else Front(ends[engine], ends[engine])
+            for engine, wanting in accounts.items()
+        }
 
 
 def _first(heap: list[_Entry]) -> _Place | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heddle import fairness
 from heddle.domain import Priority
-from heddle.fairness import BAND_WEIGHTS, Stamp, advance, clock, stamp, stamps
+from heddle.fairness import BAND_WEIGHTS, Front, Stamp, advance, clock, stamp, stamps
 
 HIGH, NORMAL, LOW = (Priority(p).band for p in ("high", "normal", "low"))
 seconds = st.floats(0.01, 100)
@@ -58,8 +58,23 @@ def test_an_engine_nobody_waits_for_starts_level_with_the_others() -> None:
 
 
 def test_time_does_not_run_backward() -> None:
-    assert advance({"a": 5.0, "b": 1.0}, {"a": 3.0, "c": 2.0}) == {"a": 5.0, "b": 1.0, "c": 2.0}
-    assert advance({"a": 5.0}, {"a": 7.0}) == {"a": 7.0}
+    assert advance({"a": 5.0, "b": 1.0}, {"a": Front(2, 3), "c": Front(2, 4)}) == {"a": 5.0, "b": 1.0, "c": 2.0}
+    assert advance({"a": 5.0}, {"a": Front(7, 9)}) == {"a": 7.0}
+
+
+def test_time_goes_on_with_what_is_served_as_far_as_the_first_who_waits() -> None:
+    assert advance({"a": 5.0}, {"a": Front(1, 20, served=2)}) == {"a": 7.0}
+    assert advance({"a": 5.0}, {"a": Front(1, 6, served=2)}) == {"a": 6.0}
+
+
+def test_a_stream_of_newcomers_with_short_jobs_does_not_starve_a_long_one() -> None:
+    """Each comes once and for a second; the long job takes a hundred, or is of low priority."""
+    for long in (stamp(0.0, 0.0, 100.0, 1.0, NORMAL), stamp(0.0, 0.0, 6.0, 1.0, LOW)):
+        clocks, newcomers = {"a": 0.0}, 0
+        while stamp(clocks["a"], 0.0, 1.0, 1.0, NORMAL).finish <= long.finish:
+            newcomers += 1
+            clocks = advance(clocks, {"a": Front(*long, served=1.0 / 2)})
+        assert 180 <= newcomers <= 200, "one second of two is for the long job: that is its share"
 
 
 @given(

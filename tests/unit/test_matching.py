@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heddle.fairness import Front
 from heddle.matching import Choice, Plan, Policy, Resident, SlotReport, Waiting, choose, explain, reach
 
 NOW = 1000.0
@@ -212,16 +213,16 @@ def test_a_cap_counts_what_runs_and_what_this_claim_gives() -> None:
 
 def test_the_front_is_the_first_who_could_go_on() -> None:
     window = [*(job(f"j{n}", start=n, finish=n + 1) for n in (1, 2, 3)), job("k", start=4, finish=6, account_id=2)]
-    assert deal(window, [slot("a")]).fronts == {"diffusion": 2.0}
-    assert deal(window, [slot(s) for s in "abcd"]).fronts == {"diffusion": 6.0}, "nobody is left: the end"
-    assert deal(window, [slot("a")], caps={1: 1}).fronts == {"diffusion": 4.0}, "who is at a cap holds nobody up"
+    assert deal(window, [slot("a")]).fronts == {"diffusion": Front(2, 3, served=1 / 2)}
+    assert deal(window, [slot(s) for s in "abcd"]).fronts == {"diffusion": Front(6, 6)}, "nobody is left: the end"
+    assert deal(window, [slot("a")], caps={1: 1}).fronts == {"diffusion": Front(4, 6, served=1 / 2)}, "not one at a cap"
 
 
 def test_jobs_that_nothing_can_run_hold_nobody_up() -> None:
     window = [job("j1", engine="other"), job("j2", finish=5.0)]
     plan = deal(window, [slot("a")])
     assert given_out(plan) == {"j2": "a"}
-    assert plan.fronts == {"diffusion": 5.0}
+    assert plan.fronts == {"diffusion": Front(5, 5)}
 
 
 def test_a_claim_looks_further_where_slots_hold_models() -> None:
