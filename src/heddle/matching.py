@@ -11,7 +11,7 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from heddle.fairness import Front
@@ -79,8 +79,9 @@ class SlotReport:
 class Policy:
     """How far speed may go before fairness."""
 
-    #: How long a job may be passed over. 0: never, and nothing is held for a copy of its model either.
-    defer_s: float = 30.0
+    #: How long a job may be passed over, and twice of it wait for a copy of its model that is nearer than a load.
+    #: 0: never.
+    defer_s: float = 10.0
     #: A busy slot with room gets a job whose model it has when it is free within this time.
     ahead_s: float = 1.0
 
@@ -154,6 +155,34 @@ def choose(
     return deal.plan()
 
 
+def filled(slots: Iterable[SlotReport], choices: Iterable[tuple[Choice, Waiting]]) -> list[SlotReport]:
+    """The slots with the jobs that were chosen for them, for a second choice before they report again."""
+    mine: dict[str, list[tuple[Choice, Waiting]]] = defaultdict(list)
+    for choice, job in choices:
+        mine[choice.slot].append((choice, job))
+    return [_filled(slot, mine[slot.name]) if slot.name in mine else slot for slot in slots]
+
+
+def _filled(slot: SlotReport, given: Sequence[tuple[Choice, Waiting]]) -> SlotReport:
+    models = {r.model: r for r in slot.models}
+    loading_s = 0.0
+    for choice, job in given:
+        for model in choice.evict:
+            del models[model]
+        if not job.model:
+            continue
+        loading_s += job.load_s if choice.loads else 0.0
+        before = Resident(model=job.model, memory_mb=job.memory_mb, ready_s=loading_s)
+        models[job.model] = replace(models.get(job.model, before), in_use=True)
+    return replace(
+        slot,
+        models=tuple(models.values()),
+        ahead=slot.ahead + len(given),
+        room=slot.room - len(given),
+        busy_s=slot.busy_s + loading_s + sum(job.est_s for _, job in given),
+    )
+
+
 def explain(
     job_id: str,
     window: Sequence[Waiting],
@@ -177,7 +206,7 @@ def explain(
         state, text = "cap", f"the account runs {caps[job.account_id]} jobs at a time"
     elif job_id in plan.held:
         copies = ", ".join(slot.name for slot in slots if any(r.model == job.model for r in slot.models))
-        left = policy.defer_s if job.passed_at is None else job.passed_at + policy.defer_s - now
+        left = 2 * policy.defer_s - (0.0 if job.passed_at is None else now - job.passed_at)
         state, text = "held", f"{job.model!r} is in {copies}: waits for that, {max(0.0, left):.0f} s at most"
     return [
         _never(job, slot) or _taken(job, slot, taken.get(slot.name)) or Why(slot.name, state, text) for slot in slots

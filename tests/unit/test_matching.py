@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heddle.fairness import Front
-from heddle.matching import Choice, Plan, Policy, Resident, SlotReport, Waiting, choose, explain, reach
+from heddle.matching import Choice, Plan, Policy, Resident, SlotReport, Waiting, choose, explain, filled, reach
 
 NOW = 1000.0
 ENGINES = frozenset({"diffusion"})
@@ -231,6 +231,24 @@ def test_a_claim_looks_further_where_slots_hold_models() -> None:
     assert reach([slot(f"s{n}", "m") for n in range(100)]) == 800
 
 
+def test_slots_after_a_choice_are_as_they_will_report_themselves() -> None:
+    window = [job("j1", "new", est_s=3.0), job("j2")]
+    given = deal(window, [slot("a", "old", "recent", room=3), slot("b", "x")]).choices
+    assert given == [Choice(job_id="j2", slot="a"), Choice(job_id="j1", slot="b", loads=True)]
+    after, other = filled([slot("a", "old", "recent", room=3), slot("b", "x")], zip(given, window[::-1], strict=True))
+    assert (after.room, after.ahead, after.busy_s, after.models) == (2, 1, 5.0, slot("a", "old", "recent").models)
+    assert {(r.model, r.in_use, r.ready_s) for r in other.models} == {("x", False, 0.0), ("new", True, 10.0)}
+    assert (other.room, other.ahead, other.busy_s) == (0, 1, 13.0)
+
+
+def test_what_the_first_choice_evicts_the_second_does_not_count_on() -> None:
+    full = slot("a", "old", "older", room=2)
+    first = deal([job("j1", "new", est_s=0.1, load_s=0.1)], [full])
+    assert first.choices[0].evict == ("old",)
+    [after] = filled([full], [(first.choices[0], job("j1", "new", est_s=0.1, load_s=0.1))])
+    assert deal([job("j2", "old", load_s=0.0)], [after]).choices == []
+
+
 # ── why not ───────────────────────────────────────────────────────────────────
 
 
@@ -251,7 +269,7 @@ def test_every_slot_has_its_reason() -> None:
         ("warm", "turn"),
         ("idle", "held"),
     ]
-    assert "30 s at most" in why[-1].text
+    assert "60 s at most" in why[-1].text
 
 
 def test_a_cap_is_a_reason_and_so_is_being_next() -> None:
