@@ -5,9 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from heddle.domain import Callback, Job, Priority, Status, Step, Workflow, new_id
+from heddle.matching import SlotReport
 from heddle.steps import Source
 from heddle.workflows.planning import Draft
 from heddle.workflows.rows import NewWorkflow
+
+
+def slots(count: int, engine: str = "noop") -> list[SlotReport]:
+    """So many idle slots, for a claim."""
+    return [SlotReport(name=f"slot-{n}", engines=frozenset({engine})) for n in range(count)]
 
 
 def draft(

@@ -10,10 +10,11 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from heddle.db import Row, Tx
+from heddle.db import Row, Tx, marks
 from heddle.domain import from_ms, new_id, now, to_ms
 from heddle.errors import Conflict, InvalidRequest, NotFound
 
@@ -88,6 +89,38 @@ def of_username(tx: Tx, username: str) -> Account | None:
         "SELECT id, username, email, tier, created_at FROM accounts WHERE lower(username) = lower(?)", (username,)
     )
     return None if row is None else _account(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an account may have at once, 0 for as much as it likes, and what it weighs against others."""
+
+    weight: float = 1.0
+    max_running: int = 0
+    max_open: int = 0
+
+
+def limits(tx: Tx, account_ids: Sequence[int], *, keep: str = "") -> dict[int, Limits]:
+    """Per account. `keep`: `tx.for_update`, in a verb that decides by them."""
+    if not account_ids:
+        return {}
+    ids = sorted(set(account_ids))
+    found = tx.all(
+        f"SELECT id, weight, max_running, max_open FROM accounts WHERE id IN ({marks(ids)}) ORDER BY id{keep}",  # noqa: S608
+        ids,
+    )
+    return {
+        row["id"]: Limits(weight=row["weight"], max_running=row["max_running"], max_open=row["max_open"])
+        for row in found
+    }
+
+
+def set_limits(tx: Tx, account_id: int, limits: Limits) -> None:
+    """Give an account other limits; they count from the next submit and the next claim on."""
+    tx.run(
+        "UPDATE accounts SET weight = ?, max_running = ?, max_open = ? WHERE id = ?",
+        (limits.weight, limits.max_running, limits.max_open, account_id),
+    )
 
 
 def every(tx: Tx) -> list[Account]:

@@ -109,6 +109,15 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What must be in a worker's memory before a job can run: a model by name, its size, and how long a load takes."""
+
+    model: str = ""
+    memory_mb: int = 0
+    load_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One unit that an engine runs. Retries are attempts inside one job."""
 
@@ -120,6 +129,7 @@ class Job:
     engine: str
     payload: JSON
     cost: int
+    needs: Needs | None = None
     attempt: int = 0
     started_at: datetime | None = None
     completed_at: datetime | None = None

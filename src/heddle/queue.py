@@ -1,20 +1,37 @@
-"""The queue. Owns the table queued_jobs: unfinished jobs, and who holds each by a lease.
+"""The queue. Owns the tables queued_jobs, queue_lines and queue_engines: unfinished jobs, who holds each by a lease,
+and how far everybody has got.
 
 A claim gives an attempt number; (job, attempt) is the fence: whoever comes back with an older one changes nothing.
-Finishing a job deletes its row, so the table stays as small as the backlog.
+Finishing a job deletes its row, so the table stays as small as the backlog. Jobs wait in the order of a virtual time
+(`fairness.py`) that is stamped once, when they are queued; which of the first ones a claim takes is `matching.py`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from heddle import fairness
 from heddle.db import Row, Tx, marks, rows
-from heddle.domain import to_ms
+from heddle.domain import Needs, to_ms
+from heddle.fairness import Front, Stamp
+from heddle.matching import SlotReport, Waiting
 
 Pair = tuple[str, int]
+
+#: What a Buzz of work takes, in seconds, before anything was measured.
+_S_PER_BUZZ = 0.05
+
+#: How many jobs before one are counted at most, and of how many jobs.
+_FAR = 1000
+_PLACES = 100
+
+#: For how long it counts what a dispatcher said of its slots, in milliseconds.
+_SLOTS_MS = 30_000
 
 #: The columns of a lease.
 _LEASE = "job_id, workflow_id, account_id, attempt, failures, losses"
@@ -29,6 +46,30 @@ class Entry:
     account_id: int
     engine: str
     band: int
+    cost: int
+    #: What its account weighs against others.
+    weight: float = 1.0
+    needs: Needs | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a waiting job stands: how many are before it, and how long they and it will probably run."""
+
+    job_id: str
+    engine: str
+    before: int
+    before_s: float
+    own_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What jobs of an engine took: seconds, for so many Buzz."""
+
+    engine: str
+    seconds: float
+    buzz: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,34 +97,217 @@ class Standing:
 def enqueue(tx: Tx, entries: Sequence[Entry]) -> None:
     """Make jobs claimable at once.
 
-    `run_at` is 0, not the time: a clock that is set back must not hide jobs. Their order is that of their ids.
+    `run_at` is 0, not the time: a clock that is set back must not hide jobs. Their order is that of their stamps.
     """
     if not entries:
         return
+    stamps = _stamps(tx, entries)
     tx.many(
-        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, run_at, attempt, failures,"
-        " losses) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0)",
-        [(e.job_id, e.workflow_id, e.account_id, e.engine, e.band) for e in entries],
+        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, cost, needs, starts, finishes,"
+        " run_at, attempt, failures, losses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
+        [
+            (e.job_id, e.workflow_id, e.account_id, e.engine, e.band, e.cost, _needs_text(e.needs), *stamps[e.job_id])
+            for e in entries
+        ],
     )
     tx.wake("queue")
 
 
-def claim(
-    tx: Tx, owner: str, limit: int, until: datetime, at: datetime, engines: Sequence[str] | None = None
-) -> list[Lease]:
-    """Take up to `limit` jobs (of these engines): by priority, then by age. Claimers pass each other."""
-    of_engines = f" AND engine IN ({marks(engines)})" if engines is not None else ""
-    found = tx.all(
-        "WITH ready AS MATERIALIZED ("  # noqa: S608 - asked once, where a subquery might be asked again for each row
-        f"SELECT job_id FROM queued_jobs WHERE owner IS NULL AND run_at <= ?{of_engines}"
-        f" ORDER BY band, job_id LIMIT ?{tx.skip_locked})"
-        " UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1"
-        " WHERE job_id IN (SELECT job_id FROM ready)"
-        f" RETURNING {_LEASE}, band",
-        (to_ms(at), *(engines or ()), limit, owner, to_ms(until)),
+def _stamps(tx: Tx, entries: Sequence[Entry]) -> dict[str, Stamp]:
+    """The virtual time of each new job, and every line moved on to its last one's."""
+    engines = sorted({e.engine for e in entries})
+    clocks, paces = _clocks(tx), _paces(tx)
+    starts = {e: fairness.clock(clocks, e, waits=waits) for e, waits in _waits(tx, engines).items()}
+    lasts = _take_lines(tx, {(e.account_id, e.band) for e in entries})
+    stamps: dict[str, Stamp] = {}
+    for e in entries:
+        line = (e.account_id, e.band)
+        est_s = e.cost * paces.get(e.engine, _S_PER_BUZZ)
+        stamps[e.job_id] = fairness.stamp(starts[e.engine], lasts[line], est_s, e.weight, e.band)
+        lasts[line] = stamps[e.job_id].finish
+    tx.many(
+        "UPDATE queue_lines SET last = ? WHERE account_id = ? AND band = ?",
+        [(last, *line) for line, last in lasts.items()],
     )
-    # RETURNING gives no order.
-    return [_lease(row) for row in sorted(found, key=lambda r: (r["band"], r["job_id"]))]
+    return stamps
+
+
+def _take_lines(tx: Tx, lines: set[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    """How far lines have got; nobody else moves them before the commit."""
+    ordered = sorted(lines)
+    tx.many(
+        "INSERT INTO queue_lines (account_id, band, last) VALUES (?, ?, 0) ON CONFLICT (account_id, band) DO NOTHING",
+        ordered,
+    )
+    values, params = rows(ordered)
+    accounts = sorted({account for account, _ in ordered})
+    found = tx.all(
+        "SELECT account_id, band, last FROM queue_lines"  # noqa: S608
+        f" WHERE account_id IN ({marks(accounts)}) AND (account_id, band) IN (VALUES {values})"
+        f" ORDER BY account_id, band{tx.for_update}",
+        [*accounts, *params],
+    )
+    return {(row["account_id"], row["band"]): row["last"] for row in found}
+
+
+def _clocks(tx: Tx) -> dict[str, float]:
+    return {row["engine"]: row["clock"] for row in tx.all("SELECT engine, clock FROM queue_engines")}
+
+
+def _paces(tx: Tx) -> dict[str, float]:
+    found = tx.all("SELECT engine, s_per_buzz FROM queue_engines WHERE s_per_buzz IS NOT NULL")
+    return {row["engine"]: row["s_per_buzz"] for row in found}
+
+
+def _waits(tx: Tx, engines: Sequence[str]) -> dict[str, bool]:
+    """Whether any job of these engines waits."""
+    first = "SELECT 1 AS one FROM queued_jobs WHERE owner IS NULL AND engine = ? LIMIT 1"
+    return {engine: tx.one(first, (engine,)) is not None for engine in engines}
+
+
+def window(
+    tx: Tx, engines: Sequence[str], limit: int, at: datetime, *, without: Sequence[int] = (), lost: Sequence[str] = ()
+) -> list[Waiting]:
+    """The first jobs of these engines that may run, in fair order, but those of the accounts or jobs left out."""
+    if not engines or limit <= 0:
+        return []
+    others = f" AND account_id NOT IN ({marks(without)})" if without else ""
+    others += f" AND job_id NOT IN ({marks(lost)})" if lost else ""
+    found = tx.all(
+        "SELECT job_id, account_id, engine, starts, finishes, cost, needs, passed_at FROM queued_jobs"  # noqa: S608
+        f" WHERE owner IS NULL AND run_at <= ? AND engine IN ({marks(engines)}){others}"
+        " ORDER BY finishes, job_id LIMIT ?",
+        [to_ms(at), *engines, *without, *lost, limit],
+    )
+    paces = _paces(tx) if found else {}
+    return [_waiting(row, paces) for row in found]
+
+
+def take(tx: Tx, owner: str, job_ids: Sequence[str], until: datetime) -> dict[str, Lease]:
+    """Give jobs of a window to an owner, but those that another claimer is just taking."""
+    if not job_ids:
+        return {}
+    found = tx.all(
+        f"WITH ready AS MATERIALIZED (SELECT job_id FROM queued_jobs WHERE job_id IN ({marks(job_ids)})"  # noqa: S608
+        f" AND owner IS NULL ORDER BY job_id{tx.skip_locked})"
+        " UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1, passed_at = NULL"
+        f" WHERE job_id IN (SELECT job_id FROM ready) RETURNING {_LEASE}",
+        [*job_ids, owner, to_ms(until)],
+    )
+    return {row["job_id"]: _lease(row) for row in found}
+
+
+def note_passed(tx: Tx, job_ids: Sequence[str], at: datetime) -> None:
+    """Jobs were passed over for the first time."""
+    if job_ids:
+        tx.run(
+            f"WITH these AS MATERIALIZED (SELECT job_id FROM queued_jobs WHERE job_id IN ({marks(job_ids)})"  # noqa: S608
+            f" AND owner IS NULL ORDER BY job_id{tx.skip_locked})"
+            " UPDATE queued_jobs SET passed_at = ? WHERE job_id IN (SELECT job_id FROM these)",
+            [*job_ids, to_ms(at)],
+        )
+
+
+def advance_clocks(tx: Tx, fronts: Mapping[str, Front]) -> None:
+    """A claim saw how far the queues of engines have got."""
+    before = _clocks(tx)
+    after = fairness.advance(before, fronts)
+    moved = sorted((engine, clock) for engine, clock in after.items() if before.get(engine) != clock)
+    tx.many(
+        "INSERT INTO queue_engines (engine, clock) VALUES (?, ?)"
+        " ON CONFLICT (engine) DO UPDATE SET clock = excluded.clock WHERE queue_engines.clock < excluded.clock",
+        moved,
+    )
+
+
+def running(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
+    """How many jobs of these accounts are claimed."""
+    if not account_ids:
+        return {}
+    found = tx.all(
+        "SELECT account_id, COUNT(*) AS n FROM queued_jobs"  # noqa: S608
+        f" WHERE owner IS NOT NULL AND account_id IN ({marks(account_ids)}) GROUP BY account_id",
+        account_ids,
+    )
+    return {row["account_id"]: row["n"] for row in found}
+
+
+def note_paces(tx: Tx, paces: Sequence[Pace]) -> list[None]:
+    """Verb: remember what work takes; the new counts for a fifth."""
+    known = _paces(tx)
+    seen: dict[str, float] = {}
+    for pace in paces:
+        if pace.buzz > 0:
+            now = pace.seconds / pace.buzz
+            before = seen.get(pace.engine, known.get(pace.engine, now))
+            seen[pace.engine] = before + (now - before) / 5
+    tx.many(
+        "INSERT INTO queue_engines (engine, clock, s_per_buzz) VALUES (?, 0, ?)"
+        " ON CONFLICT (engine) DO UPDATE SET s_per_buzz = excluded.s_per_buzz",
+        sorted(seen.items()),
+    )
+    return [None] * len(paces)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """What the slots of one dispatcher are and have now."""
+
+    dispatcher: str
+    slots: Sequence[SlotReport]
+    at: datetime
+
+
+def report_slots(tx: Tx, items: Sequence[Census]) -> list[None]:
+    """Verb: instead of what the same dispatchers said before; what others said long ago is forgotten."""
+    latest = {item.dispatcher: item for item in items}
+    names = sorted(latest)
+    oldest = to_ms(max(item.at for item in items)) - _SLOTS_MS
+    tx.run(f"DELETE FROM queue_slots WHERE dispatcher IN ({marks(names)}) OR at < ?", [*names, oldest])  # noqa: S608
+    tx.many(
+        "INSERT INTO queue_slots (dispatcher, name, report, at) VALUES (?, ?, ?, ?)",
+        [
+            (name, slot.name, msgspec.json.encode(slot).decode(), to_ms(item.at))
+            for name, item in sorted(latest.items())
+            for slot in item.slots
+        ],
+    )
+    return [None] * len(items)
+
+
+def slots(tx: Tx, at: datetime) -> list[SlotReport]:
+    """What every dispatcher said lately of its slots."""
+    found = tx.all("SELECT report FROM queue_slots WHERE at >= ? ORDER BY dispatcher, name", (to_ms(at) - _SLOTS_MS,))
+    return [_slot_report.decode(row["report"]) for row in found]
+
+
+def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:
+    """Where the waiting jobs of these workflows stand in the queue. Counts no further than `_FAR`."""
+    if not workflow_ids:
+        return []
+    mine = tx.all(
+        "SELECT job_id, engine, finishes, cost FROM queued_jobs"  # noqa: S608
+        f" WHERE owner IS NULL AND workflow_id IN ({marks(workflow_ids)}) ORDER BY finishes, job_id",
+        workflow_ids,
+    )
+    paces = _paces(tx) if mine else {}
+    return [_place(tx, row, paces, at) for row in mine[:_PLACES]]
+
+
+def _place(tx: Tx, row: Row, paces: Mapping[str, float], at: datetime) -> Place:
+    before = tx.all(
+        "SELECT engine, COUNT(*) AS n, SUM(cost) AS cost FROM (SELECT engine, cost FROM queued_jobs"
+        " WHERE owner IS NULL AND run_at <= ? AND (finishes < ? OR (finishes = ? AND job_id < ?)) LIMIT ?) AS first"
+        " GROUP BY engine",
+        (to_ms(at), row["finishes"], row["finishes"], row["job_id"], _FAR),
+    )
+    return Place(
+        job_id=row["job_id"],
+        engine=row["engine"],
+        before=sum(r["n"] for r in before),
+        before_s=sum(r["cost"] * paces.get(r["engine"], _S_PER_BUZZ) for r in before),
+        own_s=row["cost"] * paces.get(row["engine"], _S_PER_BUZZ),
+    )
 
 
 def renew(tx: Tx, owner: str, pairs: Sequence[Pair], until: datetime) -> set[Pair]:
@@ -207,6 +431,12 @@ def depth(tx: Tx) -> int:
     return row["n"] if row else 0
 
 
+def waiting(tx: Tx) -> int:
+    """How many jobs wait, counted no further than `_FAR`."""
+    row = tx.one("SELECT COUNT(*) AS n FROM (SELECT 1 FROM queued_jobs WHERE owner IS NULL LIMIT ?) AS some", (_FAR,))
+    return row["n"] if row else 0
+
+
 def standing(tx: Tx, at: datetime) -> list[Standing]:
     """What waits and what runs, by engine. Reads the whole table, which is as long as the backlog."""
     found = tx.all(
@@ -236,6 +466,30 @@ def _these(pairs: Sequence[Pair]) -> tuple[str, list[Any]]:
     values, params = rows(pairs)
     ids = [job_id for job_id, _ in pairs]
     return f"job_id IN ({marks(ids)}) AND (job_id, attempt) IN (VALUES {values})", [*ids, *params]
+
+
+def _needs_text(needs: Needs | None) -> str | None:
+    return None if needs is None else msgspec.json.encode(needs).decode()
+
+
+_needs = msgspec.json.Decoder(Needs)
+_slot_report = msgspec.json.Decoder(SlotReport)
+
+
+def _waiting(row: Row, paces: Mapping[str, float]) -> Waiting:
+    needs = Needs() if row["needs"] is None else _needs.decode(row["needs"])
+    return Waiting(
+        job_id=row["job_id"],
+        account_id=row["account_id"],
+        engine=row["engine"],
+        start=row["starts"],
+        finish=row["finishes"],
+        model=needs.model,
+        memory_mb=needs.memory_mb,
+        load_s=needs.load_s,
+        est_s=row["cost"] * paces.get(row["engine"], _S_PER_BUZZ),
+        passed_at=None if row["passed_at"] is None else row["passed_at"] / 1000,
+    )
 
 
 def _lease(row: Row) -> Lease:

@@ -139,6 +139,12 @@ class Settings:
     probe_port: int = _setting(
         0, "Where processes without an API answer `/livez`, `/readyz` and `/metrics`; 0: nowhere.", low=0, high=65_535
     )
+    defer_s: float = _setting(
+        30.0,
+        "How long a job may be passed over for one whose model is at hand, or wait for a copy of its own; 0: never.",
+        low=0,
+        high=_DAY_S,
+    )
     lease_s: float = _setting(30.0, "How long a claimed job stays claimed without a sign of life.", low=1, high=_DAY_S)
     step_timeout_s: float = _setting(600.0, "How long one attempt of a job may run.", low=0.1, high=_YEAR_S)
     max_attempts: int = _setting(

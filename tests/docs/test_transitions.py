@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from tests.docs.test_state_machine import rows as told
-from tests.lifecycle.test_lifecycle import draft
+from tests.drafts import draft, slots
 
 from heddle import blobs
 from heddle.blobs import Promise, Stored
@@ -45,7 +45,7 @@ class Story:
         self._look()
 
     def claim(self) -> Attempt:
-        (attempt,) = self._db.apply(advance.claim, advance.Claim(owner="me", limit=1, lease_s=20, at=LATER))
+        (attempt,) = self._db.apply(advance.claim, advance.Claim(owner="me", slots=slots(1), lease_s=20, at=LATER))
         return attempt
 
     def begin(self) -> Attempt:

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.drafts import draft
+from tests.drafts import draft, slots
 
 from heddle import blobs, queue
 from heddle.blobs import Promise, Stored
@@ -110,7 +110,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=attempts, limit=st.integers(1, 4))
     def claim(self, limit: int) -> object:
-        wanted = advance.Claim(owner="me", limit=limit, lease_s=20, at=self.at)
+        wanted = advance.Claim(owner="me", slots=slots(limit), lease_s=20, at=self.at)
         return multiple(*self.db.apply(advance.claim, wanted))
 
     @rule(attempt=attempts)

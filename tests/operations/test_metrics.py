@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from tests.drafts import draft
+from tests.drafts import draft, slots
 from tests.serving import Serving
 
 from heddle import metrics
@@ -224,7 +224,7 @@ def test_the_queue_in_numbers(db: Database) -> None:
     at = now()
     workflow = db.apply(submit.submit, draft(at, [6]))
     assert ("heddle_queue_backlog_seconds", frozenset({("engine", "noop")})) not in counted(db, at)
-    claim = advance.Claim(owner="me", limit=3, lease_s=30, at=at)
+    claim = advance.Claim(owner="me", slots=slots(3), lease_s=30, at=at)
     first, second, third = db.apply(advance.claim, claim)
     for attempt, seconds in ((first, 2), (second, 4)):
         ended = advance.Ended(
@@ -234,7 +234,7 @@ def test_the_queue_in_numbers(db: Database) -> None:
     failure = advance.Failure(reason="x", message="x", retryable=True)
     later = advance.Ended(job_id=third.job_id, attempt=1, at=at, started_at=at, failure=failure, backoff_s=50)
     assert db.apply(advance.finish, later)
-    db.apply(advance.claim, replace(claim, limit=1))
+    db.apply(advance.claim, replace(claim, slots=slots(1)))
     found = counted(db, at + timedelta(seconds=30))
     states = {s: value(found, "heddle_queue_jobs", engine="noop", state=s) for s in ("ready", "later", "claimed")}
     assert states == {"ready": 2, "later": 1, "claimed": 1}
@@ -252,7 +252,7 @@ def test_the_mean_is_known_though_the_backlog_is_longer_than_the_sample(
     monkeypatch.setattr(census, "_SAMPLE", 5)
     at = now()
     base.apply(submit.submit, draft(at, [1]))
-    (attempt,) = base.apply(advance.claim, advance.Claim(owner="me", limit=1, lease_s=30, at=at))
+    (attempt,) = base.apply(advance.claim, advance.Claim(owner="me", slots=slots(1), lease_s=30, at=at))
     ended = advance.Ended(job_id=attempt.job_id, attempt=1, at=at + timedelta(seconds=7), started_at=at)
     base.apply(advance.finish, ended)
     base.apply(submit.submit, draft(at, [20]))

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.drafts import draft
+from tests.drafts import draft, slots
 from tests.postgres import Postgres
 
 from heddle import blobs, ledger, outbox, queue
@@ -154,7 +154,7 @@ def submitted(db: Database, *jobs: int, cost: int = 1, sources: Sequence[str] = 
 
 
 def claimed(db: Database, owner: str, limit: int) -> list[advance.Attempt]:
-    return db.apply(advance.claim, advance.Claim(owner=owner, limit=limit, lease_s=30, at=now()))
+    return db.apply(advance.claim, advance.Claim(owner=owner, slots=slots(limit), lease_s=30, at=now()))
 
 
 def ended(attempt: advance.Attempt, failure: advance.Failure | None = None) -> advance.Ended:
@@ -308,7 +308,7 @@ def test_any_mix_at_once_keeps_the_books(crowd: Crowd) -> None:
     db = crowd.databases[0]
     db.apply(advance.lost, advance.Sweep(at=now() + timedelta(minutes=5)))
     later = now() + timedelta(hours=1)
-    while attempts := db.apply(advance.claim, advance.Claim(owner="end", limit=50, lease_s=30, at=later)):
+    while attempts := db.apply(advance.claim, advance.Claim(owner="end", slots=slots(50), lease_s=30, at=later)):
         for attempt in attempts:
             db.apply(advance.finish, ended(attempt))
     assert db.look(queue.depth) == 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from tests.drafts import draft
+from tests.drafts import draft, slots
 
 from heddle import blobs, queue
 from heddle.blobs import Stored
@@ -25,7 +25,7 @@ def submitted(db: Database, sources: Sequence[str] = ()) -> Workflow:
 
 
 def run_all(db: Database) -> None:
-    wanted = advance.Claim(owner="me", limit=100, lease_s=30, at=now())
+    wanted = advance.Claim(owner="me", slots=slots(100), lease_s=30, at=now())
     for attempt in db.apply(advance.claim, wanted):
         blob_id = new_id("blob")
         thing = Artifact(blob_id=blob_id, key=f"jobs/{blob_id}", mime="image/png", size=1, sha256="x", metadata={})

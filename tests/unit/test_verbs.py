@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.drafts import draft
+from tests.drafts import draft, slots
 
 from heddle import blobs, queue
 from heddle.blobs import Promise, Stored
@@ -39,7 +39,7 @@ def together(db: Database, drafts: Sequence[Draft]) -> list[Workflow | HeddleErr
 
 
 def claim(db: Database, at: datetime, limit: int = 10) -> list[Attempt]:
-    return db.apply(advance.claim, advance.Claim(owner="me", limit=limit, lease_s=30, at=at))
+    return db.apply(advance.claim, advance.Claim(owner="me", slots=slots(limit), lease_s=30, at=at))
 
 
 def end(db: Database, attempt: Attempt, at: datetime, failure: Failure | None = None, **more: Any) -> bool:
@@ -375,6 +375,9 @@ class Busy:
 
     def free(self, lookahead: int | None = None) -> int:
         return 0 if lookahead is not None else 3 - len(self.runs)
+
+    def slots(self, lookahead: int | None = None) -> list[Any]:
+        return slots(self.free(lookahead))
 
     def run(self, run: Any) -> None:
         self.runs.add((run.job_id, run.attempt))

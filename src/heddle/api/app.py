@@ -14,7 +14,7 @@ from heddle.api.probes import Probes
 from heddle.api.telemetry import Telemetry
 from heddle.contract import shown
 from heddle.contract.blobs import UploadQuery
-from heddle.contract.orchestration import QueryWorkflows, WorkflowRequest, WorkflowUpdate
+from heddle.contract.orchestration import GetWorkflow, QueryWorkflows, WorkflowRequest, WorkflowUpdate
 from heddle.errors import CallerError, Unavailable
 
 WORKFLOW = {"workflowId": "The id of a workflow, `wf_…`."}
@@ -31,8 +31,9 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="Workflows",
         handler=workflows.get_workflow,
         shows=shown.Workflow,
+        query=GetWorkflow,
         params=WORKFLOW,
-        errors=(401, 404),
+        errors=(400, 401, 404),
     ),
     Operation(
         id="submitWorkflow",

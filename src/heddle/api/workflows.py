@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,13 +17,22 @@ from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
 from heddle.catalog import versions
 from heddle.contract import base, orchestration
-from heddle.contract.orchestration import QueryWorkflows, WorkflowRequest, WorkflowUpdate
+from heddle.contract.orchestration import (
+    GetWorkflow,
+    QueryWorkflows,
+    WorkflowRequest,
+    WorkflowUpdate,
+    moment,
+    present,
+)
 from heddle.db import Tx
 from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
 from heddle.errors import InvalidRequest, NotFound
-from heddle.workflows import amend, rows, submit
+from heddle.matching import Policy
+from heddle.workflows import amend, rows, submit, waiting
 from heddle.workflows.planning import Draft, Look
+from heddle.workflows.waiting import Outlook
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -69,9 +79,12 @@ async def query_workflows(request: Request) -> Response:
 async def get_workflow(request: Request) -> Response:
     """Show a workflow as it is now."""
     parts, who = deps(request), await account(request)
-    found = await parts.db.read(_one, who.id, request.path_params["workflowId"])
+    given = request.query_params.get("why", "")
+    wanted = base.validate(GetWorkflow, {"why": given} if given else {})
+    policy = Policy(defer_s=parts.settings.defer_s) if wanted.why else None
+    found, outlooks = await parts.db.read(_with_outlook, who.id, request.path_params["workflowId"], policy)
     headers = {} if found.status.terminal else {"Retry-After": "1"}
-    return answer(_shown(request, found), headers=headers)
+    return answer(_shown(request, found, outlooks), headers=headers)
 
 
 async def update_workflow(request: Request) -> Response:
@@ -124,6 +137,13 @@ def _one(tx: Tx, account_id: int, workflow_id: str) -> Workflow:
     return _with_progress(tx, found)[0]
 
 
+def _with_outlook(
+    tx: Tx, account_id: int, workflow_id: str, policy: Policy | None
+) -> tuple[Workflow, dict[str, Outlook]]:
+    found = _one(tx, account_id, workflow_id)
+    return found, waiting.outlooks(tx, found, now(), policy)
+
+
 def _page(tx: Tx, account_id: int, wanted: QueryWorkflows) -> list[Workflow]:
     """One more than asked for, to know whether there is a next page."""
     ids = rows.query(tx, account_id, take=wanted.take + 1, before=wanted.cursor, tags=wanted.tags, status=wanted.status)
@@ -135,14 +155,30 @@ def _with_progress(tx: Tx, found: list[Workflow]) -> list[Workflow]:
     return [rows.with_progress(w, done) for w in found] if done else found
 
 
-def _shown(request: Request, workflow: Workflow) -> dict[str, Any]:
+def _shown(request: Request, workflow: Workflow, outlooks: Mapping[str, Outlook] | None = None) -> dict[str, Any]:
     parts, url = deps(request), base_url(request)
     until = link_expiry(parts.settings)
 
     def link(artifact: Artifact) -> str:
         return parts.signer.url(url, artifact.blob_id, until)
 
-    return orchestration.workflow(workflow, link)
+    return orchestration.workflow(workflow, link, {i: _queued(o) for i, o in (outlooks or {}).items()})
+
+
+def _queued(outlook: Outlook) -> dict[str, Any]:
+    """What is said of a job that waits for a slot."""
+    position = {
+        "support": "available",
+        "precedingJobs": outlook.before,
+        "startAt": moment(outlook.start_at),
+        "completeAt": moment(outlook.complete_at),
+    }
+    waits = {
+        "earliestStart": moment(outlook.earliest),
+        "latestStart": moment(outlook.latest),
+        "slots": [{"slot": why.slot, "code": why.code, "text": why.text} for why in outlook.slots] or None,
+    }
+    return {"queuePosition": present(position), "heddle": {"waiting": present(waits)}}
 
 
 def _check_callback(parts: Deps, url: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import click
 import msgspec
 
 from heddle import accounts, settings
-from heddle.accounts import TIERS, Account, Token
+from heddle.accounts import TIERS, Account, Limits, Token
 from heddle.chores import first_run
 from heddle.cli.buzz import MOST_BUZZ
 from heddle.cli.home import account_of, commit, home
@@ -106,6 +107,7 @@ def accounts_() -> None:
     Examples:
       heddle accounts create alice --email alice@example.org
       heddle accounts list
+      heddle accounts limit alice --running 4
     """
 
 
@@ -125,6 +127,36 @@ def create_account(name: str, email: str | None, tier: str, buzz: int | None) ->
     with home() as db:
         commit(db, lambda tx: first_run.new_account(tx, name, now(), buzz=amount, email=email, tier=tier))
     click.echo(f"{name} has {amount} Buzz; next: heddle tokens create NAME --user {name}")
+
+
+@accounts_.command("limit")
+@click.argument("name")
+@click.option("--weight", type=click.FloatRange(0.01, 1000), help="Its share against others; at first 1.")
+@click.option("--running", type=click.IntRange(0, 1_000_000), help="Jobs at once; 0: as many as there are slots.")
+@click.option("--open", "open_", type=click.IntRange(0, 10_000_000), help="Workflows under way; 0: any number.")
+def limit_account(name: str, weight: float | None, running: int | None, open_: int | None) -> None:
+    """Say what an account may have at once, and what it weighs against others; without an option: show it.
+
+    \b
+    Examples:
+      heddle accounts limit alice --running 4 --open 200
+      heddle accounts limit alice --weight 3
+    """
+
+    def change(tx: Tx) -> Limits:
+        account = account_of(tx, name)
+        was = accounts.limits(tx, [account.id])[account.id]
+        given = {"weight": weight, "max_running": running, "max_open": open_}
+        limits = replace(was, **{k: v for k, v in given.items() if v is not None})
+        accounts.set_limits(tx, account.id, limits)
+        return limits
+
+    with home() as db:
+        limits = commit(db, change)
+    click.echo(
+        f"{name} weighs {limits.weight:g}, may run {limits.max_running or 'any number of'} jobs at once"
+        f" and have {limits.max_open or 'any number of'} workflows under way"
+    )
 
 
 @accounts_.command("list")

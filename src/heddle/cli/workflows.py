@@ -6,7 +6,7 @@ import json
 import mimetypes
 import os
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,26 +114,53 @@ def submit(
 @click.option("--status", help="Only workflows in this status.")
 @click.option("--tag", "tags", multiple=True, help="Only workflows with this tag; repeatable.")
 @click.option("-n", "--take", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--why", is_flag=True, help="Say of those that wait what they wait for.")
 @_SERVER
 @_JSON
-def ps(status: str | None, tags: tuple[str, ...], take: int, server: str | None, as_json: bool) -> None:
+def ps(status: str | None, tags: tuple[str, ...], take: int, why: bool, server: str | None, as_json: bool) -> None:
     """List workflows, newest first.
 
     \b
     Examples:
       heddle ps
       heddle ps --status failed
+      heddle ps --status unassigned --why
     """
     query = {"take": take, "tags": list(tags)} | ({"status": status} if status else {})
     with connected(server) as client:
         items = client.call("GET", "/v2/consumer/workflows", params=query)["items"]
+        if why:
+            items = [_with_why(client, shown) for shown in items]
     if as_json:
         click.echo(json.dumps(items, indent=2))
         return
     for shown in items:
         click.echo(_line(shown))
+        for line in _why_lines(shown):
+            click.echo(f"    {line}")
     if not items:
         click.echo("no workflows")
+
+
+def _with_why(client: Client, shown: dict[str, Any]) -> dict[str, Any]:
+    """The same workflow with what its waiting jobs wait for, if any does."""
+    if all(job["status"] != "unassigned" for step in shown["steps"] for job in step["jobs"]):
+        return shown
+    return client.call("GET", f"/v2/consumer/workflows/{shown['id']}", params={"why": "true"})
+
+
+def _why_lines(shown: dict[str, Any]) -> Iterator[str]:
+    """For people: of the first job that waits, where it stands and what each slot says."""
+    waiting = [job for step in shown["steps"] for job in step["jobs"] if "queuePosition" in job]
+    if not waiting:
+        return
+    first = min(waiting, key=lambda job: job["queuePosition"]["precedingJobs"])
+    position, waits = first["queuePosition"], first["heddle"]["waiting"]
+    before = position["precedingJobs"]
+    when = f"starts between {waits['earliestStart']} and {waits['latestStart']}, probably"
+    yield f"{before} jobs before it; {when if 'earliestStart' in waits else 'no slot is known that could run it'}"
+    for says in waits.get("slots", []):
+        yield f"{says['slot']}: {says['text']}"
 
 
 @click.command()

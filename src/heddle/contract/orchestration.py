@@ -126,6 +126,12 @@ class WorkflowUpdate(Wire):
     tags: Tags | None = None
 
 
+class GetWorkflow(Wire):
+    """The query of one workflow."""
+
+    why: bool = Field(False, description="Also say what each slot says to the first job that waits. Heddle's own.")
+
+
 class QueryWorkflows(Wire):
     """The query of a list."""
 
@@ -144,8 +150,8 @@ class QueryWorkflows(Wire):
 Link = Callable[[Artifact], str]
 
 
-def workflow(value: Workflow, link: Link) -> dict[str, Any]:
-    """A workflow as the API shows it."""
+def workflow(value: Workflow, link: Link, queued: Mapping[str, JSON] | None = None) -> dict[str, Any]:
+    """A workflow as the API shows it. `queued`: what is to be said of jobs that wait for a slot, by their ids."""
     shown: dict[str, Any] = {
         "id": value.id,
         "status": value.status,
@@ -154,7 +160,7 @@ def workflow(value: Workflow, link: Link) -> dict[str, Any]:
         "startedAt": moment(value.started_at),
         "completedAt": moment(value.completed_at),
         "cost": {"base": value.cost, "total": charged(value), "currency": "BUZZ"},
-        "steps": [step(s, link) for s in value.steps],
+        "steps": [step(s, link, queued) for s in value.steps],
         "reason": value.reason,
     }
     if value.callbacks:
@@ -170,7 +176,7 @@ def charged(value: Workflow) -> int:
     return sum(job.cost for step in value.steps for job in step.jobs if job.status is Status.SUCCEEDED)
 
 
-def step(value: Step, link: Link) -> dict[str, Any]:
+def step(value: Step, link: Link, queued: Mapping[str, JSON] | None = None) -> dict[str, Any]:
     """A step; jobs that succeeded come first, so that `jobs[0]` of a succeeded step has blobs."""
     jobs = sorted(value.jobs, key=lambda j: (j.status != Status.SUCCEEDED, j.index))
     return present(
@@ -182,7 +188,7 @@ def step(value: Step, link: Link) -> dict[str, Any]:
             "startedAt": moment(value.started_at),
             "completedAt": moment(value.completed_at),
             "input": value.input,
-            "jobs": [job(j, link) for j in jobs],
+            "jobs": [{**job(j, link), **(queued or {}).get(j.id, {})} for j in jobs],
         }
     )
 

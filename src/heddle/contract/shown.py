@@ -63,6 +63,37 @@ class JobResult(Wire):
     blobs: list[JobBlob]
 
 
+class QueuePosition(Wire):
+    """Where a waiting job stands in the queue."""
+
+    support: Literal["available"]
+    preceding_jobs: int = Field(ge=0, le=1000, description="How many are before it; 1000: that many or more.")
+    start_at: datetime | None = Field(None, description="An estimate, from how long jobs took lately.")
+    complete_at: datetime | None = None
+
+
+class SlotSays(Wire):
+    """What one slot says to a waiting job."""
+
+    slot: str
+    code: str = Field(description="`engine`, `memory`, `busy`, `cap`, `held`, `turn` or `next`.")
+    text: str = Field(description="The same as a sentence for people.")
+
+
+class Waits(Wire):
+    """Why a job waits. Heddle's own."""
+
+    earliest_start: datetime | None = Field(None, description="It will probably start between these two.")
+    latest_start: datetime | None = None
+    slots: list[SlotSays] | None = Field(None, description="With `why=true`, of the first job that waits.")
+
+
+class JobNotes(Wire):
+    """What only Heddle says of a job."""
+
+    waiting: Waits
+
+
 class Job(Wire):
     """One unit that an engine runs; another attempt after a loss is the same job."""
 
@@ -73,6 +104,8 @@ class Job(Wire):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     estimated_progress_rate: float | None = Field(None, ge=0, le=1, description="How far it is, while it runs.")
+    queue_position: QueuePosition | None = Field(None, description="While it waits for a slot; not in lists.")
+    heddle: JobNotes | None = Field(None, description="While it waits for a slot; not in lists.")
     reason: str | None = Field(None, description="Why it did not succeed, as a stable word for programs.")
     message: str | None = Field(None, description="Why it did not succeed, as a sentence for people.")
     result: JobResult | None = Field(None, description="There when the job succeeded.")

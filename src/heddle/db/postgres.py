@@ -158,7 +158,9 @@ class PostgresConnection:
         self.for_update = self.skip_locked = self.for_share = ""
 
     def begin(self) -> Tx:
-        self.for_update, self.skip_locked, self.for_share = " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR SHARE"
+        # "No key": whoever only refers to a row, by a foreign key, need not wait for it.
+        self.for_update, self.for_share = " FOR NO KEY UPDATE", " FOR SHARE"
+        self.skip_locked = " FOR NO KEY UPDATE SKIP LOCKED"
         return self._begin(b"BEGIN")
 
     def snapshot(self) -> Tx:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from heddle.domain import JSON
+from heddle.domain import JSON, Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,35 @@ class JobContext(Protocol):
 
     def read(self, blob_id: str) -> bytes:
         """The bytes of an input blob of this job."""
+        ...
+
+
+class LoadContext(Protocol):
+    """What a load sees of the world."""
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Report how far the load is (0..1) and let a cancel through: raises JobCanceled."""
+        ...
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """An engine whose jobs need models in memory has these methods as well.
+
+    The worker calls `load` before `run` when the model is not there, so that loading is a phase of its own which
+    callers see, and `unload` for those that must make room. The engine keeps what it loaded.
+    """
+
+    def needs(self, payload: JSON) -> Needs | None:
+        """The model of a job, its size in memory, and how long a load takes; None: nothing to load."""
+        ...
+
+    def load(self, model: str, context: LoadContext) -> None:
+        """Bring a model into memory. Raises JobError."""
+        ...
+
+    def unload(self, model: str) -> None:
+        """Let it go."""
         ...
 
 

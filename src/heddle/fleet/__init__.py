@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from heddle.fleet.messages import JobEvent, Key, Run
+from heddle.matching import SlotReport
 
 #: Called in the event loop for everything an executor hears of a job.
 Sink = Callable[[JobEvent], None]
@@ -50,6 +51,10 @@ class Executor(Protocol):
         It rises when an attempt ends, before the sink hears of it. (And when workers can start again that could not:
         so look now and then as well.) A slot whose worker is being replaced counts.
         """
+        ...
+
+    def slots(self, lookahead: int | None = None) -> list[SlotReport]:
+        """What each slot can run, has in memory and takes; together they take what `free` says."""
         ...
 
     def run(self, run: Run) -> None:

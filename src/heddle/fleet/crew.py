@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,14 +26,17 @@ from heddle.fleet.messages import (
     Hello,
     JobEvent,
     Key,
+    Loading,
     Log,
     Ping,
     Progress,
     Run,
+    Shelf,
     Started,
     frame,
 )
 from heddle.fleet.process import Exit, StartFailed
+from heddle.matching import Resident, SlotReport
 from heddle.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -97,6 +100,11 @@ class _Attempt:
     started: bool = False
     canceled: bool = False
     alarm: asyncio.TimerHandle | None = None
+    began: float | None = None
+
+    def left_s(self, now: float) -> float:
+        """How long it will probably be."""
+        return max(0.0, self.run.est_s - (0.0 if self.began is None else now - self.began))
 
     @property
     def key(self) -> Key:
@@ -127,6 +135,8 @@ class _Slot:
         self.given_up = False
         #: Whether there is no worker to be had at the moment.
         self.resting = False
+        #: What its worker has in memory: model -> (size, when it was last used).
+        self.models: dict[str, tuple[int, float]] = {}
 
     @property
     def counts(self) -> bool:
@@ -135,6 +145,8 @@ class _Slot:
 
     def has_room(self, run: Run) -> bool:
         """An idle worker takes anything; a busy one only what is short, behind what is short."""
+        if run.slot and run.slot != self.name:
+            return False
         depth = min((other.run.lookahead for other in self.sent.values()), default=run.lookahead)
         return self.worker is not None and len(self.sent) <= min(depth, run.lookahead)
 
@@ -193,6 +205,30 @@ class Crew:
         ahead = self._lookahead if lookahead is None else lookahead
         slots = sum(slot.counts for slot in self._slots)
         return max(0, slots * (1 + ahead) - len(self._attempts))
+
+    def slots(self, lookahead: int | None = None) -> list[SlotReport]:
+        """What each slot has and takes; together they take as many as `free` says."""
+        if self._closing:
+            return []
+        depth = 1 + (self._lookahead if lookahead is None else lookahead)
+        here = {slot.name: [*slot.sent.values()] for slot in self._slots if slot.counts}
+        for attempt in self._line:
+            where = attempt.run.slot or min(here, key=lambda name: len(here[name]), default="")
+            here.setdefault(where, []).append(attempt)
+        now = self._loop.time()
+        return [
+            SlotReport(
+                name=slot.name,
+                engines=frozenset(self._hello.engines),
+                memory_mb=self._hello.memory_mb or None,
+                models=_residents(slot, here[slot.name]),
+                ahead=len(here[slot.name]),
+                room=depth - len(here[slot.name]),
+                busy_s=sum(attempt.left_s(now) for attempt in here[slot.name]),
+            )
+            for slot in self._slots
+            if slot.counts
+        ]
 
     def run(self, run: Run) -> None:
         key = (run.job_id, run.attempt)
@@ -253,12 +289,21 @@ class Crew:
         self._advancing = False
         if self._closing or not any(slot.counts for slot in self._slots):
             self._clear_line()
+        waiting: list[_Attempt] = []
         while self._line:
-            run = self._line[0].run
-            roomy = [slot for slot in self._slots if slot.has_room(run)]
-            if not roomy:
-                return
-            self._send(self._line.popleft(), min(roomy, key=lambda slot: len(slot.sent)))
+            attempt = self._line[0]
+            roomy = [slot for slot in self._slots if slot.has_room(attempt.run)]
+            if not roomy and not attempt.run.slot:
+                break
+            self._line.popleft()
+            if roomy:
+                self._send(attempt, min(roomy, key=lambda slot: len(slot.sent)))
+            elif any(slot.name == attempt.run.slot and slot.counts for slot in self._slots):
+                waiting.append(attempt)  # for its own slot; others may pass
+            else:
+                gone = f"the slot {attempt.run.slot!r} is gone"
+                self._end(attempt, attempt.failed("worker_stopped", gone, retryable=True))
+        self._line.extendleft(reversed(waiting))
 
     def _clear_line(self) -> None:
         """Hand back what waits: it is nobody's fault when the executor stops, or there are no workers to be had."""
@@ -279,6 +324,8 @@ class Crew:
 
     def _heard(self, slot: _Slot, message: FromWorker) -> None:
         slot.unanswered = 0
+        if isinstance(message, Shelf):
+            slot.models = {model: (size, self._loop.time()) for model, size in message.models}
         if not isinstance(message, JobEvent):
             return
         attempt = slot.sent.get((message.job_id, message.attempt))
@@ -289,13 +336,23 @@ class Crew:
             case Started():
                 self._begin(attempt)
                 self._tell(message)
+            case Loading():
+                self._load(attempt)
+                self._tell(message)
             case Progress() | Log():
                 self._tell(message)
             case Done() | Failed():
                 self._end(attempt, message)
 
+    def _load(self, attempt: _Attempt) -> None:
+        """A load counts as work: it may hang as well, and whoever loses it has lost something."""
+        if not attempt.started:
+            self._begin(attempt)
+
     def _begin(self, attempt: _Attempt) -> None:
+        attempt.disarm()
         attempt.started = True
+        attempt.began = self._loop.time()
         if attempt.slot is not None:
             attempt.slot.worked = True
         if attempt.canceled:
@@ -392,6 +449,7 @@ class Crew:
     def _down(self, slot: _Slot, end: str) -> None:
         """The worker is gone: what it ran is lost, what it had not begun goes back to the head of the line."""
         slot.worker = None
+        slot.models = {}
         for attempt in reversed(list(slot.sent.values())):
             if attempt.started or attempt.canceled or attempt.sends == _SENDS:
                 self._end(attempt, attempt.failed("worker_died", end, retryable=True))
@@ -485,4 +543,15 @@ def _hello(settings: Settings) -> Hello:
         storage=registry.targets("storages")[settings.storage],
         storage_options=storage.options(settings),
         memory_mb=settings.worker_memory_mb,
+    )
+
+
+def _residents(slot: _Slot, attempts: Sequence[_Attempt]) -> tuple[Resident, ...]:
+    """What a slot has in memory, and what is on its way there."""
+    coming = {a.run.model: a.run.memory_mb for a in attempts if a.run.model}
+    leaving = {model for a in attempts for model in a.run.evict} - set(coming)
+    here = {model: size for model, (size, _) in slot.models.items() if model not in leaving}
+    return tuple(
+        Resident(model=m, memory_mb=size, used_at=slot.models.get(m, (0, 0.0))[1], in_use=m in coming)
+        for m, size in (here | coming).items()
     )

@@ -16,11 +16,13 @@ from datetime import datetime
 
 from heddle import metrics, queue, registry
 from heddle.db import Database
-from heddle.domain import new_id, now
+from heddle.domain import Needs, new_id, now
 from heddle.errors import Unavailable
 from heddle.fleet import Executor
 from heddle.fleet.journal import Journal
-from heddle.fleet.messages import Done, Failed, JobEvent, Log, Progress, Run, Started
+from heddle.fleet.messages import Done, Failed, JobEvent, Loading, Log, Progress, Run, Started
+from heddle.fleet.paces import Paces
+from heddle.matching import Policy, SlotReport
 from heddle.settings import Settings
 from heddle.workflows import advance
 from heddle.workflows.advance import Attempt, Ended, Failure
@@ -33,6 +35,10 @@ POLL_S = 1.0
 #: A start is written when the job has run this long; most cheap jobs end before, and one write tells both.
 START_DELAY_S = 0.03
 
+#: How often it is written what work takes, and how often it is looked whether the slots have changed.
+PACE_S = 10.0
+SLOTS_S = 2.0
+
 #: How often the progress of one job is written.
 PROGRESS_S = 1.0
 
@@ -43,8 +49,10 @@ _LOG_LINES = 200
 class _Held:
     """An attempt in the executor's hands."""
 
+    attempt: Attempt
     journal: Journal
     started_at: datetime | None = None
+    loading: bool = False
     start: asyncio.TimerHandle | None = None
     progress_at: float = 0.0
     log: list[str] = field(default_factory=list[str])
@@ -60,6 +68,8 @@ class Dispatcher:
         self._alone = alone
         self._owner = new_id("disp")
         self._lookaheads = _lookaheads()
+        self._policy = Policy(defer_s=settings.defer_s)
+        self._paces = Paces()
         self._held: dict[queue.Pair, _Held] = {}
         self._wake = asyncio.Event()
         self._check = asyncio.Event()
@@ -76,6 +86,8 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim_forever())
             group.create_task(self._renew_forever())
+            group.create_task(self._tell_paces())
+            group.create_task(self._tell_slots())
 
     async def _first_look(self) -> None:
         """Whatever a server before us held is nobody's now."""
@@ -125,25 +137,33 @@ class Dispatcher:
 
     async def _claim(self) -> bool:
         """Claim what the executor takes; True when there may be more."""
-        free = self._executor.free()
-        short = max((self._executor.free(n) for n in self._lookaheads.values()), default=0)
-        if max(free, short) <= 0:
+        slots, short = self._executor.slots(), self._short_slots()
+        if not any(slot.room > 0 for slot in [*slots, *short]):
             return False
         wanted = advance.Claim(
             owner=self._owner,
-            limit=free,
-            short_limit=short,
-            short_engines=list(self._lookaheads),
+            slots=slots,
+            short_slots=short,
             lease_s=self._settings.lease_s,
             at=now(),
+            policy=self._policy,
         )
         attempts = await self._db.write(advance.claim, wanted)
         for attempt in attempts:
             self._hand_over(attempt)
         return bool(attempts)
 
+    def _short_slots(self) -> list[SlotReport]:
+        """The slots with the room that jobs find in them which are shorter than the way to a worker."""
+        if not self._lookaheads:
+            return []
+        short = frozenset(self._lookaheads)
+        slots = self._executor.slots(max(self._lookaheads.values()))
+        return [replace(slot, engines=slot.engines & short) for slot in slots]
+
     def _hand_over(self, attempt: Attempt) -> None:
-        self._held[attempt.job_id, attempt.attempt] = _Held(Journal(attempt, now()))
+        self._held[attempt.job_id, attempt.attempt] = _Held(attempt, Journal(attempt, now()))
+        needs = attempt.needs or Needs()
         self._executor.run(
             Run(
                 job_id=attempt.job_id,
@@ -153,8 +173,43 @@ class Dispatcher:
                 inputs=attempt.inputs,
                 timeout_s=attempt.timeout_s,
                 lookahead=self._lookaheads.get(attempt.engine, 0),
+                slot=attempt.slot if needs.model else "",
+                model=needs.model,
+                memory_mb=needs.memory_mb,
+                evict=list(attempt.evict),
+                est_s=self._paces.estimate(attempt.engine, attempt.cost),
             )
         )
+
+    async def _tell_paces(self) -> None:
+        """What work takes, for those who estimate: soon at first, then now and then."""
+        pause = 1.0
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(PACE_S, pause * 2)
+            try:
+                for pace in self._paces.take():
+                    await self._db.write(queue.note_paces, pace)
+                if (demand := getattr(self._executor, "demand", None)) is not None:
+                    demand(await self._db.read(queue.waiting))
+            except Unavailable as error:
+                log.warning("cannot note how fast jobs run: %s", error.message)
+
+    async def _tell_slots(self) -> None:
+        """What the slots have, for those who ask why a job waits: when it changed, and now and then."""
+        said: list[SlotReport] = []
+        again = 0.0
+        while True:
+            slots = self._executor.slots()
+            if [replace(s, busy_s=0.0) for s in slots] != said or time.monotonic() >= again:
+                said, again = [replace(s, busy_s=0.0) for s in slots], time.monotonic() + PACE_S
+                try:
+                    await self._db.write(
+                        queue.report_slots, queue.Census(dispatcher=self._owner, slots=slots, at=now())
+                    )
+                except Unavailable as error:
+                    log.warning("cannot tell what the slots have: %s", error.message)
+            await asyncio.sleep(SLOTS_S)
 
     # ── keeping ───────────────────────────────────────────────────────────────
 
@@ -199,6 +254,8 @@ class Dispatcher:
         if held is None:
             return
         match event:
+            case Loading():
+                self._note_load(held, event)
             case Started():
                 held.started_at = now()
                 held.journal.started(held.started_at)
@@ -219,7 +276,16 @@ class Dispatcher:
         held.start = None
         self._keep(self._db.put(advance.start, advance.Started(job_id=job_id, attempt=attempt, at=held.started_at)))
 
-    def _note(self, held: _Held, event: Progress) -> None:
+    def _note_load(self, held: _Held, event: Loading) -> None:
+        """A load takes seconds, so its beginning is written at once; then how far it is."""
+        if not held.loading:
+            held.loading = True
+            self._keep(
+                self._db.put(advance.prepare, advance.Started(job_id=event.job_id, attempt=event.attempt, at=now()))
+            )
+        self._note(held, event)
+
+    def _note(self, held: _Held, event: Progress | Loading) -> None:
         clock = asyncio.get_running_loop().time()
         if clock - held.progress_at < PROGRESS_S:
             return
@@ -233,6 +299,8 @@ class Dispatcher:
         self._wake.set()
         at = now()
         held.journal.ended(event, at)
+        if isinstance(event, Done) and held.started_at is not None:
+            self._paces.note(held.attempt.engine, (at - held.started_at).total_seconds(), held.attempt.cost)
         self._record(
             Ended(
                 job_id=event.job_id,

@@ -8,6 +8,7 @@ from heddle.fleet import Limits, Sink
 from heddle.fleet.crew import Crew
 from heddle.fleet.messages import Key, Run
 from heddle.fleet.process import WorkerProcess
+from heddle.matching import SlotReport
 from heddle.settings import Settings
 
 
@@ -23,6 +24,9 @@ class LocalExecutor:
 
     def free(self, lookahead: int | None = None) -> int:
         return self._crew.free(lookahead)
+
+    def slots(self, lookahead: int | None = None) -> list[SlotReport]:
+        return self._crew.slots(lookahead)
 
     def run(self, run: Run) -> None:
         self._crew.run(run)

@@ -53,6 +53,14 @@ class Run(Message, tag="run", frozen=True):
     inputs: dict[str, str] = {}
     timeout_s: float = 600.0
     lookahead: int = 0
+    #: Where it is to run; empty: wherever there is room first.
+    slot: str = ""
+    #: The model that it needs in memory, its size there, and which models must leave for it.
+    model: str = ""
+    memory_mb: int = 0
+    evict: list[str] = []
+    #: How long it will probably run.
+    est_s: float = 0.0
 
 
 class Cancel(Message, tag="cancel", frozen=True):
@@ -92,6 +100,20 @@ class Started(Message, tag="started", frozen=True):
     slot: str = ""
 
 
+class Loading(Message, tag="loading", frozen=True):
+    """The model of this attempt is being loaded, and how far that is, 0..1."""
+
+    job_id: str
+    attempt: int
+    fraction: float = 0.0
+
+
+class Shelf(Message, tag="shelf", frozen=True):
+    """Which models are in the worker's memory now, the least recently used first, and their sizes in MiB."""
+
+    models: list[tuple[str, int]]
+
+
 class Progress(Message, tag="progress", frozen=True):
     """How far, 0..1; at most a few per second and job."""
 
@@ -128,10 +150,10 @@ class Failed(Message, tag="failed", frozen=True):
 
 
 ToWorker = Union[Hello, Run, Cancel, Ping]  # noqa: UP007 - msgspec wants the union as a value
-FromWorker = Union[Ready, Pong, Started, Progress, Log, Done, Failed]  # noqa: UP007
+FromWorker = Union[Ready, Pong, Shelf, Loading, Started, Progress, Log, Done, Failed]  # noqa: UP007
 
 #: What a dispatcher hears of its jobs.
-JobEvent = Started | Progress | Log | Done | Failed
+JobEvent = Loading | Started | Progress | Log | Done | Failed
 
 _LENGTH = 4
 encoder = msgspec.msgpack.Encoder()

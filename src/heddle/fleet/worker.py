@@ -29,7 +29,7 @@ import msgspec
 
 from heddle import registry
 from heddle.domain import JSON, Artifact, new_id
-from heddle.engines import Engine, Made
+from heddle.engines import Engine, Loader, Made
 from heddle.errors import EngineFailed, JobCanceled, JobError, Unavailable
 from heddle.fleet.messages import (
     Cancel,
@@ -38,6 +38,7 @@ from heddle.fleet.messages import (
     Frames,
     Hello,
     Key,
+    Loading,
     Log,
     Message,
     Ping,
@@ -45,6 +46,7 @@ from heddle.fleet.messages import (
     Progress,
     Ready,
     Run,
+    Shelf,
     Started,
     encoder,
     frame,
@@ -130,6 +132,26 @@ class Context:
             raise JobError(f"storage did not give it: {error}", reason="storage_failed", retryable=True) from error
 
 
+class Load:
+    """What a load sees of the world: the `LoadContext` of engines."""
+
+    def __init__(self, context: Context, say: Say) -> None:
+        self._context = context
+        self._say = say
+        self._next = 0.0
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        self.check()
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PROGRESS_EVERY_S
+            held = min(1.0, max(0.0, float(fraction)))
+            self._say(Loading(job_id=self._context.job_id, attempt=self._context.attempt, fraction=held))
+
+    def check(self) -> None:
+        """Let a cancel through."""
+        self._context.check()
+
+
 class Worker:
     """Runs attempts one after the other; those that wait are kept in the order they came."""
 
@@ -138,6 +160,8 @@ class Worker:
         self._storage = storage
         self._say = say
         self._engines: dict[str, Engine] = {}
+        #: What is in memory: model -> its engine and size; the least recently used first.
+        self._shelf: dict[str, tuple[str, int]] = {}
         self._order: SimpleQueue[Key] = SimpleQueue()
         self._waiting: dict[Key, Run] = {}
         self._contexts: dict[Key, Context] = {}
@@ -174,7 +198,6 @@ class Worker:
             if run is None:
                 continue
             context = self._contexts[key]
-            self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot))
             outcome = self._attempt(run, context)
             context.flush()
             del self._contexts[key]
@@ -185,6 +208,8 @@ class Worker:
     def _attempt(self, run: Run, context: Context) -> Done | Failed:
         """The end of an attempt. Whatever an engine throws ends the attempt and not the worker."""
         try:
+            self._prepare(run, context)
+            self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot))
             artifacts = self._make(run, context)
             context.check()
             return Done(job_id=run.job_id, attempt=run.attempt, artifacts=artifacts)
@@ -195,6 +220,38 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - engines are strangers' code; SystemExit counts as well
             traceback.print_exc()
             return _failed(run, "engine_failed", f"{run.engine!r} raised {type(error).__name__}: {error}")
+
+    def _prepare(self, run: Run, context: Context) -> None:
+        """Have the model of the attempt in memory. What must make room goes first."""
+        if not run.model:
+            return
+        for model in run.evict:
+            self._put_away(model)
+        if run.model in self._shelf:
+            self._shelf[run.model] = self._shelf.pop(run.model)  # the latest to be used
+        else:
+            self._fetch(run, context)
+        self._tell_shelf()
+
+    def _fetch(self, run: Run, context: Context) -> None:
+        engine = self._engine(run.engine)
+        if not isinstance(engine, Loader):
+            raise JobError(f"{run.engine!r} cannot load {run.model!r}", reason="engine_failed")
+        self._say(Loading(job_id=run.job_id, attempt=run.attempt))
+        load = Load(context, self._say)
+        engine.load(run.model, load)
+        load.check()
+        self._shelf[run.model] = (run.engine, run.memory_mb)
+
+    def _put_away(self, model: str) -> None:
+        engine_name, _ = self._shelf.pop(model, ("", 0))
+        if engine_name:
+            engine = self._engine(engine_name)
+            assert isinstance(engine, Loader)
+            engine.unload(model)
+
+    def _tell_shelf(self) -> None:
+        self._say(Shelf(models=[(model, size) for model, (_, size) in self._shelf.items()]))
 
     def _make(self, run: Run, context: Context) -> list[Artifact]:
         made = self._engine(run.engine).run(run.payload, context)

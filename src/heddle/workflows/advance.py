@@ -7,17 +7,18 @@ of steps and workflows from their jobs, settles the Buzz of what ended, and emit
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from heddle import blobs, ledger, queue
+from heddle import accounts, blobs, ledger, matching, queue
 from heddle.blobs import Blob, Stored
 from heddle.db import Tx
-from heddle.domain import Artifact, Status, Step, Workflow, now, roll_up, roll_up_steps
+from heddle.domain import Artifact, Needs, Status, Step, Workflow, now, roll_up, roll_up_steps
 from heddle.errors import CallerError
+from heddle.matching import Choice, Policy, SlotReport, choose
 from heddle.queue import Lease, Pair
 from heddle.workflows import events, rows
 from heddle.workflows.events import Change
@@ -33,14 +34,14 @@ _SWEEP = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A dispatcher asks for work: up to `limit` jobs, and up to `short_limit` of engines whose jobs are short."""
+    """A dispatcher asks for work for its slots; `short_slots` are the same with the room that short jobs find there."""
 
     owner: str
-    limit: int
-    short_limit: int = 0
-    short_engines: Sequence[str] = ()
+    slots: Sequence[SlotReport]
+    short_slots: Sequence[SlotReport] = ()
     lease_s: float
     at: datetime
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,11 @@ class Attempt:
     payload: dict[str, Any]
     inputs: dict[str, str]
     timeout_s: float
+    cost: int
+    #: The slot that matching chose, what it has to have in memory, and what must leave it for that.
+    slot: str
+    needs: Needs | None = None
+    evict: Sequence[str] = ()
     traceparent: str | None = None
 
 
@@ -120,11 +126,60 @@ def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
 
 
 def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
+    choices = _match(tx, wanted, wanted.slots)
+    if wanted.short_slots:
+        choices += _match(tx, wanted, _fuller(wanted.short_slots, choices))
+    return _attempts(tx, choices)
+
+
+def _match(tx: Tx, wanted: Claim, slots: Sequence[SlotReport]) -> list[tuple[Choice, Lease]]:
+    """Choose jobs for slots and give them to the owner.
+
+    Again while there is room: without those whose accounts are at their cap, who make way for the ones behind them,
+    and without the jobs that another claimer was faster to take.
+    """
+    engines = sorted(frozenset[str]().union(*(slot.engines for slot in slots)))
+    capped, lost = frozenset[int](), set[str]()
+    taken: list[tuple[Choice, Lease]] = []
     until = wanted.at + timedelta(seconds=wanted.lease_s)
-    leases = queue.claim(tx, wanted.owner, wanted.limit, until, wanted.at) if wanted.limit > 0 else []
-    if wanted.short_engines and (more := wanted.short_limit - len(leases)) > 0:
-        leases += queue.claim(tx, wanted.owner, more, until, wanted.at, wanted.short_engines)
-    jobs = rows.claimed(tx, [lease.job_id for lease in leases])
+    while window := queue.window(
+        tx, engines, reach := matching.reach(slots), wanted.at, without=sorted(capped), lost=sorted(lost)
+    ):
+        caps = _caps(tx, {job.account_id for job in window})
+        running = queue.running(tx, sorted(caps))
+        at = wanted.at.timestamp()
+        plan = choose(window, slots, running=running, caps=caps, now=at, policy=wanted.policy)
+        leases = queue.take(tx, wanted.owner, [choice.job_id for choice in plan.choices], until)
+        queue.note_passed(tx, plan.passed, wanted.at)
+        queue.advance_clocks(tx, plan.fronts)
+        chosen = [(choice, leases[choice.job_id]) for choice in plan.choices if choice.job_id in leases]
+        taken += chosen
+        slots = _fuller(slots, chosen)
+        beaten = {choice.job_id for choice in plan.choices} - set(leases)
+        others = not plan.capped <= capped and len(window) == reach
+        if not (beaten or others) or not any(slot.room > 0 for slot in slots):
+            break
+        capped |= plan.capped
+        lost |= beaten
+    return taken
+
+
+def _caps(tx: Tx, account_ids: set[int]) -> dict[int, int]:
+    """How many jobs accounts may run at once, of those that are bounded."""
+    caps = {i: x.max_running for i, x in accounts.limits(tx, sorted(account_ids)).items() if x.max_running}
+    if caps:  # two claimers must not fill the same room
+        accounts.limits(tx, sorted(caps), keep=tx.for_update)
+    return caps
+
+
+def _fuller(slots: Sequence[SlotReport], choices: Sequence[tuple[Choice, Lease]]) -> list[SlotReport]:
+    """The slots with what was just chosen for them."""
+    more = Counter(choice.slot for choice, _ in choices)
+    return [replace(s, room=s.room - more[s.name], ahead=s.ahead + more[s.name]) for s in slots]
+
+
+def _attempts(tx: Tx, choices: Sequence[tuple[Choice, Lease]]) -> list[Attempt]:
+    jobs = rows.claimed(tx, [lease.job_id for _, lease in choices])
     sources = blobs.get(tx, sorted({blob_id for job in jobs.values() for blob_id in job.inputs}))
     return [
         Attempt(
@@ -135,9 +190,13 @@ def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
             payload=job.payload,
             inputs={b: sources[b].key for b in job.inputs if b in sources},
             timeout_s=job.timeout_s,
+            cost=job.cost,
+            slot=choice.slot,
+            needs=job.needs,
+            evict=choice.evict,
             traceparent=job.traceparent,
         )
-        for lease in leases
+        for choice, lease in choices
         for job in (jobs[lease.job_id],)
     ]
 
@@ -150,6 +209,18 @@ def start(tx: Tx, items: Sequence[Started]) -> list[bool]:
         rows.set_jobs(tx, [(i.job_id, Status.PROCESSING, i.attempt, i.at, None) for i in begun])
         moved = {i.job_id: held[i.job_id, i.attempt].workflow_id for i in begun}
         roll(tx, moved, max(i.at for i in begun))
+    return [(i.job_id, i.attempt) in held for i in items]
+
+
+def prepare(tx: Tx, items: Sequence[Started]) -> list[bool]:
+    """Jobs are `preparing`: what they need is being loaded; False for an attempt that no longer holds its lease."""
+    held = _held(tx, [(i.job_id, i.attempt) for i in items])
+    # One that has begun meanwhile stays what it is.
+    begun = rows.processing(tx, [i.job_id for i in items])
+    mine = [i for i in items if (i.job_id, i.attempt) in held and i.job_id not in begun]
+    if mine:
+        rows.set_jobs(tx, [(i.job_id, Status.PREPARING, i.attempt, None, None) for i in mine])
+        roll(tx, {i.job_id: held[i.job_id, i.attempt].workflow_id for i in mine}, max(i.at for i in mine))
     return [(i.job_id, i.attempt) in held for i in items]
 
 
@@ -280,8 +351,9 @@ def _release(tx: Tx, ready: Mapping[str, set[int]], at: datetime) -> None:
         return
     jobs = [(w, job) for w in rows.get(tx, list(ready)) for s in w.steps if s.index in ready[w.id] for job in s.jobs]
     rows.set_jobs(tx, [(job.id, Status.UNASSIGNED, 0, None, None) for _, job in jobs])
-    for workflow in rows.get(tx, list(ready)):
-        queue.enqueue(tx, entries(workflow, frozenset(ready[workflow.id])))
+    released = rows.get(tx, list(ready))
+    limits = accounts.limits(tx, [w.account_id for w in released])
+    queue.enqueue(tx, [e for w in released for e in entries(w, limits[w.account_id].weight, frozenset(ready[w.id]))])
     roll(tx, {job.id: w.id for w, job in jobs}, at)
 
 

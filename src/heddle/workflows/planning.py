@@ -15,7 +15,7 @@ from typing import Any
 from heddle import air, registry, steps
 from heddle.contract.orchestration import StepRequest, WorkflowRequest
 from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
-from heddle.engines import Engine, Offer
+from heddle.engines import Engine, Loader, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Plan, SizeOf, Source, StepType
@@ -128,6 +128,7 @@ class Planner:
                 engine=ready.name,
                 payload=payload,
                 cost=cost,
+                needs=ready.engine.needs(payload) if isinstance(ready.engine, Loader) else None,
             )
             for i, (payload, cost) in enumerate(zip(payloads, costs, strict=True))
         ]

@@ -18,6 +18,7 @@ from heddle.domain import (
     Artifact,
     Callback,
     Job,
+    Needs,
     Priority,
     Status,
     Step,
@@ -29,6 +30,7 @@ from heddle.domain import (
 
 _encode = msgspec.json.Encoder().encode
 _artifacts = msgspec.json.Decoder(list[Artifact])
+_needs = msgspec.json.Decoder(Needs)
 _callbacks = msgspec.json.Decoder(list[Callback])
 
 
@@ -69,6 +71,8 @@ class Claimed:
     payload: dict[str, Any]
     inputs: Sequence[str]
     timeout_s: float
+    cost: int
+    needs: Needs | None
     traceparent: str | None
 
 
@@ -105,10 +109,13 @@ def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
         [(s.workflow_id, s.index, s.name, s.type, s.status, s.priority, _text(s.input), s.timeout_s) for s in steps],
     )
     tx.many(
-        "INSERT INTO jobs (id, workflow_id, step, idx, status, engine, payload, inputs, cost, attempt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        "INSERT INTO jobs (id, workflow_id, step, idx, status, engine, payload, inputs, cost, needs, attempt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         [
-            (j.id, j.workflow_id, j.step, j.index, j.status, j.engine, _text(j.payload), _text(i.inputs[j.id]), j.cost)
+            (
+                *(j.id, j.workflow_id, j.step, j.index, j.status, j.engine),
+                *(_text(j.payload), _text(i.inputs[j.id]), j.cost, _text(j.needs) if j.needs else None),
+            )
             for i in items
             for s in i.workflow.steps
             for j in s.jobs
@@ -322,7 +329,8 @@ def claimed(tx: Tx, job_ids: Sequence[str]) -> dict[str, Claimed]:
     if not job_ids:
         return {}
     found = tx.all(
-        "SELECT j.id AS id, j.engine AS engine, j.payload AS payload, j.inputs AS inputs, s.timeout_s AS timeout_s,"  # noqa: S608
+        "SELECT j.id AS id, j.engine AS engine, j.payload AS payload, j.inputs AS inputs, j.cost AS cost,"  # noqa: S608
+        " j.needs AS needs, s.timeout_s AS timeout_s,"
         " w.traceparent AS traceparent FROM jobs j JOIN workflows w ON w.id = j.workflow_id"
         " JOIN steps s ON s.workflow_id = j.workflow_id AND s.idx = j.step"
         f" WHERE j.id IN ({marks(job_ids)})",
@@ -335,6 +343,8 @@ def claimed(tx: Tx, job_ids: Sequence[str]) -> dict[str, Claimed]:
             payload=msgspec.json.decode(row["payload"]),
             inputs=msgspec.json.decode(row["inputs"]),
             timeout_s=row["timeout_s"],
+            cost=row["cost"],
+            needs=_needs.decode(row["needs"]) if row["needs"] else None,
             traceparent=row["traceparent"],
         )
         for row in found
@@ -394,6 +404,18 @@ def inputs_of_unfinished(tx: Tx) -> set[str]:
         " WHERE w.completed_at IS NULL AND j.inputs <> '[]'"
     )
     return {blob_id for row in found for blob_id in msgspec.json.decode(row["inputs"])}
+
+
+def open_of(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
+    """How many workflows of these accounts have not ended."""
+    if not account_ids:
+        return {}
+    found = tx.all(
+        "SELECT account_id, COUNT(*) AS n FROM workflows WHERE completed_at IS NULL"  # noqa: S608
+        f" AND account_id IN ({marks(account_ids)}) GROUP BY account_id",
+        account_ids,
+    )
+    return {row["account_id"]: row["n"] for row in found}
 
 
 def logs(tx: Tx, workflow_id: str) -> list[tuple[str, str]]:
@@ -501,6 +523,7 @@ def _job(row: Row) -> Job:
         engine=row["engine"],
         payload={},
         cost=row["cost"],
+        needs=_needs.decode(row["needs"]) if row["needs"] else None,
         attempt=row["attempt"],
         started_at=from_ms(row["started_at"]),
         completed_at=from_ms(row["completed_at"]),

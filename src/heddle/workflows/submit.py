@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from heddle import blobs, ledger, queue
+from heddle import accounts, blobs, ledger, queue
+from heddle.accounts import Limits
 from heddle.blobs import Blob
 from heddle.db import Tx
 from heddle.domain import Job, Status, Step, Workflow, roll_up_steps
-from heddle.errors import Conflict, HeddleError, InsufficientBuzz, InvalidRequest
+from heddle.errors import Conflict, HeddleError, InsufficientBuzz, InvalidRequest, TooManyRequests
 from heddle.steps import Source
 from heddle.workflows import events, rows
 from heddle.workflows.planning import Draft
@@ -26,7 +27,11 @@ def submit(tx: Tx, drafts: Sequence[Draft]) -> list[Workflow | HeddleError]:
     outcomes = _seen_before(tx, drafts)
     checked = _check_sources(tx, {i: d for i, d in enumerate(drafts) if i not in outcomes}, outcomes)
     once, first = _once(checked)
-    decided = _write(tx, once)
+    limits = accounts.limits(tx, [new.workflow.account_id for new in once.values()])
+    decided: dict[int, HeddleError | None] = {}
+    for i in _too_many(tx, once, limits):
+        decided[i] = _quota(limits[once[i].workflow.account_id])
+    decided |= _write(tx, {i: new for i, new in once.items() if i not in decided}, limits)
     for i, decider in first.items():
         outcomes[i] = decided.get(decider) or _same(once[decider], checked[i])
     paid = [new for i, new in once.items() if decided[i] is None]
@@ -34,7 +39,7 @@ def submit(tx: Tx, drafts: Sequence[Draft]) -> list[Workflow | HeddleError]:
     return [outcomes[i] for i in range(len(drafts))]
 
 
-def entries(workflow: Workflow, steps: frozenset[int] | None = None) -> list[queue.Entry]:
+def entries(workflow: Workflow, weight: float, steps: frozenset[int] | None = None) -> list[queue.Entry]:
     """The claimable jobs of a workflow: those of steps that wait for nothing (or of the steps named)."""
     return [
         queue.Entry(
@@ -43,6 +48,9 @@ def entries(workflow: Workflow, steps: frozenset[int] | None = None) -> list[que
             account_id=workflow.account_id,
             engine=job.engine,
             band=step.priority.band,
+            cost=job.cost,
+            weight=weight,
+            needs=job.needs,
         )
         for step in workflow.steps
         if (step.status is Status.UNASSIGNED if steps is None else step.index in steps)
@@ -121,7 +129,32 @@ def _prepare(step: Step) -> Step:
     return replace(step, status=Status.PREPARING, jobs=jobs)
 
 
-def _write(tx: Tx, once: Mapping[int, NewWorkflow]) -> dict[int, InsufficientBuzz | None]:
+def _too_many(tx: Tx, once: Mapping[int, NewWorkflow], limits: Mapping[int, Limits]) -> list[int]:
+    """Those that are one too many for their account."""
+    bounded = sorted(account for account, limit in limits.items() if limit.max_open)
+    if not bounded:
+        return []
+    accounts.limits(tx, bounded, keep=tx.for_update)  # whoever counts at the same moment counts after this commit
+    count = rows.open_of(tx, bounded)
+    beyond: list[int] = []
+    for i, new in once.items():
+        account = new.workflow.account_id
+        if account not in bounded:
+            continue
+        count[account] = count.get(account, 0) + 1
+        if count[account] > limits[account].max_open:
+            count[account] -= 1
+            beyond.append(i)
+    return beyond
+
+
+def _quota(limits: Limits) -> TooManyRequests:
+    return TooManyRequests(
+        f"this account may have {limits.max_open} workflows under way at once and has them; wait until one ends"
+    )
+
+
+def _write(tx: Tx, once: Mapping[int, NewWorkflow], limits: Mapping[int, Limits]) -> dict[int, InsufficientBuzz | None]:
     """Write and hold. The hold comes last, because until the commit nobody else can pay from the same account."""
     holds = {
         i: ledger.Hold(account_id=n.workflow.account_id, workflow_id=n.workflow.id, amount=n.workflow.cost)
@@ -132,7 +165,8 @@ def _write(tx: Tx, once: Mapping[int, NewWorkflow]) -> dict[int, InsufficientBuz
     if not rich:
         return outcomes
     rows.insert(tx, [once[i] for i in rich])
-    queue.enqueue(tx, [entry for i in rich for entry in entries(once[i].workflow)])
+    made = [once[i].workflow for i in rich]
+    queue.enqueue(tx, [entry for w in made for entry in entries(w, limits[w.account_id].weight)])
     refusals = ledger.hold(tx, [holds[i] for i in rich], once[rich[0]].workflow.created_at)
     outcomes |= zip(rich, refusals, strict=True)
     # Those that could pay alone but not together with the others.

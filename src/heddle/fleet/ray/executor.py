@@ -14,6 +14,7 @@ from heddle.fleet.crew import Crew, Hand
 from heddle.fleet.messages import FromWorker, Key, Run
 from heddle.fleet.ray import access
 from heddle.fleet.ray.connection import connect
+from heddle.matching import SlotReport
 from heddle.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class RayExecutor:
 
     def free(self, lookahead: int | None = None) -> int:
         return self._crew.free(lookahead) if self._crew else 0
+
+    def slots(self, lookahead: int | None = None) -> list[SlotReport]:
+        return self._crew.slots(lookahead) if self._crew else []
 
     def run(self, run: Run) -> None:
         assert self._crew is not None
