@@ -197,9 +197,9 @@ def set_tags(tx: Tx, workflow: Workflow, tags: Sequence[str]) -> None:
 
 
 def delete(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> None:
-    """Hide workflows from their account; the ledger keeps what they cost."""
+    """Hide workflows from their account; the ledger keeps what they cost, and the key that it was submitted with stays."""
     tx.run(
-        f"UPDATE workflows SET deleted_at = ?, idempotency_key = NULL WHERE id IN ({marks(workflow_ids)})",  # noqa: S608
+        f"UPDATE workflows SET deleted_at = ? WHERE id IN ({marks(workflow_ids)})",  # noqa: S608
         [to_ms(at), *workflow_ids],
     )
     tx.run(f"DELETE FROM workflow_tags WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
