@@ -140,7 +140,7 @@ class Settings:
         0, "Where processes without an API answer `/livez`, `/readyz` and `/metrics`; 0: nowhere.", low=0, high=65_535
     )
     defer_s: float = _setting(
-        30.0,
+        10.0,
         "How long a job may be passed over for one whose model is at hand, or wait for a copy of its own; 0: never.",
         low=0,
         high=_DAY_S,

@@ -91,8 +91,11 @@ def what_slots_say(client: httpx.Client, workflow_id: str) -> list[tuple[str, st
 
 
 def ps(serving: Serving, *options: str) -> str:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("HEDDLE_")} | {"HEDDLE_TOKEN": serving.token}
-    command = [sys.executable, "-m", "heddle", "ps", "--server", serving.url, *options]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("HEDDLE_")}
+    env["XDG_CONFIG_HOME"] = str(serving.home.parent / "config")
+    heddle = [sys.executable, "-m", "heddle"]
+    subprocess.run([*heddle, "login", serving.url], env=env, input=serving.token, text=True, timeout=60, check=True)
+    command = [*heddle, "ps", "--server", serving.url, *options]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
