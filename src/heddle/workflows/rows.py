@@ -197,7 +197,7 @@ def set_tags(tx: Tx, workflow: Workflow, tags: Sequence[str]) -> None:
 
 
 def delete(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> None:
-    """Hide workflows from their account; the ledger keeps what they cost, and the key that it was submitted with stays."""
+    """Hide workflows from their account; the ledger keeps what they cost, and its idempotency key stays taken."""
     tx.run(
         f"UPDATE workflows SET deleted_at = ? WHERE id IN ({marks(workflow_ids)})",  # noqa: S608
         [to_ms(at), *workflow_ids],
