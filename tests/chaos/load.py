@@ -131,7 +131,8 @@ class Client(threading.Thread):
             return answer
         raise Unanswered(f"{method} {path} was not answered in {_GIVE_UP_S:g} s: {said}")
 
-    def submit(self, wish: Wish, words: str = "plain", *, steps: int = 1, images: Sequence[str] = ()) -> None:
+    def submit(self, wish: Wish, words: str = "plain", *, steps: int = 1, images: Sequence[str] = ()) -> dict[str, Any]:
+        """Returns what was sent."""
         quantities = [self._chance.choice((1, 1, 2)) for _ in range(steps)]
         given: list[dict[str, Any]] = [
             {
@@ -151,15 +152,17 @@ class Client(threading.Thread):
         self.wishes.append(wish)
         self.send(wish, body)
         if self._chance.random() < 0.1:  # as a client does that lost the answer
-            before, again = wish.workflow_id, self.send(wish, body)
-            if before != again:
-                self.faults.append(f"{wish.key}: submitted as {before}, and again as {again}")
+            self.send(wish, body)
+        return body
 
-    def send(self, wish: Wish, body: dict[str, Any]) -> str:
+    def send(self, wish: Wish, body: dict[str, Any]) -> None:
         answer = self.ask("POST", WORKFLOWS, 202, headers={"Idempotency-Key": wish.key}, json=body)
-        if answer.status_code == 202:
-            wish.workflow_id = answer.json()["id"]
-        return wish.workflow_id
+        if answer.status_code != 202:
+            return
+        workflow_id = answer.json()["id"]
+        if wish.workflow_id not in {"", workflow_id}:
+            self.faults.append(f"{wish.key}: submitted as {wish.workflow_id}, and again as {workflow_id}")
+        wish.workflow_id = workflow_id
 
     def look(self, wish: Wish) -> str:
         status = self.ask("GET", f"{WORKFLOWS}/{wish.workflow_id}", 200).json().get("status", "")
@@ -208,10 +211,11 @@ class Client(threading.Thread):
 
     def delete(self, wish: Wish) -> None:
         wish.may_end = frozenset({"succeeded", "canceled"})
-        self.submit(wish, "slow")
+        body = self.submit(wish, "slow")
         # 404: the first try was carried out, and its answer was lost.
         self.ask("DELETE", f"{WORKFLOWS}/{wish.workflow_id}", 204, 404)
         wish.deleted = True
+        self.send(wish, body)  # a copy that was held up on its way
 
     def variant(self, wish: Wish) -> None:
         source = self.picture()
