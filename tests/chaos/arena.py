@@ -35,7 +35,9 @@ class Bout:
     attacks: int = 0
     #: Between two attacks, on average.
     pause_s: float = 2.0
-    #: How long the rest may take once the adversary has stopped.
+    #: The adversary does not stop while a larger share than this is under way.
+    rest: float = 0.05
+    #: How long the rest may take then.
     quiet_s: float = 120.0
     #: How often progress is told.
     tell_s: float = 10.0
@@ -51,7 +53,7 @@ SETTINGS: dict[str, object] = {
     "max_attempts": 50,
     "retry_backoff_s": 0.1,
     "webhook_timeout_s": 1,
-    "upload_ttl_s": 20,
+    "upload_ttl_s": 15,
     "grace_s": 2,
     "starting_buzz": 10**9,
     "database_writers": 2,
@@ -143,7 +145,7 @@ def _watch(cluster: Cluster, bout: Bout, load: Load, adversary: Adversary, tell:
             stands = "no answer" if left is None else left
             tell(f"{passed:6.0f} s  {load.accepted:6} accepted  {adversary.attacks:4} attacks  {stands}")
         enough = passed >= bout.seconds and adversary.attacks >= bout.attacks and not load.running
-        if enough and left is not None and left.workflows <= bout.workflows // 20:
+        if enough and left is not None and left.workflows <= bout.workflows * bout.rest:
             return
 
 

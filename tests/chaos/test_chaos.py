@@ -11,7 +11,7 @@ from tests.chaos.arena import Bout, fight
 
 @pytest.mark.slow
 def test_nothing_is_lost_done_twice_or_charged_twice(tmp_path: Path) -> None:
-    bout = Bout(workflows=500, seconds=45, rate=12, attacks=25, pause_s=0.7, quiet_s=120)
+    bout = Bout(workflows=400, seconds=32, rate=13, attacks=22, pause_s=0.5, rest=0.5, quiet_s=120)
     verdict = fight(tmp_path, bout, print)
     print(verdict)
     assert not verdict.wrong
