@@ -433,7 +433,7 @@ def depth(tx: Tx) -> int:
 
 def waiting(tx: Tx) -> int:
     """How many jobs wait, counted no further than `_FAR`."""
-    row = tx.one("SELECT COUNT(*) AS n FROM (SELECT 1 FROM queued_jobs WHERE owner IS NULL LIMIT ?) AS some", (_FAR,))
+    row = tx.one("SELECT COUNT(*) AS n FROM (SELECT 1 FROM queued_jobs WHERE owner IS NULL LIMIT ?) AS ready", (_FAR,))
     return row["n"] if row else 0
 
 

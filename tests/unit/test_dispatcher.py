@@ -88,6 +88,11 @@ def test_what_is_claimed_during_a_look_is_not_stopped(settings: Settings, db: Da
     asyncio.run(main())
 
 
+def test_how_many_jobs_wait_is_answered_by_every_database(db: Database) -> None:
+    db.apply(submit.submit, draft(now(), [2, 1]))
+    assert db.look(queue.waiting) == 3
+
+
 async def _submit_and_delete(db: Database) -> None:
     """Whoever holds jobs is told to look whether they are still his."""
     made = await db.write(submit.submit, draft(now(), [1]))
