@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -385,6 +388,88 @@ def test_a_restart_is_bridged(own_server: Postgres, how: signal.Signals, setting
 
     asyncio.run(main())
     db.close()
+
+
+def test_readiness_comes_back_where_nobody_else_writes(own_server: Postgres) -> None:
+    dialect = PostgreSQL(own_server.create())
+    migrate(dialect)
+    db = Database(dialect)
+
+    def set_read_only(state: str) -> None:
+        own_server.sql(f"ALTER SYSTEM SET default_transaction_read_only = {state}")
+        own_server.sql("SELECT pg_reload_conf()")
+
+    async def main() -> None:
+        own_server.stop()
+        with pytest.raises(Unavailable):
+            await db.write(submit.submit, draft(now(), [1]))
+        with pytest.raises(Unavailable):
+            await db.ready()
+        await asyncio.to_thread(own_server.start)
+        await db.ready()
+        assert db.trouble is None
+        # A server that answers and takes nothing is not ready.
+        set_read_only("on")
+        while db.trouble is None:
+            with suppress(Unavailable):
+                await db.write(_touch, None)
+        with pytest.raises(Unavailable, match="read-only"):
+            await db.ready()
+        set_read_only("off")
+        for _ in range(1000):
+            with suppress(Unavailable):
+                await db.ready()
+                break
+        assert db.trouble is None
+
+    asyncio.run(main())
+    db.close()
+
+
+def _touch(tx: Tx, items: Sequence[None]) -> list[None]:
+    tx.run("DELETE FROM signing_keys")
+    return [None] * len(items)
+
+
+def test_a_plan_of_before_a_migration_is_made_anew(db: Database) -> None:
+    for _ in range(20):  # until the statement is prepared
+        write(db, lambda tx: tx.all("SELECT * FROM signing_keys"))
+    with psycopg.connect(_dsn(db), autocommit=True) as migrating:
+        migrating.execute("ALTER TABLE signing_keys ADD COLUMN more TEXT")
+    assert write(db, lambda tx: tx.all("SELECT * FROM signing_keys")) == []
+
+
+def _dsn(db: Database) -> str:
+    [row] = ask(db, "SELECT current_database() AS name, inet_server_port() AS port")
+    return f"postgresql://heddle@127.0.0.1:{row['port']}/{row['name']}"
+
+
+def test_who_always_meets_others_is_told_so_alone(db: Database) -> None:
+    def verb(tx: Tx, items: Sequence[str]) -> list[str]:
+        tx.many("INSERT INTO signing_keys (name, value) VALUES (?, '')", [(item,) for item in items])
+        if "unlucky" in items:
+            tx.run("DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END $$")
+        return list(items)
+
+    async def main() -> list[object]:
+        return await asyncio.gather(*(db.write(verb, n) for n in ("a", "unlucky", "b")), return_exceptions=True)
+
+    a, unlucky, b = asyncio.run(main())
+    assert (a, b) == ("a", "b")
+    assert isinstance(unlucky, Unavailable)
+    assert db.trouble is None
+
+
+def test_wake_ups_reach_a_process_with_many_files(db: Database, new_database: Callable[[], Database]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2048:
+        pytest.skip("this user may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            stack.enter_context(Path("/dev/null").open())
+        test_a_commit_wakes_other_processes(db, new_database)
 
 
 def test_many_processes_may_start_at_once(own_server: Postgres, settings: Settings) -> None:

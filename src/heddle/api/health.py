@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 import heddle
 from heddle import queue
 from heddle.api.deps import answer, deps
+from heddle.errors import Unavailable
 
 
 async def health(request: Request) -> Response:
@@ -15,6 +18,8 @@ async def health(request: Request) -> Response:
     db = deps(request).db
     backlog = await db.read(queue.depth)
     said = {"status": "ok", "version": heddle.__version__, "backlog": backlog}
+    with suppress(Unavailable):
+        await db.ready()
     if db.trouble is not None:
         return answer(said | {"status": "degraded", "reason": db.trouble}, 503)
     return answer(said)

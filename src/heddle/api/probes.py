@@ -14,7 +14,7 @@ from heddle import metrics
 from heddle.api import problems
 from heddle.api.census import Census
 from heddle.api.deps import answer
-from heddle.db import Database, Tx
+from heddle.db import Database
 from heddle.errors import CallerError, Forbidden, Unavailable
 from heddle.settings import Settings
 
@@ -46,9 +46,7 @@ class Probes:
         stopping: asyncio.Event | None = getattr(request.app.state, "stopping", None)
         if stopping is not None and stopping.is_set():
             raise Unavailable("this process is about to stop")
-        await self._db.read(_nothing)
-        if self._db.trouble is not None:
-            raise Unavailable(self._db.trouble)
+        await self._db.ready()
         return answer({"status": "ok"})
 
     async def metrics(self, request: Request) -> Response:
@@ -79,7 +77,3 @@ def _from_here(request: Request) -> bool:
         return True
     peer = ipaddress.ip_address(request.client.host)
     return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
-
-
-def _nothing(tx: Tx) -> None:
-    tx.one("SELECT 1 AS one")

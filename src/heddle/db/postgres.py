@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -65,11 +65,13 @@ _SESSION = "; ".join(
     }.items()
 )
 
-#: Errors after which the same may be tried again at once: two transactions met.
-_MET = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation)
+#: Errors after which the same may be tried again at once: two transactions met, or a migration changed a table for
+#: which this connection has a plan ("cached plan must not change result type"); the rollback forgets it.
+_MET = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation, errors.FeatureNotSupported)
 
-#: Errors of the server and not of the statement: no connection, no room, no right to write, a restart.
-_PASSING_CLASSES = ("08", "53", "57", "58", "25006", "55P03")
+#: Errors of the server and not of the statement: no connection, no room, no right to write, a restart, others in the
+#: way, or that this process stood still in a transaction.
+_PASSING_CLASSES = ("08", "40", "53", "57", "58", "25006", "25P03", "55P03")
 
 #: The pause between two wake-ups of other processes, and before a lost connection is opened again.
 _TELL_S = 0.01
@@ -432,11 +434,14 @@ class PostgresWires:
 
     def _hear_all(self, raw: psycopg.Connection[Any]) -> None:
         raw.execute(f"LISTEN {CHANNEL}".encode())
-        while not self._closed:
-            select.select([raw.fileno(), self._ear], [], [])
-            for note in raw.notifies(timeout=0):
-                if note.pid != raw.info.backend_pid:
-                    self._heard(cast("Topic", note.payload))
+        with selectors.DefaultSelector() as looking:  # `select` knows no file above 1023, and a busy API has more
+            looking.register(raw.fileno(), selectors.EVENT_READ)
+            looking.register(self._ear, selectors.EVENT_READ)
+            while not self._closed:
+                looking.select()
+                for note in raw.notifies(timeout=0):
+                    if note.pid != raw.info.backend_pid:
+                        self._heard(cast("Topic", note.payload))
 
 
 def _one_line(error: Exception) -> str:
