@@ -65,7 +65,7 @@ def _row(line: Figures, kinds: Sequence[str]) -> list[str]:
     return [
         line.name,
         f"{line.utilization:.3f}",
-        f"{line.loads_per_job:.3f}",
+        "free" if line.name == WISH.name else f"{line.loads_per_job:.3f}",
         f"{line.fairness:.3f}",
         "" if bounds else f"{line.longest_deferral_s:.0f} s",
         *(f"{w.mean:.1f} s" for w in waits),

@@ -43,7 +43,7 @@ def draw_sweep(folder: Path, results: Sequence[Result]) -> None:
 
 def _save(path: Path, figure: Figure) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+    figure.savefig(path, metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     plt.close(figure)
 
 

@@ -7,7 +7,7 @@ import math
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal
 
 from heddle import fairness
@@ -120,6 +120,7 @@ class _Queue:
         self._lasts: dict[tuple[int, int], float] = {}
         self._clocks: dict[str, float] = {}
         self._waits: Counter[str] = Counter()
+        self._passed: dict[str, Waiting] = {}
 
     def put(self, n: int, job: Job) -> None:
         key = (job.account, job.band) if self._rules.order == "fair" else (0, 0)
@@ -144,11 +145,16 @@ class _Queue:
         self._lasts[key] = stamp.finish
         return stamp
 
-    def window(self, size: int, without: Iterable[int]) -> list[Waiting]:
-        """The first jobs, but none of these accounts."""
+    def window(self, size: int, without: Iterable[int], overdue: float) -> list[Waiting]:
+        """The first jobs, and as many that were passed over before `overdue`; but none of these accounts."""
         skip = set(without)
         lines = (self._of(line, skip) for (account, _), line in self._lines.items() if account not in skip)
-        return list(islice(heapq.merge(*lines, key=lambda w: (w.finish, w.job_id)), size))
+        first = islice(heapq.merge(*lines, key=_turn), size)
+        # In the order in which they were passed over.
+        passed = (w for w in self._passed.values() if w.account_id not in skip)
+        late = islice((w for w in passed if w.passed_at is not None and w.passed_at <= overdue), size)
+        found = {w.job_id: w for w in chain(first, late)}
+        return sorted(found.values(), key=_turn)
 
     def _of(self, line: OrderedDict[str, Waiting], skip: set[int]) -> Iterator[Waiting]:
         return (w for w in line.values() if w.account_id not in skip) if skip else iter(line.values())
@@ -157,13 +163,15 @@ class _Queue:
         for waiting in jobs:
             key = self._key(waiting, jobs_of)
             del self._lines[key][waiting.job_id]
+            self._passed.pop(waiting.job_id, None)
             if not self._lines[key]:
                 del self._lines[key]
             self._waits[waiting.engine] -= 1
 
     def note(self, jobs: Iterable[Waiting], jobs_of: Sequence[Job], now: float) -> None:
         for waiting in jobs:
-            self._lines[self._key(waiting, jobs_of)][waiting.job_id] = replace(waiting, passed_at=now)
+            noted = self._passed[waiting.job_id] = replace(waiting, passed_at=now)
+            self._lines[self._key(waiting, jobs_of)][waiting.job_id] = noted
 
     def advance(self, fronts: Mapping[str, Front]) -> None:
         self._clocks = fairness.advance(self._clocks, fronts)
@@ -289,7 +297,8 @@ class World:
         for _ in range(_ROUNDS):
             reports = [slot.report(now, self) for slot in self._slots.values()]
             size = reach(reports)
-            window = self._queue.window(size, without) if any(report.room > 0 for report in reports) else []
+            overdue = now - self._rules.policy.defer_s
+            window = self._queue.window(size, without, overdue) if any(r.room > 0 for r in reports) else []
             if not window:
                 break
             caps = {w.account_id: self._fleet.cap for w in window} if self._fleet.cap else {}
@@ -314,6 +323,10 @@ class World:
     def _longest(self, taken: Iterable[Waiting], now: float) -> None:
         waits = (now - w.passed_at for w in taken if w.passed_at is not None)
         self.outcome.longest_deferral_s = max(self.outcome.longest_deferral_s, *waits, 0.0)
+
+
+def _turn(waiting: Waiting) -> tuple[float, str]:
+    return (waiting.finish, waiting.job_id)
 
 
 def _check(jobs: Sequence[Job], fleet: Fleet) -> None:

@@ -130,6 +130,12 @@ def reach(slots: Iterable[SlotReport]) -> int:
     return max(least, _PER_PLACE * sum(max(0, report.room) for report in reports))
 
 
+def largest(slots: Iterable[SlotReport]) -> int | None:
+    """The memory of the largest slot; None: where memory is not counted, everything fits."""
+    sizes = [slot.memory_mb for slot in slots]
+    return None if None in sizes else max((size for size in sizes if size is not None), default=None)
+
+
 def choose(
     window: Sequence[Waiting],
     slots: Sequence[SlotReport],
@@ -297,22 +303,26 @@ class _Deal:
         self._idle = True
         self._ticket = 0
         self._horizon = max([policy.ahead_s, *(w.load_s for w in window)])
+        self._any_late = any(self._late(w) >= 1 for w in window)
         self._count_models(slots)
 
     def _count_models(self, slots: Iterable[SlotReport]) -> None:
         """By model: seconds of work that wait for it, its copies, and the seconds of work that these have."""
         self._queued: dict[str, float] = defaultdict(float)
         for job in self._window:
-            if not self._full(job):
+            if not (self._caps and self._full(job)):
                 self._queued[job.model] += job.est_s
         self._ahead: dict[str, float] = defaultdict(float)
         self._copies: dict[str, int] = defaultdict(int)
         self._busy: dict[str, float] = defaultdict(float)
         for slot in slots:
-            work_s = slot.busy_s - max((r.ready_s for r in slot.models), default=0.0)
-            for resident in slot.models:
-                self._copies[resident.model] += 1
-                self._busy[resident.model] += max(0.0, work_s)
+            wanted = [r.model for r in slot.models if r.model in self._queued]
+            if not wanted:
+                continue
+            work_s = max(0.0, slot.busy_s - max([r.ready_s for r in slot.models]))
+            for model in wanted:
+                self._copies[model] += 1
+                self._busy[model] += work_s
 
     # ── the passes ────────────────────────────────────────────────────────────
 
@@ -328,6 +338,8 @@ class _Deal:
 
     def overdue(self) -> None:
         """Whoever waited long enough gets any slot; up to twice the time, one that will be sooner than a load."""
+        if not self._any_late:
+            return
         for at, job in self._waiting():
             late = self._late(job)
             if late < 1 or self._take_warm(at, job, max(self._policy.ahead_s, job.load_s)):
@@ -366,7 +378,7 @@ class _Deal:
         for at, job in list(self._left.items()):
             if not self._open:
                 return
-            if not self._full(job):
+            if not (self._caps and self._full(job)):
                 yield at, job
 
     def _full(self, job: Waiting) -> bool:

@@ -10,7 +10,7 @@ from benchmarks.simulator import bounds
 from benchmarks.simulator.compare import FAIR, FIFO, HEDDLE, WISH
 from benchmarks.simulator.figures import figures, jain
 from benchmarks.simulator.trace import Job, Shape, synthetic
-from benchmarks.simulator.world import Fleet, Outcome, Rules, World
+from benchmarks.simulator.world import Fleet, Outcome, Rules, World, _Queue
 
 from heddle.matching import Policy
 
@@ -163,3 +163,18 @@ def test_a_strict_policy_holds_nothing() -> None:
     outcome = run([job(0, "a"), job(1, "a")], FIFO, gpus=2)
     assert outcome.loads == 2, "the second does not wait for the first one's load"
     assert not any(map(math.isnan, outcome.ended))
+
+
+def test_who_is_overdue_is_seen_wherever_it_stands_in_the_queue() -> None:
+    jobs = [job(0, "m") for _ in range(900)]
+    queue = _Queue(HEDDLE)
+    for n, waiting in enumerate(jobs):
+        queue.put(n, waiting)
+    far = queue.window(900, (), 0.0)[800]
+    queue.note([far], jobs, now=7.0)
+    assert far.job_id not in {w.job_id for w in queue.window(512, (), 6.9)}
+    seen = queue.window(512, (), 7.0)
+    assert (len(seen), seen[-1].job_id, seen[-1].passed_at) == (513, far.job_id, 7.0)
+    assert queue.window(512, {1}, 7.0) == []
+    queue.take([far], jobs)
+    assert len(queue.window(512, (), 7.0)) == 512
