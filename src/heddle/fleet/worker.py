@@ -225,13 +225,15 @@ class Worker:
         """Have the model of the attempt in memory. What must make room goes first."""
         if not run.model:
             return
-        for model in run.evict:
-            self._put_away(model)
-        if run.model in self._shelf:
-            self._shelf[run.model] = self._shelf.pop(run.model)  # the latest to be used
-        else:
-            self._fetch(run, context)
-        self._tell_shelf()
+        try:
+            for model in run.evict:
+                self._put_away(model)
+            if run.model in self._shelf:
+                self._shelf[run.model] = self._shelf.pop(run.model)  # the latest to be used
+            else:
+                self._fetch(run, context)
+        finally:  # also when the load went wrong: what was put away is no longer here
+            self._tell_shelf()
 
     def _fetch(self, run: Run, context: Context) -> None:
         engine = self._engine(run.engine)
@@ -240,8 +242,8 @@ class Worker:
         self._say(Loading(job_id=run.job_id, attempt=run.attempt))
         load = Load(context, self._say)
         engine.load(run.model, load)
-        load.check()
         self._shelf[run.model] = (run.engine, run.memory_mb)
+        load.check()  # canceled or not, it is in memory now
 
     def _put_away(self, model: str) -> None:
         engine_name, _ = self._shelf.pop(model, ("", 0))
