@@ -187,9 +187,11 @@ def expired_promises(tx: Tx, at: datetime, limit: int) -> list[Blob]:
 
 
 def uploads_before(tx: Tx, moment: datetime, after: str, limit: int) -> list[str]:
-    """The oldest uploads, after an id, that were stored and are older than a moment. Ids begin with theirs."""
+    """The oldest uploads, after an id, that were stored and are older than a moment, without those that somebody just
+    asks for. Ids begin with theirs."""
     found = tx.all(
-        "SELECT id FROM blobs WHERE id > ? AND id < ? AND job_id IS NULL AND state = 'stored' ORDER BY id LIMIT ?",
+        "SELECT id FROM blobs WHERE id > ? AND id < ? AND job_id IS NULL AND state = 'stored'"  # noqa: S608
+        f" ORDER BY id LIMIT ?{tx.skip_locked}",
         (after, first_id("blob", moment), limit),
     )
     return [row["id"] for row in found]

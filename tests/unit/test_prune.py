@@ -87,6 +87,21 @@ def test_what_ended_long_ago_goes_with_what_it_made(db: Database) -> None:
     assert db.look(audit.check) == []
 
 
+def test_what_an_unfinished_workflow_works_on_stays(db: Database) -> None:
+    first, other = submitted(db), submitted(db)
+    run_all(db)
+    tell_all(db)
+    [made] = db.look(rows.made, [first.id])
+    submitted(db, [made])
+    assert prune.prune(db, now() + 2 * DAY, DAY).workflows == 1
+    assert [w.id for w in db.look(rows.get, [first.id, other.id])] == [first.id]
+    assert made in db.look(blobs.get, [made])
+    run_all(db)
+    tell_all(db)
+    assert prune.prune(db, now() + 2 * DAY, DAY).workflows == 2
+    assert db.look(blobs.get, [made]) == {}
+
+
 def test_a_large_history_goes_in_small_transactions(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prune, "BATCH", 4)
     for _ in range(10):

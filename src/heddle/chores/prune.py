@@ -1,7 +1,8 @@
 """Pruning: what ended longer ago than the retention goes, with what it made. What was paid stays in the books.
 
-A finished workflow goes whole: its rows, its events, and the records of its blobs; uploads go by their own age unless
-something unfinished still wants them. The bytes go with the next sweep, as bytes that no record names.
+A finished workflow goes whole: its rows, its events, and the records of its blobs; uploads go by their own age. What
+something unfinished still wants stays, and the workflow that made it. The bytes go with the next sweep, as bytes that
+no record names.
 """
 
 from __future__ import annotations
@@ -66,11 +67,20 @@ def _workflows(tx: Tx, pages: Sequence[_Page]) -> list[_Outcome]:
 def _prune_workflows(tx: Tx, page: _Page) -> _Outcome:
     ended = rows.ended_before(tx, page.before, page.after, BATCH)
     waited_for = outbox.with_waiting(tx, ended)  # an endpoint that was down for so long is still to be told
-    ids = [i for i in ended if i not in waited_for]
+    ids = _unwanted(tx, [i for i in ended if i not in waited_for])
     blobs.forget(tx, rows.made(tx, ids))
     outbox.forget(tx, ids)
     rows.remove(tx, ids)
     return len(ids), _last(ended)
+
+
+def _unwanted(tx: Tx, workflow_ids: Sequence[str]) -> list[str]:
+    """Those that made nothing which something unfinished is to work on."""
+    made = rows.made(tx, workflow_ids)
+    blobs.get(tx, made, keep=tx.for_update)  # who asks for one now is seen below, or finds it gone
+    if not (wanted := rows.inputs_of_unfinished(tx).intersection(made)):
+        return list(workflow_ids)
+    return [i for i in workflow_ids if wanted.isdisjoint(rows.made(tx, [i]))]
 
 
 def _uploads(tx: Tx, pages: Sequence[_Page]) -> list[_Outcome]:
