@@ -148,11 +148,12 @@ def _heads(tx: Tx, workflow_ids: set[str]) -> dict[_Line, tuple[int, bool]]:
 def _lock(tx: Tx, workflow_ids: Sequence[str]) -> None:
     """Keep the lines of these workflows: who appends to a line and who ends its event on offer must see each other.
 
-    A line's first event needs no such care: whoever appends it holds its workflow.
+    A line's first event needs no such care: whoever appends it holds its workflow. What was delivered stays as it is.
     """
     if tx.for_update and workflow_ids:
         tx.all(
-            f"SELECT id FROM events WHERE workflow_id IN ({marks(workflow_ids)}) ORDER BY id{tx.for_update}",  # noqa: S608
+            f"SELECT id FROM events WHERE workflow_id IN ({marks(workflow_ids)}) AND state <> 'delivered'"  # noqa: S608
+            f" ORDER BY id{tx.for_update}",
             workflow_ids,
         )
 

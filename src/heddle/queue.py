@@ -58,6 +58,7 @@ class Place:
 
     job_id: str
     engine: str
+    memory_mb: int
     before: int
     before_s: float
     own_s: float
@@ -103,10 +104,13 @@ def enqueue(tx: Tx, entries: Sequence[Entry]) -> None:
         return
     stamps = _stamps(tx, entries)
     tx.many(
-        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, cost, needs, starts, finishes,"
-        " run_at, attempt, failures, losses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
+        "INSERT INTO queued_jobs (job_id, workflow_id, account_id, engine, band, cost, needs, memory_mb, starts,"
+        " finishes, run_at, attempt, failures, losses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
         [
-            (e.job_id, e.workflow_id, e.account_id, e.engine, e.band, e.cost, _needs_text(e.needs), *stamps[e.job_id])
+            (
+                *(e.job_id, e.workflow_id, e.account_id, e.engine, e.band, e.cost),
+                *(_needs_text(e.needs), e.needs.memory_mb if e.needs else 0, *stamps[e.job_id]),
+            )
             for e in entries
         ],
     )
@@ -166,18 +170,30 @@ def _waits(tx: Tx, engines: Sequence[str]) -> dict[str, bool]:
 
 
 def window(
-    tx: Tx, engines: Sequence[str], limit: int, at: datetime, *, without: Sequence[int] = (), lost: Sequence[str] = ()
+    tx: Tx,
+    engines: Sequence[str],
+    limit: int,
+    at: datetime,
+    *,
+    memory_mb: int | None = None,
+    without: Sequence[int] = (),
+    lost: Sequence[str] = (),
 ) -> list[Waiting]:
-    """The first jobs of these engines that may run, in fair order, but those of the accounts or jobs left out."""
+    """The first jobs of these engines that may run, in fair order, but those of the accounts or jobs left out.
+
+    With `memory_mb`, those that need no more: what fits nowhere must not hide what does.
+    """
     if not engines or limit <= 0:
         return []
-    others = f" AND account_id NOT IN ({marks(without)})" if without else ""
+    others = "" if memory_mb is None else " AND memory_mb <= ?"
+    others += f" AND account_id NOT IN ({marks(without)})" if without else ""
     others += f" AND job_id NOT IN ({marks(lost)})" if lost else ""
+    most = [] if memory_mb is None else [memory_mb]
     found = tx.all(
         "SELECT job_id, account_id, engine, starts, finishes, cost, needs, passed_at FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NULL AND run_at <= ? AND engine IN ({marks(engines)}){others}"
         " ORDER BY finishes, job_id LIMIT ?",
-        [to_ms(at), *engines, *without, *lost, limit],
+        [to_ms(at), *engines, *most, *without, *lost, limit],
     )
     paces = _paces(tx) if found else {}
     return [_waiting(row, paces) for row in found]
@@ -208,10 +224,14 @@ def note_passed(tx: Tx, job_ids: Sequence[str], at: datetime) -> None:
         )
 
 
-def advance_clocks(tx: Tx, fronts: Mapping[str, Front]) -> None:
-    """A claim saw how far the queues of engines have got."""
-    before = _clocks(tx)
-    after = fairness.advance(before, fronts)
+def advance_clocks(tx: Tx, seen: Sequence[Mapping[str, Front]]) -> None:
+    """A claim saw, one after the other, how far the queues of engines have got.
+
+    The last thing that a claim does, and once: every claimer moves these rows.
+    """
+    after = before = _clocks(tx)
+    for fronts in seen:
+        after = fairness.advance(after, fronts)
     moved = sorted((engine, clock) for engine, clock in after.items() if before.get(engine) != clock)
     tx.many(
         "INSERT INTO queue_engines (engine, clock) VALUES (?, ?)"
@@ -286,27 +306,42 @@ def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:
     if not workflow_ids:
         return []
     mine = tx.all(
-        "SELECT job_id, engine, finishes, cost FROM queued_jobs"  # noqa: S608
+        "SELECT job_id, engine, finishes, cost, memory_mb FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NULL AND workflow_id IN ({marks(workflow_ids)}) ORDER BY finishes, job_id",
         workflow_ids,
     )
     paces = _paces(tx) if mine else {}
-    return [_place(tx, row, paces, at) for row in mine[:_PLACES]]
+    found: list[Place] = []
+    before, before_s, last = 0, 0.0, (-1.0, "")
+    for row in mine[:_PLACES]:
+        here = (row["finishes"], row["job_id"])
+        for between in _between(tx, last, here, at, _FAR - before):
+            before += between["n"]
+            before_s += between["cost"] * paces.get(between["engine"], _S_PER_BUZZ)
+        own_s = row["cost"] * paces.get(row["engine"], _S_PER_BUZZ)
+        found.append(
+            Place(
+                job_id=row["job_id"],
+                engine=row["engine"],
+                memory_mb=row["memory_mb"],
+                before=before,
+                before_s=before_s,
+                own_s=own_s,
+            )
+        )
+        last = here
+    return found
 
 
-def _place(tx: Tx, row: Row, paces: Mapping[str, float], at: datetime) -> Place:
-    before = tx.all(
+def _between(tx: Tx, first: tuple[float, str], end: tuple[float, str], at: datetime, most: int) -> list[Row]:
+    """How many jobs stand from one place up to another, and what they cost, by engine."""
+    if most <= 0:
+        return []
+    return tx.all(
         "SELECT engine, COUNT(*) AS n, SUM(cost) AS cost FROM (SELECT engine, cost FROM queued_jobs"
-        " WHERE owner IS NULL AND run_at <= ? AND (finishes < ? OR (finishes = ? AND job_id < ?)) LIMIT ?) AS first"
-        " GROUP BY engine",
-        (to_ms(at), row["finishes"], row["finishes"], row["job_id"], _FAR),
-    )
-    return Place(
-        job_id=row["job_id"],
-        engine=row["engine"],
-        before=sum(r["n"] for r in before),
-        before_s=sum(r["cost"] * paces.get(r["engine"], _S_PER_BUZZ) for r in before),
-        own_s=row["cost"] * paces.get(row["engine"], _S_PER_BUZZ),
+        " WHERE owner IS NULL AND run_at <= ? AND (finishes, job_id) >= (?, ?) AND (finishes, job_id) < (?, ?)"
+        " LIMIT ?) AS these GROUP BY engine",
+        (to_ms(at), *first, *end, most),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from heddle.db import Database
 from heddle.domain import Needs, Priority, Workflow, now
 from heddle.errors import TooManyRequests
 from heddle.matching import Policy, Resident, SlotReport
-from heddle.workflows import advance, audit, submit
+from heddle.workflows import advance, audit, submit, waiting
 from heddle.workflows.advance import Attempt, Ended
 from heddle.workflows.planning import Draft
 
@@ -111,6 +112,23 @@ def test_a_cap_lets_the_others_pass(db: Database, bob: int) -> None:
     assert len(claimed(db, 10)) == 1
 
 
+def test_the_end_of_a_job_at_the_cap_wakes_claimers(db: Database) -> None:
+    """Who claims between the end of the job and its commit is told no, and must not wait for the next poll."""
+    free, capped = submitted(db, 1), submitted(db, 1)
+    attempts = {a.workflow_id: a for a in claimed(db, 2)}
+
+    async def woken_by(attempt: Attempt) -> bool:
+        woken = asyncio.Event()
+        db.listen("queue", woken.set)
+        await db.write(advance.finish, Ended(job_id=attempt.job_id, attempt=attempt.attempt, at=now()))
+        await asyncio.sleep(0)
+        return woken.is_set()
+
+    assert not asyncio.run(woken_by(attempts[free.id]))
+    db.apply(lambda tx, ids: [accounts.set_limits(tx, i, Limits(max_running=1)) for i in ids], 1)
+    assert asyncio.run(woken_by(attempts[capped.id]))
+
+
 def test_a_quota_refuses_and_says_so(db: Database, bob: int) -> None:
     db.apply(lambda tx, ids: [accounts.set_limits(tx, i, Limits(max_open=2)) for i in ids], bob)
     submitted(db, bob)
@@ -163,6 +181,18 @@ def test_what_was_passed_over_too_long_goes_first(db: Database) -> None:
     assert list(attempt.evict) != []
 
 
+def test_what_fits_nowhere_hides_nothing_and_is_told_so(db: Database) -> None:
+    huge = submitted(db, 1, 600, needs=Needs(model="huge", memory_mb=21, load_s=5))
+    small = with_model(db, "red")
+    slot = shelf("one", "blue")
+    assert {a.workflow_id for a in claimed(db, 0, reports=[slot])} == {small.id}
+    assert {a.workflow_id for a in claimed(db, 0, reports=[slot, replace(slot, name="two", memory_mb=21)])} == {huge.id}
+    db.apply(queue.report_slots, queue.Census(dispatcher="d", slots=[slot], at=AT))
+    outlook = next(iter(db.look(waiting.outlooks, huge, AT, Policy()).values()))
+    assert outlook.start_at is None
+    assert [why.code for why in outlook.slots] == ["memory"]
+
+
 def test_a_place_counts_what_is_before_it(db: Database, bob: int) -> None:
     db.apply(queue.note_paces, queue.Pace(engine="noop", seconds=40.0, buzz=10))
     first = [submitted(db, 1) for _ in range(3)]
@@ -171,5 +201,10 @@ def test_a_place_counts_what_is_before_it(db: Database, bob: int) -> None:
     other = submitted(db, bob)
     [place] = db.look(queue.places, [other.id], AT)
     assert place.before <= 1
+    many = submitted(db, 1, jobs=3)
+    assert [place.before for place in db.look(queue.places, [many.id], AT)] == [4, 5, 6]
+    far = submitted(db, 1, jobs=1200)
+    assert db.look(queue.places, [far.id], AT)[-1].before == 106
+    assert db.look(queue.places, [submitted(db, 1).id], AT)[0].before == 1000
     claimed(db, 1)
     assert db.look(queue.places, [first[0].id], AT) == []

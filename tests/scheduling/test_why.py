@@ -21,7 +21,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
-    server = Serving(tmp_path / "home", {"pixels": "pixels:Pixels", "hang": "pixels:Hang"}, slots=1, lookahead=0).start()
+    server = Serving(
+        tmp_path / "home", {"pixels": "pixels:Pixels", "hang": "pixels:Hang"}, slots=1, lookahead=0
+    ).start()
     yield server
     assert server.stop() == 0
 

@@ -20,7 +20,7 @@ from tests.postgres import Postgres
 
 from heddle import blobs, ledger, outbox, queue
 from heddle.blobs import Promise, Stored
-from heddle.chores import first_run
+from heddle.chores import first_run, prune
 from heddle.db import Database, Tx, marks, rows
 from heddle.db.migrate import migrate
 from heddle.db.postgres import PostgreSQL
@@ -29,6 +29,7 @@ from heddle.errors import HeddleError, Unavailable, UsageError
 from heddle.settings import Settings
 from heddle.workflows import advance, amend, audit, submit
 from heddle.workflows import rows as workflow_rows
+from heddle.workflows.planning import Draft
 
 
 @pytest.fixture
@@ -222,6 +223,27 @@ def test_bytes_and_the_step_that_wants_them_find_each_other(crowd: Crowd) -> Non
         found = db.look(workflow_rows.get, [outcomes[0].id, outcomes[2].id])
         assert {w.status for w in found} == {Status.UNASSIGNED}
     assert len(claimed(db, "me", 100)) == 50
+
+
+def test_an_old_upload_stays_for_whom_it_was_just_asked_by(crowd: Crowd) -> None:
+    first, second, *_ = crowd.databases
+    item = Stored(blob_id=new_id("blob"), account_id=1, key="k", mime="image/png", size=1, sha256="x")
+    first.apply(advance.arrive, item)
+    asked, pruned = threading.Event(), threading.Event()
+
+    def slow_submit(tx: Tx, drafts: Sequence[Draft]) -> list[Workflow | HeddleError]:
+        made = submit.submit(tx, drafts)
+        asked.set()
+        assert pruned.wait(20)
+        return made
+
+    asking = threading.Thread(target=lambda: first.apply(slow_submit, draft(now(), [1], 1, [item.blob_id])))
+    asking.start()
+    assert asked.wait(20)
+    prune.prune(second, now() + timedelta(days=3), timedelta(days=1))
+    pruned.set()
+    asking.join()
+    assert item.blob_id in first.look(blobs.get, [item.blob_id])
 
 
 def test_the_last_of_several_uploads_releases_the_step(crowd: Crowd) -> None:

@@ -18,6 +18,7 @@ from heddle.blobs import Blob, Stored
 from heddle.db import Tx
 from heddle.domain import Artifact, Needs, Status, Step, Workflow, now, roll_up, roll_up_steps
 from heddle.errors import CallerError
+from heddle.fairness import Front
 from heddle.matching import Choice, Policy, SlotReport, choose
 from heddle.queue import Lease, Pair
 from heddle.workflows import events, rows
@@ -126,24 +127,36 @@ def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
 
 
 def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
-    choices = _match(tx, wanted, wanted.slots)
+    seen: list[Mapping[str, Front]] = []
+    choices = _match(tx, wanted, wanted.slots, seen)
     if wanted.short_slots:
-        choices += _match(tx, wanted, _fuller(wanted.short_slots, choices))
-    return _attempts(tx, choices)
+        choices += _match(tx, wanted, _fuller(wanted.short_slots, choices), seen)
+    attempts = _attempts(tx, choices)
+    queue.advance_clocks(tx, seen)
+    return attempts
 
 
-def _match(tx: Tx, wanted: Claim, slots: Sequence[SlotReport]) -> list[tuple[Choice, Lease]]:
-    """Choose jobs for slots and give them to the owner.
+def _match(
+    tx: Tx, wanted: Claim, slots: Sequence[SlotReport], seen: list[Mapping[str, Front]]
+) -> list[tuple[Choice, Lease]]:
+    """Choose jobs for slots and give them to the owner; `seen` gets how far the queues are.
 
     Again while there is room: without those whose accounts are at their cap, who make way for the ones behind them,
     and without the jobs that another claimer was faster to take.
     """
     engines = sorted(frozenset[str]().union(*(slot.engines for slot in slots)))
+    largest = matching.largest(slots)
     capped, lost = frozenset[int](), set[str]()
     taken: list[tuple[Choice, Lease]] = []
     until = wanted.at + timedelta(seconds=wanted.lease_s)
     while window := queue.window(
-        tx, engines, reach := matching.reach(slots), wanted.at, without=sorted(capped), lost=sorted(lost)
+        tx,
+        engines,
+        reach := matching.reach(slots),
+        wanted.at,
+        memory_mb=largest,
+        without=sorted(capped),
+        lost=sorted(lost),
     ):
         caps = _caps(tx, {job.account_id for job in window})
         running = queue.running(tx, sorted(caps))
@@ -151,7 +164,7 @@ def _match(tx: Tx, wanted: Claim, slots: Sequence[SlotReport]) -> list[tuple[Cho
         plan = choose(window, slots, running=running, caps=caps, now=at, policy=wanted.policy)
         leases = queue.take(tx, wanted.owner, [choice.job_id for choice in plan.choices], until)
         queue.note_passed(tx, plan.passed, wanted.at)
-        queue.advance_clocks(tx, plan.fronts)
+        seen.append(plan.fronts)
         chosen = [(choice, leases[choice.job_id]) for choice in plan.choices if choice.job_id in leases]
         taken += chosen
         slots = _fuller(slots, chosen)
@@ -170,6 +183,11 @@ def _caps(tx: Tx, account_ids: set[int]) -> dict[int, int]:
     if caps:  # two claimers must not fill the same room
         accounts.limits(tx, sorted(caps), keep=tx.for_update)
     return caps
+
+
+def _bounded(tx: Tx, account_ids: set[int]) -> bool:
+    """Whether one of these accounts may run only so many jobs at once."""
+    return any(limit.max_running for limit in accounts.limits(tx, sorted(account_ids)).values())
 
 
 def _fuller(slots: Sequence[SlotReport], choices: Sequence[tuple[Choice, Lease]]) -> list[SlotReport]:
@@ -243,6 +261,8 @@ def finish(tx: Tx, items: Sequence[Ended]) -> list[bool]:
     final = [i for i in mine if (i.job_id, i.attempt) not in repeated]
     queue.release(tx, [after for _, after in again])
     queue.finish(tx, [(i.job_id, i.attempt) for i in final])
+    if _bounded(tx, {held[i.job_id, i.attempt].account_id for i in final}):
+        tx.wake("queue")  # one more of its jobs may run, and who asked before this commit was told no
     _record(tx, again=[i for i, _ in again], final=final, held=held)
     return [(i.job_id, i.attempt) in held for i in items]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ def outlooks(tx: Tx, workflow: Workflow, at: datetime, policy: Policy | None = N
 
 
 def _outlook(place: queue.Place, slots: Sequence[SlotReport], at: datetime) -> Outlook:
-    able = [slot for slot in slots if place.engine in slot.engines]
+    able = [slot for slot in slots if place.engine in slot.engines and place.memory_mb <= (slot.memory_mb or math.inf)]
     if not able:
         return Outlook(
             job_id=place.job_id, before=place.before, start_at=None, complete_at=None, earliest=None, latest=None
