@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.drafts import draft, slots
@@ -15,10 +18,12 @@ from heddle import accounts, queue
 from heddle.accounts import Limits
 from heddle.chores import first_run
 from heddle.db import Database
+from heddle.db.migrate import migrate
+from heddle.db.sqlite import SQLite, SQLiteConnection
 from heddle.domain import Needs, Priority, Workflow, now
 from heddle.errors import TooManyRequests
 from heddle.matching import Policy, Resident, SlotReport
-from heddle.workflows import advance, audit, submit, waiting
+from heddle.workflows import advance, audit, rows, submit, waiting
 from heddle.workflows.advance import Attempt, Ended
 from heddle.workflows.planning import Draft
 
@@ -191,6 +196,26 @@ def test_what_fits_nowhere_hides_nothing_and_is_told_so(db: Database) -> None:
     outlook = next(iter(db.look(waiting.outlooks, huge, AT, Policy()).values()))
     assert outlook.start_at is None
     assert [why.code for why in outlook.slots] == ["memory"]
+
+
+def test_claims_read_the_head_of_the_queue_and_chores_what_is_open(tmp_path: Path) -> None:
+    """Neither all that waits, nor the history."""
+    path = tmp_path / "plans.db"
+    migrate(SQLite(path))
+    asked: list[str] = []
+    with closing(sqlite3.connect(path)) as raw:
+        raw.row_factory = sqlite3.Row
+        raw.set_trace_callback(asked.append)
+        tx = SQLiteConnection(raw)
+        queue.window(tx, ["noop", "other"], 8, AT, memory_mb=5)
+        queue.places(tx, ["wf"], AT)
+        rows.inputs_of_unfinished(tx)
+        raw.set_trace_callback(None)
+        plans = [" ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}")) for sql in asked]
+    head, own, open_ = plans
+    assert head == "SCAN queued_jobs USING INDEX queued_jobs_ready"
+    assert "USING INDEX queued_jobs_by_workflow" in own
+    assert open_.startswith("SCAN w USING INDEX workflows_open SEARCH j USING INDEX")
 
 
 def test_a_place_counts_what_is_before_it(db: Database, bob: int) -> None:
