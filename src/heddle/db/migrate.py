@@ -17,6 +17,7 @@ _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 #: Of several processes that start at once, one migrates and the others wait for it.
 _BEFORE = (
+    "ON POSTGRESQL SET LOCAL lock_timeout = 0",
     "ON POSTGRESQL SELECT pg_advisory_xact_lock(5284871)",
     "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
 )

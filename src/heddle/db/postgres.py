@@ -198,7 +198,9 @@ class PostgresConnection:
         self._woken.clear()
         self._opening = None
         if not self._raw.closed and self._raw.info.transaction_status is not TransactionStatus.IDLE:
-            self._raw.execute(b"ROLLBACK")
+            # Nothing was written where nothing may be; and after a ROLLBACK psycopg forgets what it has prepared.
+            read = not self.for_update and self._raw.info.transaction_status is TransactionStatus.INTRANS
+            self._raw.execute(b"COMMIT" if read else b"ROLLBACK")
 
     def close(self) -> None:
         self._raw.close()

@@ -95,8 +95,8 @@ class Dispatcher:
             try:
                 await self._take_back(advance.Sweep(at=now(), not_by=self._owner if self._alone else None))
                 return
-            except Unavailable as error:
-                log.warning("cannot look for lost jobs: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - see `_put_off`
+                _put_off("look for lost jobs", error)
                 await asyncio.sleep(POLL_S)
 
     async def start(self) -> None:
@@ -121,8 +121,8 @@ class Dispatcher:
                 async with self._claiming:
                     more = not self._closing and await self._claim()
                 nap = 0.0 if more else await self._nap()
-            except Unavailable as error:
-                log.warning("cannot claim jobs: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - see `_put_off`
+                _put_off("claim jobs", error)
                 nap = POLL_S
             if nap > 0:
                 await _wait(self._wake, nap)
@@ -192,8 +192,8 @@ class Dispatcher:
                     await self._db.write(queue.note_paces, pace)
                 if (demand := getattr(self._executor, "demand", None)) is not None:
                     demand(await self._db.read(queue.waiting))
-            except Unavailable as error:
-                log.warning("cannot note how fast jobs run: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - see `_put_off`
+                _put_off("note how fast jobs run", error)
 
     async def _tell_slots(self) -> None:
         """What the slots have, for those who ask why a job waits: when it changed, and now and then."""
@@ -207,8 +207,8 @@ class Dispatcher:
                     await self._db.write(
                         queue.report_slots, queue.Census(dispatcher=self._owner, slots=slots, at=now())
                     )
-                except Unavailable as error:
-                    log.warning("cannot tell what the slots have: %s", error.message)
+                except Exception as error:  # noqa: BLE001 - see `_put_off`
+                    _put_off("tell what the slots have", error)
             await asyncio.sleep(SLOTS_S)
 
     # ── keeping ───────────────────────────────────────────────────────────────
@@ -227,8 +227,8 @@ class Dispatcher:
                     await self._take_back(advance.Sweep(at=now()))
                 else:
                     await self._look()
-            except Unavailable as error:
-                log.warning("cannot look after running jobs: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - see `_put_off`
+                _put_off("look after running jobs", error)
 
     async def _renew(self) -> None:
         pairs = sorted(self._executor.alive() & set(self._held))
@@ -345,6 +345,12 @@ class Dispatcher:
         """Put lost jobs back into the queue, batch by batch."""
         while (taken := await self._db.write(advance.lost, item)) > 0:
             metrics.leases_lost.inc(taken)
+
+
+def _put_off(what: str, error: Exception) -> None:
+    """A round of a loop went wrong, and the next one comes. One row that is not as it should be must not end every
+    dispatcher, one after the other."""
+    log.warning("cannot %s: %s", what, error, exc_info=not isinstance(error, Unavailable))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
