@@ -178,10 +178,12 @@ def window(
     memory_mb: int | None = None,
     without: Sequence[int] = (),
     lost: Sequence[str] = (),
+    overdue: datetime | None = None,
 ) -> list[Waiting]:
     """The first jobs of these engines that may run, in fair order, but those of the accounts or jobs left out.
 
-    With `memory_mb`, those that need no more: what fits nowhere must not hide what does.
+    With `memory_mb`, those that need no more: what fits nowhere must not hide what does. With `overdue`, also those
+    that were passed over before that, wherever they stand.
     """
     if not engines or limit <= 0:
         return []
@@ -190,14 +192,21 @@ def window(
     others += f" AND account_id NOT IN ({marks(without)})" if without else ""
     others += f" AND job_id NOT IN ({marks(lost)})" if lost else ""
     most = [] if memory_mb is None else [memory_mb]
-    found = tx.all(
+    these = (
         "SELECT job_id, account_id, engine, starts, finishes, cost, needs, passed_at FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NULL AND run_at <= ? AND (engine IN ({marks(engines)})) IS TRUE{others}"
-        " ORDER BY finishes, job_id LIMIT ?",
-        [to_ms(at), *engines, *most, *without, *lost, limit],
     )
+    given = [to_ms(at), *engines, *most, *without, *lost]
+    found = tx.all(f"{these} ORDER BY finishes, job_id LIMIT ?", [*given, limit])
+    late: list[Row] = []
+    if overdue is not None and len(found) == limit:  # else all that wait are there
+        late = tx.all(
+            f"{these} AND passed_at IS NOT NULL AND passed_at <= ? ORDER BY passed_at LIMIT ?",
+            [*given, to_ms(overdue), limit],
+        )
     paces = _paces(tx) if found else {}
-    return [_waiting(row, paces) for row in found]
+    jobs = {row["job_id"]: _waiting(row, paces) for row in [*found, *late]}
+    return sorted(jobs.values(), key=lambda job: (job.finish, job.job_id)) if late else list(jobs.values())
 
 
 def take(tx: Tx, owner: str, job_ids: Sequence[str], until: datetime) -> dict[str, Lease]:

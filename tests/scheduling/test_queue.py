@@ -17,7 +17,7 @@ from tests.drafts import draft, slots
 from heddle import accounts, queue
 from heddle.accounts import Limits
 from heddle.chores import first_run
-from heddle.db import Database
+from heddle.db import Database, Tx
 from heddle.db.migrate import migrate
 from heddle.db.sqlite import SQLite, SQLiteConnection
 from heddle.domain import Needs, Priority, Workflow, now
@@ -233,3 +233,22 @@ def test_a_place_counts_what_is_before_it(db: Database, bob: int) -> None:
     assert db.look(queue.places, [submitted(db, 1).id], AT)[0].before == 1000
     claimed(db, 1)
     assert db.look(queue.places, [first[0].id], AT) == []
+
+
+def test_who_is_overdue_is_seen_behind_the_window(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of other models stand before it by then."""
+    monkeypatch.setattr("heddle.matching._LEAST", 4)
+    monkeypatch.setattr("heddle.matching._PER_PLACE", 4)
+    rare = with_model(db, "rare", priority=Priority.LOW)
+    slot = shelf("one", "red", "blue")
+    [first] = claimed(db, 0, AT, [slot]) if with_model(db, "red") else []
+    finished(db, first)
+    db.apply(lambda tx, ids: [queue.note_passed(tx, ids, AT)], db.look(_job_of, rare.id))
+    for _ in range(30):
+        with_model(db, "red")
+    [attempt] = claimed(db, 0, AT + timedelta(seconds=Policy().defer_s + 1), [slot])
+    assert attempt.workflow_id == rare.id
+
+
+def _job_of(tx: Tx, workflow_id: str) -> str:
+    return tx.all("SELECT job_id FROM queued_jobs WHERE workflow_id = ?", (workflow_id,))[0]["job_id"]

@@ -7,11 +7,11 @@ of steps and workflows from their jobs, settles the Buzz of what ended, and emit
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from heddle import accounts, blobs, ledger, matching, queue
 from heddle.blobs import Blob, Stored
@@ -19,7 +19,7 @@ from heddle.db import Tx
 from heddle.domain import Artifact, Needs, Status, Step, Workflow, now, roll_up, roll_up_steps
 from heddle.errors import CallerError
 from heddle.fairness import Front
-from heddle.matching import Choice, Policy, SlotReport, choose
+from heddle.matching import Choice, Policy, SlotReport, Waiting, choose
 from heddle.queue import Lease, Pair
 from heddle.workflows import events, rows
 from heddle.workflows.events import Change
@@ -128,17 +128,23 @@ def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
 
 def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
     seen: list[Mapping[str, Front]] = []
-    choices = _match(tx, wanted, wanted.slots, seen)
+    taken = _match(tx, wanted, wanted.slots, seen)
     if wanted.short_slots:
-        choices += _match(tx, wanted, _fuller(wanted.short_slots, choices), seen)
-    attempts = _attempts(tx, choices)
+        taken += _match(tx, wanted, _fuller(wanted.short_slots, taken), seen)
+    attempts = _attempts(tx, taken)
     queue.advance_clocks(tx, seen)
     return attempts
 
 
-def _match(
-    tx: Tx, wanted: Claim, slots: Sequence[SlotReport], seen: list[Mapping[str, Front]]
-) -> list[tuple[Choice, Lease]]:
+class _Taken(NamedTuple):
+    """A job that a claim took: where it goes, by which lease, and as what it waited."""
+
+    choice: Choice
+    lease: Lease
+    job: Waiting
+
+
+def _match(tx: Tx, wanted: Claim, slots: Sequence[SlotReport], seen: list[Mapping[str, Front]]) -> list[_Taken]:
     """Choose jobs for slots and give them to the owner; `seen` gets how far the queues are.
 
     Again while there is room: without those whose accounts are at their cap, who make way for the ones behind them,
@@ -147,8 +153,9 @@ def _match(
     engines = sorted(frozenset[str]().union(*(slot.engines for slot in slots)))
     largest = matching.largest(slots)
     capped, lost = frozenset[int](), set[str]()
-    taken: list[tuple[Choice, Lease]] = []
+    taken: list[_Taken] = []
     until = wanted.at + timedelta(seconds=wanted.lease_s)
+    overdue = wanted.at - timedelta(seconds=wanted.policy.defer_s)
     while window := queue.window(
         tx,
         engines,
@@ -157,6 +164,7 @@ def _match(
         memory_mb=largest,
         without=sorted(capped),
         lost=sorted(lost),
+        overdue=overdue,
     ):
         caps = _caps(tx, {job.account_id for job in window})
         running = queue.running(tx, sorted(caps))
@@ -165,11 +173,12 @@ def _match(
         leases = queue.take(tx, wanted.owner, [choice.job_id for choice in plan.choices], until)
         queue.note_passed(tx, plan.passed, wanted.at)
         seen.append(plan.fronts)
-        chosen = [(choice, leases[choice.job_id]) for choice in plan.choices if choice.job_id in leases]
+        jobs = {job.job_id: job for job in window}
+        chosen = [_Taken(c, leases[c.job_id], jobs[c.job_id]) for c in plan.choices if c.job_id in leases]
         taken += chosen
         slots = _fuller(slots, chosen)
         beaten = {choice.job_id for choice in plan.choices} - set(leases)
-        others = not plan.capped <= capped and len(window) == reach
+        others = not plan.capped <= capped and len(window) >= reach
         if not (beaten or others) or not any(slot.room > 0 for slot in slots):
             break
         capped |= plan.capped
@@ -190,14 +199,13 @@ def _bounded(tx: Tx, account_ids: set[int]) -> bool:
     return any(limit.max_running for limit in accounts.limits(tx, sorted(account_ids)).values())
 
 
-def _fuller(slots: Sequence[SlotReport], choices: Sequence[tuple[Choice, Lease]]) -> list[SlotReport]:
+def _fuller(slots: Sequence[SlotReport], taken: Sequence[_Taken]) -> list[SlotReport]:
     """The slots with what was just chosen for them."""
-    more = Counter(choice.slot for choice, _ in choices)
-    return [replace(s, room=s.room - more[s.name], ahead=s.ahead + more[s.name]) for s in slots]
+    return matching.filled(slots, [(one.choice, one.job) for one in taken])
 
 
-def _attempts(tx: Tx, choices: Sequence[tuple[Choice, Lease]]) -> list[Attempt]:
-    jobs = rows.claimed(tx, [lease.job_id for _, lease in choices])
+def _attempts(tx: Tx, taken: Sequence[_Taken]) -> list[Attempt]:
+    jobs = rows.claimed(tx, [one.lease.job_id for one in taken])
     sources = blobs.get(tx, sorted({blob_id for job in jobs.values() for blob_id in job.inputs}))
     return [
         Attempt(
@@ -214,7 +222,7 @@ def _attempts(tx: Tx, choices: Sequence[tuple[Choice, Lease]]) -> list[Attempt]:
             evict=choice.evict,
             traceparent=job.traceparent,
         )
-        for choice, lease in choices
+        for choice, lease, _ in taken
         for job in (jobs[lease.job_id],)
     ]
 
