@@ -94,7 +94,15 @@ def db(new_database: Callable[[], Database], settings: Settings) -> Database:
 
 
 #: What a continuous integration machine may lack; every other skip there hides a test that should have run.
-MAY_LACK = ("curl and jq", "openssl is not installed", "node is not installed")
+MAY_LACK = (
+    "curl and jq",
+    "openssl is not installed",
+    "node is not installed",
+    "there is no caddy",
+    "there is no package index",
+    "there is no systemd-analyze",
+    "it cannot look at another root",
+)
 
 _skipped: list[str] = []
 
