@@ -379,6 +379,7 @@ class PostgresWires:
         self._closed = False
         self._ear, self._mouth = socket.socketpair()
         self._threads: dict[str, threading.Thread] = {}
+        self._teller = 0
         self._lock = threading.Lock()
 
     def tell(self, topics: frozenset[Topic]) -> None:
@@ -421,6 +422,7 @@ class PostgresWires:
 
     def _tell_all(self, raw: psycopg.Connection[Any]) -> None:
         raw.execute(b"SET synchronous_commit = off")
+        self._teller = raw.info.backend_pid
         while topics := self._next():
             for topic in sorted(topics):
                 raw.execute(b"SELECT pg_notify($1, $2)", (CHANNEL, topic))
@@ -442,7 +444,7 @@ class PostgresWires:
             while not self._closed:
                 looking.select()
                 for note in raw.notifies(timeout=0):
-                    if note.pid != raw.info.backend_pid:
+                    if note.pid != self._teller:  # our own listeners know already
                         self._heard(cast("Topic", note.payload))
 
 
