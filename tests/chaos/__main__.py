@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tests.chaos.arena import Bout, fight
+from tests.chaos.arena import Bout, fight, told_to_stop
 
 
 @click.command()
@@ -21,7 +21,7 @@ from tests.chaos.arena import Bout, fight
 @click.option("--ray", is_flag=True, help="Workers are actors of a Ray cluster, which is attacked as well.")
 def chaos(minutes: float, workflows: int, seed: int, pause: float, ray: bool) -> None:
     """Attack a cluster under load, and prove that nothing was lost, done twice or charged twice."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no process is left behind
+    signal.signal(signal.SIGTERM, told_to_stop)
     folder = Path(tempfile.mkdtemp(prefix="heddle-chaos-"))
     seconds = 60 * minutes
     bout = Bout(

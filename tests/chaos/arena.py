@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -104,6 +105,12 @@ def fight(folder: Path, bout: Bout, tell: Callable[[str], None]) -> Verdict:
     verdict.counts |= dict(sorted((load.counts + Counter(adversary.counts)).items()))
     verdict.counts["attacks"] = adversary.attacks
     return verdict
+
+
+def told_to_stop(number: int, frame: object) -> None:
+    """The handler of a signal: no process is left behind."""
+    print("told to stop by SIGTERM", flush=True)
+    sys.exit(128 + number)
 
 
 def start(cluster: Cluster, counts: dict[str, int]) -> None:

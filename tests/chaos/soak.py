@@ -175,7 +175,7 @@ def _sizes_table(measured: Soak) -> Iterator[str]:
 @click.option("--rate", default=20.0, show_default=True, help="Workflows a second.")
 def main(minutes: float, rate: float) -> None:
     """Load a cluster steadily; fails when the memory of a process grows, or anything else is wrong."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no process is left behind
+    signal.signal(signal.SIGTERM, arena.told_to_stop)
     folder = Path(tempfile.mkdtemp(prefix="heddle-soak-"))
     click.echo(f"logs in {folder}")
     began = time.monotonic()
