@@ -22,6 +22,7 @@ from heddle.db.migrate import migrate
 from heddle.db.sqlite import SQLite
 from heddle.domain import now
 from heddle.settings import Settings
+from heddle.steps import Facts
 from heddle.workflows import submit
 from heddle.workflows.planning import Draft, Look, Planner
 
@@ -30,7 +31,7 @@ REQUEST = WorkflowRequest(steps=[STEP])
 
 
 def drafts(planner: Planner, count: int) -> list[Draft]:
-    look = Look(find=lambda _: None, size_of=lambda _: None)
+    look = Look(find=lambda _: None, facts_of=lambda _: Facts())
     return [planner.plan(REQUEST, account_id=1, key=None, look=look, at=now()) for _ in range(count)]
 
 

@@ -27,6 +27,7 @@ from heddle.db.migrate import migrate
 from heddle.db.postgres import PostgreSQL
 from heddle.domain import now
 from heddle.settings import Settings
+from heddle.steps import Facts
 from heddle.workflows import advance, submit
 from heddle.workflows.planning import Draft, Look, Planner
 
@@ -108,7 +109,7 @@ async def main(seconds: float) -> None:
         planner = Planner(settings)
 
         def make() -> Draft:
-            look = Look(find=lambda _: None, size_of=lambda _: None)
+            look = Look(find=lambda _: None, facts_of=lambda _: Facts())
             return planner.plan(REQUEST, account_id=1, key=None, look=look, at=now())
 
         for round_ in range(2):

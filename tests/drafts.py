@@ -53,5 +53,5 @@ def draft(
         steps=steps,
     )
     inputs = {j.id: sources for s in steps for j in s.jobs}
-    named = [(0, Source(blob_id=b, path="images[0]", media="image")) for b in sources]
+    named = [(0, Source(blob_id=b, path="images[0]", media=("image",))) for b in sources]
     return Draft(new=NewWorkflow(workflow=workflow, idempotency_key=key, inputs=inputs), sources=named)

@@ -106,6 +106,12 @@ class Artifact:
     height: int | None = None
     duration_ms: int | None = None
     metadata: JSON = field(default_factory=dict[str, Any])
+    #: What it is beside the thing asked for (`midi`, `srt`, ...); empty: that thing itself.
+    role: str = ""
+    #: Values that are results themselves: a text, scores.
+    output: JSON = field(default_factory=dict[str, Any])
+    #: A small picture of it, which is a blob as well.
+    preview: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

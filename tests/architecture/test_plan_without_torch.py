@@ -38,6 +38,7 @@ from heddle import registry
 from heddle.contract.orchestration import WorkflowRequest
 from heddle.domain import now
 from heddle.settings import Settings
+from heddle.steps import Facts
 from heddle.workflows.planning import Look, Planner
 import heddle.cli.main, heddle.fleet.dispatcher, heddle.server
 
@@ -49,13 +50,13 @@ for name in registry.targets("engines"):
     engine.missing()
     for kind in sorted(offer.step_types & types.keys()):
         for family in sorted(offer.families):
-            plan = types[kind].plan({**smallest[kind], "engine": family}, lambda blob_id: None)
+            plan = types[kind].plan({**smallest[kind], "engine": family}, lambda blob_id: Facts())
             prices[f"{name} {kind} {family}"] = [engine.price({**p, "family": family}) for p in plan.payloads]
 
 planner = Planner(Settings(stand_in=True))
 steps = [{"$type": kind, "input": raw} for kind, raw in smallest.items()]
 request = WorkflowRequest.model_validate({"steps": steps})
-look = Look(find=lambda air: None, size_of=lambda blob_id: None)
+look = Look(find=lambda air: None, facts_of=lambda blob_id: Facts())
 draft = planner.plan(request, account_id=1, key=None, look=look, at=now())
 found = sorted({name.partition(".")[0] for name in sys.modules} & set(heavy))
 print(json.dumps({"types": sorted(types), "prices": prices, "cost": draft.new.workflow.cost, "heavy": found}))

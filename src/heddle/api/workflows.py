@@ -30,6 +30,7 @@ from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
 from heddle.errors import InvalidRequest, NotFound
 from heddle.matching import Policy
+from heddle.steps import Facts
 from heddle.workflows import amend, rows, submit, waiting
 from heddle.workflows.planning import Draft, Look
 from heddle.workflows.waiting import Outlook
@@ -52,7 +53,7 @@ async def submit_workflow(request: Request) -> Response:
             account_id=who.id,
             key=key,
             request_hash=hashlib.sha256(body).hexdigest() if key else None,
-            look=Look(find=lambda air: _air(tx, air), size_of=lambda blob_id: _size(tx, who.id, blob_id)),
+            look=Look(find=lambda air: _air(tx, air), facts_of=lambda blob_id: _facts(tx, who.id, blob_id)),
             at=now(),
         )
 
@@ -190,11 +191,17 @@ def _air(tx: Tx, air: str) -> str | None:
     return None if found is None else str(found.air)
 
 
-def _size(tx: Tx, account_id: int, blob_id: str) -> tuple[int, int] | None:
+def _facts(tx: Tx, account_id: int, blob_id: str) -> Facts:
     found = blobs.get(tx, [blob_id]).get(blob_id)
-    if found is None or found.account_id != account_id or not (found.width and found.height):
-        return None
-    return found.width, found.height
+    if found is None or found.account_id != account_id or found.state != "stored":
+        return Facts()
+    return Facts(
+        mime=found.mime,
+        width=found.width,
+        height=found.height,
+        duration_ms=found.duration_ms,
+        fps=found.metadata.get("fps"),
+    )
 
 
 def _idempotency_key(request: Request) -> str | None:

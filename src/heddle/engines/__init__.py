@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from heddle.domain import JSON, Needs
+from heddle.studio.previews import Preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,14 @@ class Made:
     width: int | None = None
     height: int | None = None
     duration_ms: int | None = None
+    #: Said of the blob: seed, sampler, ... whoever has the blob may read it.
     metadata: JSON = field(default_factory=dict[str, Any])
+    #: What it is beside the thing asked for, as one word: `midi`, `srt`, `thumbnail`, ...; empty: that thing itself.
+    role: str = ""
+    #: Values that are results themselves and need no fetching: a text, word times, scores. Steps show them in `output`.
+    output: JSON = field(default_factory=dict[str, Any])
+    #: For pictures the worker makes one itself.
+    preview: Preview | None = None
 
 
 class JobContext(Protocol):

@@ -5,7 +5,7 @@ One file per type and one row in `registry.py`, or an entry point in the group `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,11 +32,18 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An input blob: where the request names it, and which media it may hold (`image`, `video`, `audio`)."""
+    """An input blob: where the request names it, and which media it may hold.
+
+    `media` are first halves of media types (`image`, `video`, `audio`) or whole ones (`application/zip`).
+    """
 
     blob_id: str
     path: str
-    media: str
+    media: tuple[str, ...]
+
+    def takes(self, mime: str) -> bool:
+        """Whether a blob of this type may be used."""
+        return mime in self.media or mime.partition("/")[0] in self.media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +57,11 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a step asks for: one payload per job, and what must be at hand to run them."""
+    """What a step asks for: one payload per job, and what must be at hand to run them.
+
+    A payload says `width`, `height`, `durationMs` and `fps` of what it will make where that is known: steps that use
+    the result plan with them.
+    """
 
     #: The model family asked for; None: whatever this server uses by itself.
     family: str | None
@@ -63,8 +74,37 @@ class Plan:
     ecosystems: Sequence[str] = ()
 
 
-#: Width and height of a source blob, None when it has none or is not there yet.
-SizeOf = Callable[[str], tuple[int, int] | None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a source at submit; all None while its bytes are not there, or another step is to make it."""
+
+    mime: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    fps: float | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height."""
+        return (self.width, self.height) if self.width and self.height else None
+
+
+#: What is known of a source blob.
+FactsOf = Callable[[str], Facts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One thing that a step made, as its `output` shows it."""
+
+    job: int
+    #: Empty for the thing asked for; else what it is beside it (`midi`, `srt`, ...).
+    role: str
+    #: The blob as the API shows it: `id`, `url`, `type`, `available`, `width`, `height`, `duration`, `previewUrl`, ...
+    blob: dict[str, Any]
+    #: Values that the engine gave with it.
+    output: JSON
 
 
 class StepType(Protocol):
@@ -76,6 +116,18 @@ class StepType(Protocol):
     #: The families that exist in the world, whether or not this server can run them.
     families: Sequence[str]
 
-    def plan(self, raw: JSON, size_of: SizeOf) -> Plan:
+    #: Which input fields name source media, and which media each takes: `{"images[*]": ("image",)}`. A value there
+    #: may be a blob id, a link to one, a URL, a data: URL or base64; `plan` sees blob ids only. `*` is any one member.
+    media: Mapping[str, tuple[str, ...]]
+
+    #: What `output` has, and the kind of each member: `image`, `video`, `audio`, `blob`, `text` or `data`.
+    #: References from other steps are checked against it at submit.
+    gives: Mapping[str, str]
+
+    def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         """Check an input and split it into jobs. Raises InvalidRequest with paths relative to the input."""
+        ...
+
+    def output(self, results: Sequence[Result]) -> dict[str, Any]:
+        """What the step gives, as the API shows it; `results` are those of its succeeded jobs, in order."""
         ...

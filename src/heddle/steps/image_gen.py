@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -12,7 +13,7 @@ from heddle import air, prices
 from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
-from heddle.steps import Plan, Resource, SizeOf, Source
+from heddle.steps import FactsOf, Plan, Resource, Result, Source
 
 #: The wire's range of sizes; an engine may be narrower.
 SMALLEST, LARGEST = 64, 2048
@@ -78,15 +79,17 @@ class ImageGen:
 
     model = ImageGenInput
     families = tuple(prices.IMAGE)
+    media: Mapping[str, tuple[str, ...]] = {"images[*]": ("image",)}
+    gives: Mapping[str, str] = {"images": "image"}
 
-    def plan(self, raw: JSON, size_of: SizeOf) -> Plan:
+    def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         given = validate(ImageGenInput, raw)
         family_name = _family(given)
         family = prices.IMAGE.get(family_name or "", prices.IMAGE["sketch"])
         operation = "create" if not given.images else "edit" if family.edits else "variant"
         if given.strength is not None and not given.images:
             raise InvalidRequest.of("strength", "is for a source picture, and `images` has none")
-        width, height = size(given, family.native, size_of(given.images[0]) if given.images else None)
+        width, height = size(given, family.native, facts_of(given.images[0]).size if given.images else None)
         first_seed = secrets.randbelow(_SEEDS) if given.seed in {None, -1} else given.seed
         assert first_seed is not None
         shared: dict[str, Any] = {
@@ -111,10 +114,13 @@ class ImageGen:
             family=family_name,
             operation=operation,
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
-            sources=[Source(blob_id=b, path=f"images[{i}]", media="image") for i, b in enumerate(given.images)],
+            sources=[Source(blob_id=b, path=f"images[{i}]", media=("image",)) for i, b in enumerate(given.images)],
             resources=_resources(given),
             ecosystems=family.ecosystems,
         )
+
+    def output(self, results: Sequence[Result]) -> dict[str, Any]:
+        return {"images": [r.blob for r in results if not r.role]}
 
 
 def _family(given: ImageGenInput) -> str | None:

@@ -18,7 +18,7 @@ from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
 from heddle.engines import Engine, Loader, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.settings import Settings
-from heddle.steps import Plan, SizeOf, Source, StepType
+from heddle.steps import FactsOf, Plan, Source, StepType
 from heddle.workflows.rows import NewWorkflow
 
 #: The AIR under which the catalog has a model, None when it has none.
@@ -30,7 +30,7 @@ class Look:
     """What planning may look up."""
 
     find: Find
-    size_of: SizeOf
+    facts_of: FactsOf
 
 
 #: AIR types of what is added to a base model.
@@ -111,7 +111,7 @@ class Planner:
     def _plan_step(self, workflow_id: str, index: int, request: StepRequest, look: Look) -> tuple[Step, Plan]:
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
-            plan = kind.plan(request.input, look.size_of)
+            plan = kind.plan(request.input, look.facts_of)
             ready, stands_in_for = self._choose(request.type, kind, plan)
             _check(plan, ready.offer)
             # A stand-in loads no models, so it takes any that are named.

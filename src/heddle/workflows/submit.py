@@ -106,8 +106,8 @@ def _source_problem(source: Source, blob: Blob | None, workflow: Workflow) -> st
         return f"there is no blob {source.blob_id!r}; upload one, or ask for an upload URL, and give its id"
     if blob.state == "promised" and blob.upload_until is not None and blob.upload_until <= workflow.created_at:
         return f"the upload URL of blob {source.blob_id!r} expired before the bytes came"
-    if not blob.mime.startswith(f"{source.media}/"):
-        return f"blob {source.blob_id!r} is {blob.mime}, and this must be {source.media}"
+    if not source.takes(blob.mime):
+        return f"blob {source.blob_id!r} is {blob.mime}, and this must be {' or '.join(source.media)}"
     return None
 
 

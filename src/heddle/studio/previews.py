@@ -1,0 +1,76 @@
+"""Small pictures that stand for a blob before it is fetched: thumbnails, posters, waveforms, and their blurhash."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: The longer side of a preview, pixels.
+SIDE = 450
+
+_WAVE = (640, 160)
+_INK, _PAPER = (47, 84, 150), (243, 245, 249)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A small encoded picture of something an engine made."""
+
+    data: bytes
+    mime: str = "image/webp"
+    width: int
+    height: int
+    #: A few characters that unfold to a blurred picture.
+    blurhash: str | None = None
+
+
+def of_picture(data: bytes) -> Preview:
+    """A thumbnail of an encoded picture that an engine made."""
+    from PIL import Image  # noqa: PLC0415 - heavy
+
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("RGB", (SIDE, SIDE))
+        return _preview(image.convert("RGB"))
+
+
+def of_frame(frame: NDArray[np.uint8]) -> Preview:
+    """A poster from a frame: height, width, red-green-blue."""
+    from PIL import Image  # noqa: PLC0415 - heavy
+
+    return _preview(Image.fromarray(frame))
+
+
+def of_sound(samples: NDArray[np.float32]) -> Preview:
+    """A waveform: the loudest and quietest of each column, samples by channels."""
+    import numpy as np  # noqa: PLC0415 - heavy
+    from PIL import Image, ImageDraw  # noqa: PLC0415 - heavy
+
+    width, height = _WAVE
+    image = Image.new("RGB", _WAVE, _PAPER)
+    draw = ImageDraw.Draw(image)
+    mono = samples.mean(axis=1) if len(samples) else np.zeros(1, np.float32)
+    for x, part in enumerate(np.array_split(mono, width)):
+        low, high = (float(part.min()), float(part.max())) if len(part) else (0.0, 0.0)
+        draw.line([(x, height / 2 * (1 - high * 0.95)), (x, height / 2 * (1 - low * 0.95))], fill=_INK)
+    return _preview(image)
+
+
+def _preview(image: Any) -> Preview:
+    import blurhash  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - heavy; it has no types
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    image.thumbnail((SIDE, SIDE))
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=80, method=2)
+    tiny = image.resize((32, 32))
+    return Preview(
+        data=out.getvalue(),
+        width=image.width,
+        height=image.height,
+        blurhash=str(getattr(blurhash, "encode")(np.asarray(tiny), 4, 3)),  # noqa: B009,
+    )
