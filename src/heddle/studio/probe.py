@@ -41,10 +41,8 @@ def look(argument: dict[str, Any], _report: sandbox.Report) -> dict[str, Any]:
         with av.open(io.BytesIO(argument["data"]), "r") as container:
             return msgspec.to_builtins(_facts(container))
     except (FFmpegError, ValueError, EOFError) as error:
-        raise JobError(
-            f"the bytes are not readable as sound or video: {error.strerror if isinstance(error, FFmpegError) else error}",
-            reason="media_unreadable",
-        ) from error
+        why = error.strerror if isinstance(error, FFmpegError) else error
+        raise JobError(f"the bytes are not readable as sound or video: {why}", reason="media_unreadable") from error
 
 
 def _facts(container: Any) -> Facts:
