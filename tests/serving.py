@@ -7,11 +7,28 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 FIXTURES = Path(__file__).parent / "fixtures"
+WORKFLOWS = "/v2/consumer/workflows"
+ENDS = {"succeeded", "failed", "expired", "canceled"}
+
+
+def ended(client: httpx.Client, workflow_id: str, status: str | None = None) -> dict[str, Any]:
+    """Poll to the end (or to `status`); every answer on the way is a 200 with one of the seven statuses."""
+    for _ in range(600):
+        answer = client.get(f"{WORKFLOWS}/{workflow_id}")
+        assert answer.status_code == 200
+        shown = answer.json()
+        assert shown["status"] in ENDS | {"unassigned", "preparing", "processing"}
+        if shown["status"] == status or (status is None and shown["status"] in ENDS):
+            return shown
+        time.sleep(0.05)
+    raise AssertionError(f"{workflow_id} is {shown['status']}")
 
 
 class Serving:

@@ -149,7 +149,9 @@ def record(tx: Tx, artifacts: Sequence[tuple[int, str, Artifact]], at: datetime)
                 metadata=a.metadata,
                 created_at=at,
             )
-            for account_id, job_id, a in artifacts
+            for account_id, job_id, artifact in artifacts
+            for a in (artifact, artifact.preview)
+            if a is not None
         ],
     )
 

@@ -157,6 +157,8 @@ class Step:
     priority: Priority
     input: JSON
     timeout_s: float
+    #: Steps that must succeed before this one's jobs may run, because its input refers to them.
+    follows: Sequence[int] = ()
     started_at: datetime | None = None
     completed_at: datetime | None = None
     jobs: Sequence[Job] = ()

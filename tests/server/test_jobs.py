@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.fixtures.pixels import PIXEL
-from tests.serving import Serving
+from tests.serving import WORKFLOWS as PATH
+from tests.serving import Serving, ended
 
 from heddle.db import Database
 from heddle.db.sqlite import SQLite
 from heddle.workflows import audit
-
-PATH = "/v2/consumer/workflows"
-ENDS = {"succeeded", "failed", "expired", "canceled"}
 
 
 def submit(client: httpx.Client, engine: str = "pixels", prompt: str = "x", **more: Any) -> dict[str, Any]:
@@ -24,19 +21,6 @@ def submit(client: httpx.Client, engine: str = "pixels", prompt: str = "x", **mo
     answer = client.post(PATH, json={"steps": [step | more]})
     assert answer.status_code == 202, answer.text
     return answer.json()
-
-
-def ended(client: httpx.Client, workflow_id: str, status: str | None = None) -> dict[str, Any]:
-    """Poll to the end (or to `status`); every answer on the way is a 200 with one of the seven statuses."""
-    for _ in range(600):
-        answer = client.get(f"{PATH}/{workflow_id}")
-        assert answer.status_code == 200
-        shown = answer.json()
-        assert shown["status"] in ENDS | {"unassigned", "preparing", "processing"}
-        if shown["status"] == status or (status is None and shown["status"] in ENDS):
-            return shown
-        time.sleep(0.05)
-    raise AssertionError(f"{workflow_id} is {shown['status']}")
 
 
 def available(serving: Serving) -> int:

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from heddle import prices
 from heddle.errors import InvalidRequest
-from heddle.steps import Plan
+from heddle.steps import Facts, Plan
 from heddle.steps.image_gen import ImageGen
 from heddle.workflows.planning import share
 
 
 def plan(source: tuple[int, int] | None = None, **given: Any) -> Plan:
-    return ImageGen().plan({"prompt": "a fox", **given}, lambda _: source)
+    return ImageGen().plan(
+        {"prompt": "a fox", **given}, lambda _: Facts(width=source[0], height=source[1]) if source else Facts()
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_refusals_name_the_field(given: dict[str, Any], path: str) -> None:
 
 def test_every_bad_field_is_named() -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        ImageGen().plan({"width": 1, "height": 1, "quantity": 99}, lambda _: None)
+        ImageGen().plan({"width": 1, "height": 1, "quantity": 99}, lambda _: Facts())
     assert set(refusal.value.fields) == {"prompt", "width", "height", "quantity"}
 
 

@@ -30,7 +30,7 @@ from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
 from heddle.errors import InvalidRequest, NotFound
 from heddle.matching import Policy
-from heddle.steps import Facts
+from heddle.steps import Facts, outputs
 from heddle.workflows import amend, rows, submit, waiting
 from heddle.workflows.planning import Draft, Look
 from heddle.workflows.waiting import Outlook
@@ -163,7 +163,7 @@ def _shown(request: Request, workflow: Workflow, outlooks: Mapping[str, Outlook]
     def link(artifact: Artifact) -> str:
         return parts.signer.url(url, artifact.blob_id, until)
 
-    return orchestration.workflow(workflow, link, {i: _queued(o) for i, o in (outlooks or {}).items()})
+    return orchestration.workflow(workflow, link, outputs.of, {i: _queued(o) for i, o in (outlooks or {}).items()})
 
 
 def _queued(outlook: Outlook) -> dict[str, Any]:

@@ -65,6 +65,15 @@ Duration = Annotated[
 ]
 
 
+def small(value: dict[str, Any]) -> dict[str, Any]:
+    """An object that may be kept with its workflow. Raises ValueError."""
+    if (size := len(msgspec.json.encode(value))) > _INPUT_BYTES:
+        raise ValueError(f"is {size} bytes of JSON; at most {_INPUT_BYTES} are taken")
+    if (count := count_values(value)) > _INPUT_VALUES:
+        raise ValueError(f"has {count} values; at most {_INPUT_VALUES} are taken")
+    return value
+
+
 class StepRequest(Wire):
     """One step: its type and an input that the type understands."""
 
@@ -79,11 +88,7 @@ class StepRequest(Wire):
     @field_validator("input")
     @classmethod
     def _is_small(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if (size := len(msgspec.json.encode(value))) > _INPUT_BYTES:
-            raise ValueError(f"is {size} bytes of JSON; at most {_INPUT_BYTES} are taken")
-        if (count := count_values(value)) > _INPUT_VALUES:
-            raise ValueError(f"has {count} values; at most {_INPUT_VALUES} are taken")
-        return value
+        return small(value)
 
     @field_validator("timeout", mode="before")
     @classmethod
@@ -110,6 +115,15 @@ class WorkflowRequest(Wire):
         default_factory=list["CallbackEvent"]
     )
     detailed: bool = Field(False, description="Put the steps with their outputs into the events.")
+    arguments: dict[str, Any] = Field(
+        default_factory=dict[str, Any],
+        description='Values that inputs refer to: `{"$ref": "$arguments", "path": "prompt"}`.',
+    )
+
+    @field_validator("arguments")
+    @classmethod
+    def _is_small(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return small(value)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> WorkflowRequest:
@@ -150,7 +164,13 @@ class QueryWorkflows(Wire):
 Link = Callable[[Artifact], str]
 
 
-def workflow(value: Workflow, link: Link, queued: Mapping[str, JSON] | None = None) -> dict[str, Any]:
+#: What a succeeded step gave, by its type.
+OutputOf = Callable[[Step, Link], JSON | None]
+
+
+def workflow(
+    value: Workflow, link: Link, output_of: OutputOf, queued: Mapping[str, JSON] | None = None
+) -> dict[str, Any]:
     """A workflow as the API shows it. `queued`: what is to be said of jobs that wait for a slot, by their ids."""
     shown: dict[str, Any] = {
         "id": value.id,
@@ -160,7 +180,7 @@ def workflow(value: Workflow, link: Link, queued: Mapping[str, JSON] | None = No
         "startedAt": moment(value.started_at),
         "completedAt": moment(value.completed_at),
         "cost": {"base": value.cost, "total": charged(value), "currency": "BUZZ"},
-        "steps": [step(s, link, queued) for s in value.steps],
+        "steps": [step(s, link, output_of, queued) for s in value.steps],
         "reason": value.reason,
     }
     if value.callbacks:
@@ -176,7 +196,7 @@ def charged(value: Workflow) -> int:
     return sum(job.cost for step in value.steps for job in step.jobs if job.status is Status.SUCCEEDED)
 
 
-def step(value: Step, link: Link, queued: Mapping[str, JSON] | None = None) -> dict[str, Any]:
+def step(value: Step, link: Link, output_of: OutputOf, queued: Mapping[str, JSON] | None = None) -> dict[str, Any]:
     """A step; jobs that succeeded come first, so that `jobs[0]` of a succeeded step has blobs."""
     jobs = sorted(value.jobs, key=lambda j: (j.status != Status.SUCCEEDED, j.index))
     return present(
@@ -188,6 +208,7 @@ def step(value: Step, link: Link, queued: Mapping[str, JSON] | None = None) -> d
             "startedAt": moment(value.started_at),
             "completedAt": moment(value.completed_at),
             "input": value.input,
+            "output": output_of(value, link) if value.status is Status.SUCCEEDED else None,
             "jobs": [{**job(j, link), **(queued or {}).get(j.id, {})} for j in jobs],
         }
     )
@@ -224,9 +245,40 @@ def blob(value: Artifact, link: Link) -> dict[str, Any]:
             "durationMs": value.duration_ms,
             "nsfwLevel": value.metadata.get("nsfwLevel", 1),
             "seed": value.metadata.get("seed"),
+            "role": value.role or None,
+            "previewBlobId": value.preview and value.preview.blob_id,
+            "previewUrl": value.preview and link(value.preview),
             "metadata": value.metadata or None,
         }
     )
+
+
+def media(value: Artifact, job_id: str, link: Link) -> dict[str, Any]:
+    """The same as a step's `output` shows it."""
+    return present(
+        {
+            "type": _media_type(value.mime),
+            "id": value.blob_id,
+            "available": True,
+            "url": link(value),
+            "mimeType": value.mime,
+            "jobId": job_id,
+            "nsfwLevel": _LEVELS.get(value.metadata.get("nsfwLevel", 1), "na"),
+            "width": value.width,
+            "height": value.height,
+            "duration": None if value.duration_ms is None else value.duration_ms / 1000,
+            "previewUrl": value.preview and link(value.preview),
+            "blurhash": value.metadata.get("blurhash"),
+        }
+    )
+
+
+_LEVELS = {1: "pg", 2: "pg13", 4: "r", 8: "x", 16: "xxx"}
+
+
+def _media_type(mime: str) -> str:
+    kind = mime.partition("/")[0]
+    return kind if kind in {"image", "video", "audio", "text"} else "file"
 
 
 def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:

@@ -54,6 +54,9 @@ class JobBlob(Wire):
     duration_ms: int | None = Field(None, ge=0, description="For sound and video.")
     nsfw_level: int = Field(description=_NSFW)
     seed: int | None = Field(None, description="The seed that makes this very picture again.")
+    role: str | None = Field(None, description="What it is beside the thing asked for, such as `midi` or `srt`.")
+    preview_blob_id: str | None = Field(None, description="A small picture of it, which is a blob as well.")
+    preview_url: Uri | None = Field(None, description="A link to that picture.")
     metadata: dict[str, Any] | None = Field(None, description="Whatever else the engine says of it.")
 
 
@@ -121,6 +124,9 @@ class WorkflowStepResult(Wire):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     input: dict[str, Any] = Field(description="As submitted.")
+    output: dict[str, Any] | None = Field(
+        None, description="What the step gave, by its type: `images`, `video`, `text`, ... There when it succeeded."
+    )
     jobs: list[Job] = Field(description="Those that succeeded first.")
 
 

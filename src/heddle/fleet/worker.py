@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
@@ -53,6 +54,8 @@ from heddle.fleet.messages import (
     to_worker,
 )
 from heddle.storage import Storage
+from heddle.studio import previews
+from heddle.studio.previews import Preview
 
 #: Hands a message to the executor; callable from every thread.
 Say = Callable[[Message], None]
@@ -72,6 +75,8 @@ _MESSAGE_LENGTH = 500
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 _LARGEST = 2**31 - 1
 _METADATA_BYTES = 64 * 1024
+_OUTPUT_BYTES = 256 * 1024
+_ROLE = re.compile(r"[a-z0-9_-]{0,32}")
 _METADATA_DEPTH = 16
 
 
@@ -278,24 +283,53 @@ class Worker:
     def _keep(self, made: Any, run: Run, context: Context) -> Artifact:
         """Put one artifact into storage; it is synced when this returns."""
         context.check()
-        metadata = _check(made)
+        metadata, output = _check(made)
+        preview = made.preview or _thumbnail(made)
+        if preview is not None and preview.blurhash is not None:
+            metadata.setdefault("blurhash", preview.blurhash)
+        return replace(
+            self._put(made.data, made.mime, made.width, made.height),
+            duration_ms=made.duration_ms,
+            metadata=metadata,
+            role=made.role,
+            output=output,
+            preview=None if preview is None or _is_small(made) else self._put_preview(preview),
+        )
+
+    def _put_preview(self, preview: Preview) -> Artifact:
+        return self._put(preview.data, preview.mime, preview.width, preview.height)
+
+    def _put(self, data: bytes, mime: str, width: int | None, height: int | None) -> Artifact:
         blob_id = new_id("blob")
         key = f"jobs/{blob_id[-2:]}/{blob_id}"
         try:
-            size = self._storage.write(key, [made.data])
+            size = self._storage.write(key, [data])
         except (OSError, Unavailable) as error:
             raise JobError(f"storage did not take it: {error}", reason="storage_failed", retryable=True) from error
         return Artifact(
             blob_id=blob_id,
             key=key,
-            mime=made.mime,
+            mime=mime,
             size=size,
-            sha256=hashlib.sha256(made.data).hexdigest(),
-            width=made.width,
-            height=made.height,
-            duration_ms=made.duration_ms,
-            metadata=metadata,
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=width,
+            height=height,
         )
+
+
+def _thumbnail(made: Made) -> Preview | None:
+    """Of a picture that came without one; None for what cannot be opened, which is the engine's own affair."""
+    if not made.mime.startswith("image/") or made.role:
+        return None
+    try:
+        return previews.of_picture(made.data)
+    except Exception:  # noqa: BLE001 - a decoder of strangers' bytes may fail in any way
+        return None
+
+
+def _is_small(made: Made) -> bool:
+    """Whether a picture is as small as its preview would be."""
+    return made.mime.startswith("image/") and 0 < max(made.width or 0, made.height or 0) <= previews.SIDE
 
 
 def _load(name: str, targets: dict[str, str]) -> Engine:
@@ -318,8 +352,8 @@ def _iterate(made: Any) -> Iterator[Any]:
     return iter(() if made is None else made)
 
 
-def _check(made: Any) -> dict[str, Any]:
-    """An artifact is what it should be, before its bytes go anywhere; returns its metadata as plain JSON.
+def _check(made: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An artifact is what it should be, before its bytes go anywhere; returns its metadata and output as plain JSON.
 
     The server records what comes from here as it is: what slipped through would fail there, again and again.
     """
@@ -335,23 +369,41 @@ def _check(made: Any) -> dict[str, Any]:
         value = getattr(given, name)
         if value is not None and not _is_int(value, low, _LARGEST):
             raise _bad(f"made something whose {name} is {_short(value)}; it should be an int from {low} to {_LARGEST}")
-    return _metadata(given.metadata)
+    if not (isinstance(given.role, str) and _ROLE.fullmatch(given.role)):
+        raise _bad(f"made something whose role is {_short(given.role)}; it should be a lower-case word or empty")
+    if given.preview is not None:
+        _check_preview(given.preview)
+    return _metadata(given.metadata), _plain(given.output, "output", _OUTPUT_BYTES)
 
 
-def _metadata(given: Any) -> dict[str, Any]:
+def _check_preview(given: Any) -> None:
+    if not isinstance(given, Preview):
+        raise _bad(f"made a preview that is a {type(given).__name__}; it should be heddle.studio.previews.Preview")
+    one: Any = given
+    right = isinstance(one.data, bytes) and isinstance(one.mime, str) and _MIME.fullmatch(one.mime)
+    if not (right and _is_int(one.width, 1, _LARGEST) and _is_int(one.height, 1, _LARGEST)):
+        raise _bad("made a preview whose data, mime, width or height is not what it should be")
+
+
+def _plain(given: Any, what: str, most: int) -> dict[str, Any]:
+    """JSON as the server and the callers will see it."""
     if not isinstance(given, dict):
-        raise _bad(f"made metadata that is a {type(given).__name__}; it should be a dict")
+        raise _bad(f"made {what} that is a {type(given).__name__}; it should be a dict")
     try:
         text = msgspec.json.encode(given)
-        if len(text) > _METADATA_BYTES:
-            raise _bad(f"made metadata of {len(text)} bytes; {_METADATA_BYTES} may be")
-        # As the server and the callers will see it.
+        if len(text) > most:
+            raise _bad(f"made {what} of {len(text)} bytes; {most} may be")
         plain = msgspec.json.decode(text)
         encoder.encode(plain)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _bad(f"made metadata that is no JSON: {error}") from error
+        raise _bad(f"made {what} that is no JSON: {error}") from error
     if not _is_flat(plain, _METADATA_DEPTH):
-        raise _bad(f"made metadata nested deeper than {_METADATA_DEPTH} levels")
+        raise _bad(f"made {what} nested deeper than {_METADATA_DEPTH} levels")
+    return plain
+
+
+def _metadata(given: Any) -> dict[str, Any]:
+    plain = _plain(given, "metadata", _METADATA_BYTES)
     for name, low, high in (("nsfwLevel", 0, 32), ("seed", -(2**63), 2**63 - 1)):
         if name in plain and not _is_int(plain[name], low, high):
             raise _bad(f"made metadata whose {name} is {_short(plain[name])}; it should be an int from {low} to {high}")

@@ -21,9 +21,9 @@ from heddle.errors import CallerError
 from heddle.fairness import Front
 from heddle.matching import Choice, Policy, SlotReport, Waiting, choose
 from heddle.queue import Lease, Pair
-from heddle.workflows import events, rows
+from heddle.workflows import events, following, rows
 from heddle.workflows.events import Change
-from heddle.workflows.rows import JobState
+from heddle.workflows.rows import JobEnd, JobState
 from heddle.workflows.submit import entries
 
 #: How often a job may be lost with its server or machine, through no fault of its own, before it is given up.
@@ -374,15 +374,27 @@ def arrive(tx: Tx, items: Sequence[Stored]) -> list[Blob | CallerError]:
 
 
 def _release(tx: Tx, ready: Mapping[str, set[int]], at: datetime) -> None:
-    """Queue the jobs of steps that wait for nothing more."""
+    """The inputs of steps are there: queue their jobs, unless they follow steps that have not ended."""
     if not ready:
         return
-    jobs = [(w, job) for w in rows.get(tx, list(ready)) for s in w.steps if s.index in ready[w.id] for job in s.jobs]
+    found = rows.get(tx, list(ready))
+    jobs = [(w, job) for w in found for s in w.steps if s.index in ready[w.id] for job in s.jobs]
     rows.set_jobs(tx, [(job.id, Status.UNASSIGNED, 0, None, None) for _, job in jobs])
-    released = rows.get(tx, list(ready))
+    free = {w.id: {i for i in ready[w.id] if following.may_run(w.steps[i], w.steps)} for w in found}
+    ends = _enqueue(tx, free, at)
+    rows.end_waiting(tx, ends)
+    roll(tx, {job.id: w.id for w, job in jobs}, at, reasons={end.job_id: end.reason for end in ends})
+
+
+def _enqueue(tx: Tx, free: Mapping[str, set[int]], at: datetime) -> list[JobEnd]:
+    """Queue the jobs of steps, with what they refer to filled in; how those end for which that cannot be done."""
+    ends = following.fill(tx, free, at)
+    failed = {end.job_id for end in ends}
+    released = rows.get(tx, list(free))
     limits = accounts.limits(tx, [w.account_id for w in released])
-    queue.enqueue(tx, [e for w in released for e in entries(w, limits[w.account_id].weight, frozenset(ready[w.id]))])
-    roll(tx, {job.id: w.id for w, job in jobs}, at)
+    mine = [e for w in released for e in entries(w, limits[w.account_id].weight, frozenset(free[w.id]))]
+    queue.enqueue(tx, [entry for entry in mine if entry.job_id not in failed])
+    return ends
 
 
 def expire(tx: Tx, moments: Sequence[datetime]) -> list[int]:
@@ -434,18 +446,44 @@ def roll(
 
     `untold` are those that ended before their start was written: subscribers hear of both, in order.
     """
+    latest = _bring(tx, moved, at, reasons=reasons or {}, started=started or {}, untold=untold)
+    rolls = list(latest)
+    while latest:
+        moved, why = _follow(tx, latest, at)
+        latest = _bring(tx, moved, at, reasons=why, started={}, untold=frozenset())
+        rolls += latest
+    ledger.settle(tx, [r.settlement() for r in rolls if r.ended], at)
+    events.emit(tx, [change for r in rolls for change in r.events()], at)
+
+
+def _bring(
+    tx: Tx,
+    moved: Mapping[str, str],
+    at: datetime,
+    *,
+    reasons: Mapping[str, str],
+    started: Mapping[str, datetime],
+    untold: frozenset[str],
+) -> list[_Roll]:
     ids = sorted(set(moved.values()))
     heads, jobs = rows.heads(tx, ids), rows.states(tx, ids)
     mine: dict[str, set[str]] = defaultdict(set)
     for job_id, workflow_id in moved.items():
         mine[workflow_id].add(job_id)
-    rolls = [
-        _Roll(heads[i], jobs[i], mine[i], at, reasons=reasons or {}, started=started or {}, untold=untold) for i in ids
-    ]
+    rolls = [_Roll(heads[i], jobs[i], mine[i], at, reasons=reasons, started=started, untold=untold) for i in ids]
     rows.set_steps(tx, [change for r in rolls for change in r.step_changes()])
     rows.set_workflows(tx, [change for r in rolls for change in r.workflow_changes()])
-    ledger.settle(tx, [r.settlement() for r in rolls if r.ended], at)
-    events.emit(tx, [change for r in rolls for change in r.events()], at)
+    return rolls
+
+
+def _follow(tx: Tx, rolls: Sequence[_Roll], at: datetime) -> tuple[dict[str, str], dict[str, str]]:
+    """What follows the steps that just ended is queued, or ends with them: the jobs that ended, and their reasons."""
+    free = {r.id: freed for r in rolls if (freed := following.freed(r.steps, r.ended_steps))}
+    doom = {r.id: doomed for r in rolls if (doomed := following.doomed(r.steps, r.ended_steps))}
+    ends = _enqueue(tx, free, at) if free else []
+    ends += [end for r in rolls if r.id in doom for end in following.ends(r.id, doom[r.id], r.unfinished, at)]
+    rows.end_waiting(tx, ends)
+    return {end.job_id: end.workflow_id for end in ends}, {end.job_id: end.reason for end in ends}
 
 
 class _Roll:
@@ -476,6 +514,27 @@ class _Roll:
     def ended(self) -> bool:
         """Whether the workflow became final just now."""
         return self._after.status.terminal and not self._before.status.terminal
+
+    @property
+    def id(self) -> str:
+        """The workflow's."""
+        return self._before.id
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """As they are now, without jobs."""
+        return self._steps
+
+    @property
+    def ended_steps(self) -> frozenset[int]:
+        """Those that became final just now."""
+        both = zip(self._before.steps, self._steps, strict=True)
+        return frozenset(s.index for before, s in both if s.status.terminal and not before.status.terminal)
+
+    @property
+    def unfinished(self) -> list[JobState]:
+        """The jobs that have not ended."""
+        return [job for job in self._jobs if not job.status.terminal]
 
     def _roll_step(self, step: Step) -> Step:
         if step.status.terminal:

@@ -18,7 +18,9 @@ from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
 from heddle.engines import Engine, Loader, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.settings import Settings
-from heddle.steps import FactsOf, Plan, Source, StepType
+from heddle.steps import Facts, FactsOf, Plan, Source, StepType
+from heddle.workflows import references
+from heddle.workflows.references import Bound, Reference, is_token, readable
 from heddle.workflows.rows import NewWorkflow
 
 #: The AIR under which the catalog has a model, None when it has none.
@@ -53,6 +55,39 @@ class _Ready:
     missing: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A step about to be planned."""
+
+    index: int
+    request: StepRequest
+    bound: Bound
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of sources: what a blob is, and what another step that is to make one was planned for."""
+
+    look: FactsOf
+    references: Sequence[Reference]
+    planned: Mapping[int, tuple[Step, Plan]]
+
+    def of(self, source: str) -> Facts:
+        reference = next((r for r in self.references if r.token == source), None)
+        if reference is None:
+            return self.look(source)
+        if reference.step not in self.planned:
+            return Facts()
+        payload = self.planned[reference.step][1].payloads[0]
+        return Facts(
+            width=payload.get("width"),
+            height=payload.get("height"),
+            duration_ms=payload.get("durationMs"),
+            fps=payload.get("fps"),
+        )
+
+
 class Planner:
     """Holds one instance of every step type and engine; they plan and price, and never run, in this process."""
 
@@ -75,7 +110,7 @@ class Planner:
     ) -> Draft:
         """A request as a workflow. Raises InvalidRequest with every bad field of every step."""
         workflow_id = new_id("wf")
-        planned = self._plan_steps(workflow_id, request.steps, look)
+        planned = self._plan_steps(workflow_id, request, look)
         made = [step for step, _ in planned]
         workflow = Workflow(
             id=workflow_id,
@@ -87,31 +122,50 @@ class Planner:
             created_at=at,
             steps=made,
         )
-        sources = [(step.index, source) for step, plan in planned for source in plan.sources]
+        sources = [
+            (step.index, source) for step, plan in planned for source in plan.sources if not is_token(source.blob_id)
+        ]
         inputs = {job.id: [source.blob_id for source in plan.sources] for step, plan in planned for job in step.jobs}
         return Draft(
             new=NewWorkflow(workflow=workflow, idempotency_key=key, request_hash=request_hash, inputs=inputs),
             sources=sources,
         )
 
-    def _plan_steps(self, workflow_id: str, requests: Sequence[StepRequest], look: Look) -> list[tuple[Step, Plan]]:
-        planned: list[tuple[Step, Plan]] = []
+    def _plan_steps(self, workflow_id: str, request: WorkflowRequest, look: Look) -> list[tuple[Step, Plan]]:
+        """In an order in which what a step refers to is planned before it; returned in the order of the request."""
+        bound = references.bind(request)
+        planned: dict[int, tuple[Step, Plan]] = {}
         problems: dict[str, list[str]] = {}
-        for index, request in enumerate(requests):
+        for index in references.order(bound):
+            facts = _Facts(look.facts_of, bound[index].references, planned)
+            wanted = _Wanted(index, request.steps[index], bound[index], Look(look.find, facts.of))
             try:
-                planned.append(self._plan_step(workflow_id, index, request, look))
+                gives = [self._given(reference, request.steps) for reference in wanted.bound.references]
+                step, plan = self._plan_step(workflow_id, wanted)
+                _check_uses(wanted, plan, gives)
+                planned[index] = step, plan
             except InvalidRequest as error:
-                problems.update(error.fields)
+                problems.update({path: [readable(m) for m in messages] for path, messages in error.fields.items()})
         if problems:
-            first = next(iter(problems))
+            first = min(problems, key=_place)
             more = f" (and {len(problems) - 1} more fields)" if len(problems) > 1 else ""
             raise InvalidRequest(f"{first}: {problems[first][0]}{more}", problems)
-        return planned
+        return [planned[index] for index in range(len(request.steps))]
 
-    def _plan_step(self, workflow_id: str, index: int, request: StepRequest, look: Look) -> tuple[Step, Plan]:
+    def _given(self, reference: Reference, requests: Sequence[StepRequest]) -> str:
+        """The kind of what a reference is to. Raises InvalidRequest when the step gives no such thing."""
+        name = requests[reference.step].type
+        gives = self._type(name, f"steps[{reference.step}].$type").gives
+        if reference.member not in gives:
+            members = ", ".join(f"output.{member}" for member in gives)
+            raise InvalidRequest.of(reference.at, f"{reference.path!r} is nothing that {name} gives: {members}")
+        return gives[reference.member]
+
+    def _plan_step(self, workflow_id: str, wanted: _Wanted) -> tuple[Step, Plan]:
+        index, request, look = wanted.index, wanted.request, wanted.look
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
-            plan = kind.plan(request.input, look.facts_of)
+            plan = kind.plan(wanted.bound.input, look.facts_of)
             ready, stands_in_for = self._choose(request.type, kind, plan)
             _check(plan, ready.offer)
             # A stand-in loads no models, so it takes any that are named.
@@ -141,6 +195,7 @@ class Planner:
             priority=request.priority,
             input=request.input,
             timeout_s=request.timeout or self._settings.step_timeout_s,
+            follows=wanted.bound.follows,
             jobs=jobs,
         )
         return step, plan
@@ -221,6 +276,23 @@ def _why_not(family: str, named: Sequence[_Ready], stand_ins: Sequence[_Ready]) 
         name = stand_ins[0].name
         other = f"; use {name!r}, or start the server with HEDDLE_STAND_IN=on to let {name} stand in for it"
     return f"{family!r} cannot run here ({'; '.join(reasons)}){other}"
+
+
+def _check_uses(wanted: _Wanted, plan: Plan, gives: Sequence[str]) -> None:
+    """A picture goes where a picture is wanted, and nothing else does."""
+    taken = {source.blob_id: source for source in plan.sources}
+    used = set(references.tokens(list(plan.payloads)))
+    for reference, kind in zip(wanted.bound.references, gives, strict=True):
+        source = taken.get(reference.token)
+        if source is not None and not references.fits(kind, source.media):
+            raise InvalidRequest.of(reference.at, f"gives {kind}, and this must be {' or '.join(source.media)}")
+        if source is None and reference.token in used and kind in {"image", "video", "audio"}:
+            raise InvalidRequest.of(reference.at, f"gives {kind}, and this takes text")
+
+
+def _place(path: str) -> int:
+    """Which step a field belongs to."""
+    return int(path.partition("[")[2].partition("]")[0] or 0)
 
 
 def _check(plan: Plan, offer: Offer) -> None:

@@ -63,6 +63,19 @@ class JobState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnd:
+    """How a job ended that never ran."""
+
+    job_id: str
+    workflow_id: str
+    step: int
+    status: Status
+    reason: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """What a dispatcher needs to run a job."""
 
@@ -104,9 +117,15 @@ def insert(tx: Tx, items: Sequence[NewWorkflow]) -> None:
     _insert_tags(tx, [(i.workflow.account_id, tag, i.workflow.id) for i in items for tag in set(i.workflow.tags)])
     steps = [s for i in items for s in i.workflow.steps]
     tx.many(
-        "INSERT INTO steps (workflow_id, idx, name, type, status, priority, input, timeout_s)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(s.workflow_id, s.index, s.name, s.type, s.status, s.priority, _text(s.input), s.timeout_s) for s in steps],
+        "INSERT INTO steps (workflow_id, idx, name, type, status, priority, input, timeout_s, follows)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(s.workflow_id, s.index, s.name, s.type, s.status, s.priority, _text(s.input), s.timeout_s),
+                _text(s.follows),
+            )
+            for s in steps
+        ],
     )
     tx.many(
         "INSERT INTO jobs (id, workflow_id, step, idx, status, engine, payload, inputs, cost, needs, attempt)"
@@ -187,6 +206,33 @@ def end_jobs(tx: Tx, workflow_ids: Sequence[str], *, status: Status, reason: str
         [status, reason, message, to_ms(at), *workflow_ids, *ACTIVE],
     )
     tx.run(f"DELETE FROM waits WHERE workflow_id IN ({marks(workflow_ids)})", workflow_ids)  # noqa: S608
+
+
+def end_waiting(tx: Tx, ends: Iterable[JobEnd]) -> None:
+    """End jobs that never ran, and what their steps waited for."""
+    listed = list(ends)
+    tx.many(
+        "UPDATE jobs SET status = ?, reason = ?, message = ?, completed_at = ? WHERE id = ?",
+        [(e.status, e.reason, e.message, to_ms(e.at), e.job_id) for e in listed],
+    )
+    steps = sorted({(e.workflow_id, e.step) for e in listed})
+    tx.many("DELETE FROM waits WHERE workflow_id = ? AND step = ?", steps)
+
+
+def payloads(tx: Tx, job_ids: Sequence[str]) -> dict[str, tuple[dict[str, Any], list[str]]]:
+    """What jobs are to work on: payload and input blobs."""
+    if not job_ids:
+        return {}
+    found = tx.all(f"SELECT id, payload, inputs FROM jobs WHERE id IN ({marks(job_ids)})", job_ids)  # noqa: S608
+    return {row["id"]: (msgspec.json.decode(row["payload"]), msgspec.json.decode(row["inputs"])) for row in found}
+
+
+def set_payloads(tx: Tx, changes: Iterable[tuple[str, JSON, Sequence[str]]]) -> None:
+    """Give jobs something else to work on: (id, payload, input blobs)."""
+    tx.many(
+        "UPDATE jobs SET payload = ?, inputs = ? WHERE id = ?",
+        [(_text(payload), _text(inputs), job_id) for job_id, payload, inputs in changes],
+    )
 
 
 def set_tags(tx: Tx, workflow: Workflow, tags: Sequence[str]) -> None:
@@ -392,9 +438,10 @@ def ended_before(tx: Tx, moment: datetime, after: str, limit: int) -> list[str]:
 
 
 def made(tx: Tx, workflow_ids: Sequence[str]) -> list[str]:
-    """The blobs that the jobs of these workflows made."""
+    """The blobs that the jobs of these workflows made, with their previews."""
     found = _where_workflow(tx, "SELECT artifacts FROM jobs", workflow_ids)
-    return [a.blob_id for row in found if row["artifacts"] for a in _artifacts.decode(row["artifacts"])]
+    artifacts = [a for row in found if row["artifacts"] for a in _artifacts.decode(row["artifacts"])]
+    return [one.blob_id for a in artifacts for one in (a, a.preview) if one is not None]
 
 
 def inputs_of_unfinished(tx: Tx) -> set[str]:
@@ -508,6 +555,7 @@ def _step(row: Row, jobs: Sequence[Job]) -> Step:
         priority=Priority(row["priority"]),
         input=given,
         timeout_s=row["timeout_s"],
+        follows=() if row["follows"] == "[]" else msgspec.json.decode(row["follows"]),
         started_at=from_ms(row["started_at"]),
         completed_at=from_ms(row["completed_at"]),
         jobs=jobs,

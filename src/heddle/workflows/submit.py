@@ -53,7 +53,7 @@ def entries(workflow: Workflow, weight: float, steps: frozenset[int] | None = No
             needs=job.needs,
         )
         for step in workflow.steps
-        if (step.status is Status.UNASSIGNED if steps is None else step.index in steps)
+        if (step.status is Status.UNASSIGNED and not step.follows if steps is None else step.index in steps)
         for job in step.jobs
     ]
 
