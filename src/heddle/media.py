@@ -20,7 +20,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from heddle.errors import InvalidRequest, TooLarge, UnsupportedMedia
+from heddle.errors import InvalidRequest, JobError, TooLarge, Unavailable, UnsupportedMedia
+from heddle.studio.probe import probe
 
 #: What this server takes: media type -> file ending.
 TYPES = {
@@ -80,6 +81,9 @@ class Media:
     mime: str
     width: int | None = None
     height: int | None = None
+    duration_ms: int | None = None
+    #: Frames per second, of a video.
+    fps: float | None = None
 
 
 def named(content_type: str) -> str:
@@ -109,6 +113,27 @@ def examine(file: BinaryIO, said: str, max_pixels: int, *, exact: bool) -> Media
     elif mime == "application/zip":
         _check_zip(file)
     return Media(mime=mime)
+
+
+def measure(file: BinaryIO, found: Media, *, max_pixels: int, max_s: float) -> Media:
+    """Sound and video with their duration and size, read in a child process; everything else as it was found.
+
+    Raises UnsupportedMedia for what does not decode, and TooLarge for too many pixels or seconds.
+    """
+    if found.mime.partition("/")[0] not in {"audio", "video"}:
+        return found
+    file.seek(0)
+    try:
+        facts = probe(file.read())
+    except JobError as error:
+        if error.reason == "media_failed":
+            raise Unavailable(f"sound and video cannot be looked at now: {error.message}") from error
+        raise UnsupportedMedia(f"the bytes are not a readable {found.mime}: {error.message}") from error
+    if facts.width and facts.height:
+        _check_pixels((facts.width, facts.height), max_pixels)
+    if facts.duration_ms > max_s * 1000:
+        raise TooLarge(f"it lasts {facts.duration_ms / 1000:g} s; at most {max_s:g} s are taken")
+    return Media(mime=found.mime, width=facts.width, height=facts.height, duration_ms=facts.duration_ms, fps=facts.fps)
 
 
 def sniff(head: bytes) -> tuple[str, ...]:

@@ -171,6 +171,10 @@ class Settings:
     max_upload_mb: int = _setting(64, "The largest upload in MiB.", low=1, high=2**20)
     max_body_mb: int = _setting(4, "The largest JSON body in MiB.", low=1, high=1024)
     max_pixels: int = _setting(64_000_000, "The largest picture taken in, in pixels.", low=1, high=10**10)
+    max_media_s: float = _setting(3600.0, "The longest sound or video taken in, in seconds.", low=1, high=10**6)
+    sources_private: bool = _setting(
+        False, "Development: allow sources of a step to be fetched from loopback and private addresses."
+    )
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."
     )

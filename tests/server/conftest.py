@@ -19,7 +19,15 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "glutton": "pixels:Glutton",
     }
     server = Serving(
-        home, engines, callbacks_private="on", slots=2, retry_backoff_s=0.1, upload_ttl_s=2, worker_memory_mb=2048
+        home,
+        engines,
+        callbacks_private="on",
+        sources_private="on",
+        max_media_s=20,
+        slots=2,
+        retry_backoff_s=0.1,
+        upload_ttl_s=2,
+        worker_memory_mb=2048,
     ).start()
     yield server
     assert server.stop() == 0

@@ -7,23 +7,19 @@ body is read.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from heddle import blobs, media
-from heddle.api import outgoing
+from heddle.api import intake, outgoing
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry
-from heddle.api.incoming import Incoming, content_length, disk_trouble, read_form, receive
-from heddle.blobs import Blob, Link, Promise, Stored
+from heddle.api.incoming import Incoming, content_length, read_form, receive
+from heddle.blobs import Blob, Link, Promise
 from heddle.contract.base import validate
 from heddle.contract.blobs import UploadQuery, render
 from heddle.contract.orchestration import moment
@@ -32,24 +28,15 @@ from heddle.domain import new_id, now
 from heddle.errors import (
     CallerError,
     Conflict,
-    HeddleError,
     InvalidRequest,
     NotFound,
     TooLarge,
     Unavailable,
     UnsupportedMedia,
 )
-from heddle.storage import Storage
-from heddle.workflows import advance, arrivals
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from heddle.workflows import arrivals
 
 _ID = re.compile(r"blob_[0-9A-Z]{26}")
-
-#: Few uploads are checked and synced at a time: that bounds the memory of header parsers, and leaves the threads that
-#: the event loop lends out to the downloads.
-_uploads = ThreadPoolExecutor(4, thread_name_prefix="heddle-upload")
 
 
 # ── records ───────────────────────────────────────────────────────────────────
@@ -92,7 +79,7 @@ async def get_blob_upload_url(request: Request) -> Response:
     await parts.db.write(_promise, promise)
     if direct is not None and size is not None:
         seconds = max(1, int((expires_at - now()).total_seconds()))
-        url = await _in_thread(direct.upload_url, arrivals.key(blob_id), seconds, mime, size)
+        url = await intake.in_thread(direct.upload_url, arrivals.key(blob_id), seconds, mime, size)
     else:
         url = parts.signer.upload_url(base_url(request), blob_id, mime, size, expires_at)
     return answer(
@@ -119,7 +106,7 @@ async def _collected(request: Request, blob: Blob) -> Blob:
     parts = deps(request)
     if blob.state == "stored" or not arrivals.wanted(parts.settings, parts.storage):
         return blob
-    await _in_thread(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
+    await intake.in_thread(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
     return await _own(request)
 
 
@@ -167,10 +154,10 @@ async def upload_blob(request: Request) -> Response:
     incoming = Incoming(limit, _too_large(limit))
     try:
         said = media.named(await _read_upload(request, incoming, parts.settings.upload_ttl_s, limit))
-        arrived = await _in_thread(_take, parts, incoming, new_id("blob"), said, owner.id)
+        arrived = await intake.in_thread(intake.take, parts, incoming, new_id("blob"), said, owner.id)
     finally:
         incoming.close()
-    return _shown(request, await _store(parts, arrived), 201)
+    return _shown(request, await intake.store(parts, arrived), 201)
 
 
 async def put_blob(request: Request) -> Response:
@@ -185,10 +172,10 @@ async def put_blob(request: Request) -> Response:
         await receive(request, incoming.add, (link.expires_at - now()).total_seconds())
         if link.size is not None and incoming.size != link.size:
             raise _wrong_size(link.size, incoming.size)
-        arrived = await _in_thread(_take, parts, incoming, blob_id, link.mime, None)
+        arrived = await intake.in_thread(intake.take, parts, incoming, blob_id, link.mime, None)
     finally:
         incoming.close()
-    return _shown(request, await _store(parts, arrived), 201)
+    return _shown(request, await intake.store(parts, arrived), 201)
 
 
 async def _read_upload(request: Request, incoming: Incoming, seconds: float, limit: int) -> str:
@@ -245,44 +232,6 @@ def _too_large(limit: int) -> CallerError:
 
 def _wrong_size(promised: int, came: int | str) -> CallerError:
     return InvalidRequest.of("body", f"this URL was made for {promised} bytes, not for {came}")
-
-
-def _take(parts: Deps, incoming: Incoming, blob_id: str, said: str, account_id: int | None) -> Stored:
-    """Through the gate and into storage. `said` is binding when a promise (no account) is kept."""
-    if incoming.size == 0:
-        raise InvalidRequest.of("file" if account_id is not None else "body", "empty; there is nothing to keep")
-    found = media.examine(incoming.file, said, parts.settings.max_pixels, exact=account_id is None)
-    key = blobs.upload_key(blob_id)
-    with disk_trouble():
-        parts.storage.write(key, incoming.pieces())
-    return Stored(
-        blob_id=blob_id,
-        account_id=account_id,
-        key=key,
-        mime=found.mime,
-        size=incoming.size,
-        sha256=incoming.sha256,
-        width=found.width,
-        height=found.height,
-    )
-
-
-async def _store(parts: Deps, arrived: Stored) -> Blob:
-    """Make the record, and let whoever waits for it go on; bytes that are refused here are taken back."""
-    try:
-        return await parts.db.write(advance.arrive, arrived)
-    except HeddleError:
-        await _in_thread(_discard, parts.storage, arrived.key)
-        raise
-
-
-def _discard(storage: Storage, key: str) -> None:
-    with suppress(OSError, Unavailable):  # the sweep will try again
-        storage.delete(key)
-
-
-async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_uploads, lambda: call(*args, **kwargs))
 
 
 # ── bytes out ─────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from heddle import blobs, logs, queue, traces
 from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
+from heddle.api.sources import Sources
 from heddle.catalog import versions
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import (
@@ -42,23 +43,31 @@ async def submit_workflow(request: Request) -> Response:
     """Submit a workflow."""
     parts, who = deps(request), await account(request)
     body = await read_body(request)
-    wanted = base.parse(WorkflowRequest, body)
-    if wanted.callback_url is not None:
-        _check_callback(parts, wanted.callback_url)
+    sources = Sources(base.decode(body), parts.planner.media, base_url(request))
     key = _idempotency_key(request)
+    request_hash = hashlib.sha256(body).hexdigest() if key else None
 
-    def plan(tx: Tx) -> Draft:
-        return parts.planner.plan(
-            wanted,
-            account_id=who.id,
-            key=key,
-            request_hash=hashlib.sha256(body).hexdigest() if key else None,
-            look=Look(find=lambda air: _air(tx, air), facts_of=lambda blob_id: _facts(tx, who.id, blob_id)),
-            at=now(),
-        )
+    async def plan(raw: Any) -> Draft:
+        wanted = base.validate(WorkflowRequest, raw)
+        if wanted.callback_url is not None:
+            _check_callback(parts, wanted.callback_url)
+
+        def draft(tx: Tx) -> Draft:
+            look = _look(tx, who.id)
+            return parts.planner.plan(
+                wanted, account_id=who.id, key=key, request_hash=request_hash, look=look, at=now()
+            )
+
+        return await parts.db.read(draft)
 
     with traces.span("plan"):
-        draft = await parts.db.read(plan)
+        draft = await plan(sources.checked())
+    if sources.given:
+        if key and (known := await parts.db.read(_submitted, who.id, key, request_hash)):
+            return answer(_shown(request, known), 202)  # nothing is fetched a second time
+        with traces.span("fetch"):
+            raw = await sources.bring(parts, who.id)
+        draft = await plan(raw)
     here = traces.current()
     draft = replace(draft, new=replace(draft.new, traceparent=str(here) if here else None))
     with traces.span("commit"):
@@ -184,6 +193,16 @@ def _queued(outlook: Outlook) -> dict[str, Any]:
 
 def _check_callback(parts: Deps, url: str) -> None:
     check_url(url, allow_private=parts.settings.callbacks_private, https_only=True, path="callbackUrl")
+
+
+def _submitted(tx: Tx, account_id: int, key: str, request_hash: str | None) -> Workflow | None:
+    """What was submitted before with the same key and the same body."""
+    workflow_id, known = rows.by_idempotency_key(tx, [(account_id, key)]).get((account_id, key), (None, None))
+    return _one(tx, account_id, workflow_id) if workflow_id is not None and known == request_hash else None
+
+
+def _look(tx: Tx, account_id: int) -> Look:
+    return Look(find=lambda air: _air(tx, air), facts_of=lambda blob_id: _facts(tx, account_id, blob_id))
 
 
 def _air(tx: Tx, air: str) -> str | None:

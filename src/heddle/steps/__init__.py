@@ -30,12 +30,14 @@ NAMES = (
 )
 
 
+def takes(media: Sequence[str], mime: str) -> bool:
+    """Whether a type is one of these media: first halves of types (`image`), or whole ones (`application/zip`)."""
+    return mime in media or mime.partition("/")[0] in media
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An input blob: where the request names it, and which media it may hold.
-
-    `media` are first halves of media types (`image`, `video`, `audio`) or whole ones (`application/zip`).
-    """
+    """An input blob: where the request names it, and which media it may hold."""
 
     blob_id: str
     path: str
@@ -43,7 +45,7 @@ class Source:
 
     def takes(self, mime: str) -> bool:
         """Whether a blob of this type may be used."""
-        return mime in self.media or mime.partition("/")[0] in self.media
+        return takes(self.media, mime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

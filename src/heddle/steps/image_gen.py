@@ -50,8 +50,8 @@ class ImageGenInput(Wire):
     additional_networks: Annotated[list[Network], Field(max_length=10), at_most(10)] = Field(
         default_factory=list[Network], description="LoRA stack."
     )
-    images: Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(max_length=1), at_most(1)] = (
-        Field(default_factory=list[str], description="The source picture, as a blob id.")
+    images: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=1), at_most(1)] = Field(
+        default_factory=list[str], description="The source picture: a blob id, a URL, a data: URL or base64."
     )
     strength: float | None = Field(
         None, ge=0, le=1, description="How far the result may leave the source; default 0.7."

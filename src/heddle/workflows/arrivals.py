@@ -99,6 +99,7 @@ def _check(file: BinaryIO, storage: Storage, settings: Settings, blob: Blob) -> 
     if size != blob.size:
         raise InvalidRequest.of("body", f"the URL was made for {blob.size} bytes, not for {size}")
     found = media.examine(file, blob.mime, settings.max_pixels, exact=True)
+    found = media.measure(file, found, max_pixels=settings.max_pixels, max_s=settings.max_media_s)
     digest = hashlib.sha256()
     place = blobs.upload_key(blob.id)
 
@@ -117,4 +118,6 @@ def _check(file: BinaryIO, storage: Storage, settings: Settings, blob: Blob) -> 
         sha256=digest.hexdigest(),
         width=found.width,
         height=found.height,
+        duration_ms=found.duration_ms,
+        metadata={} if found.fps is None else {"fps": found.fps},
     )

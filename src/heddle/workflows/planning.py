@@ -98,6 +98,11 @@ class Planner:
         }
         self._engines = [_ready(name) for name in registry.targets("engines")]
 
+    @property
+    def media(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
+        """The fields of each step type that hold source media."""
+        return {name: kind.media for name, kind in self._types.items()}
+
     def plan(
         self,
         request: WorkflowRequest,

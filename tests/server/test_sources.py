@@ -1,0 +1,168 @@
+"""Sources that are not blob ids: URLs, data: URLs, base64 and our own links; sound and video are looked into."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from tests.serving import WORKFLOWS, Serving, ended
+
+from heddle.studio import audio, video
+
+
+def png(width: int = 96, height: int = 64) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), (180, 60, 20)).save(file, "PNG")
+    return file.getvalue()
+
+
+class Elsewhere:
+    """A web server that somebody keeps pictures on; `asked` are the paths it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        files = {"/a.png": (png(), "image/png"), "/odd": (png(), "text/html"), "/page": (b"<html>", "text/html")}
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # the library's name
+                asked.append(self.path)
+                body, kind = files.get(self.path, (b"", ""))
+                self.send_response(200 if kind else 404)
+                self.send_header("Content-Type", kind or "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    made = Elsewhere()
+    yield made
+    made.close()
+
+
+def post(client: httpx.Client, image: Any, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+    given = {"engine": "sketch", "prompt": "a fox", "images": [image], "strength": 0.1} | more
+    return client.post(WORKFLOWS, json={"steps": [{"$type": "imageGen", "input": given}]}, headers=headers)
+
+
+def source_of(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    """The blob that the source became."""
+    assert answer.status_code == 202, answer.text
+    shown = ended(client, answer.json()["id"])
+    assert shown["status"] == "succeeded"
+    [blob_id] = shown["steps"][0]["input"]["images"]
+    return client.get(f"/v2/consumer/blobs/{blob_id}").json()
+
+
+@pytest.mark.parametrize("path", ["/a.png", "/odd"])
+def test_a_picture_from_a_url(client: httpx.Client, elsewhere: Elsewhere, path: str) -> None:
+    blob = source_of(client, post(client, elsewhere.url + path))
+    assert (blob["mimeType"], blob["sizeBytes"]) == ("image/png", len(png()))
+
+
+def test_a_picture_as_a_data_url_and_as_base64(client: httpx.Client) -> None:
+    text = base64.b64encode(png()).decode()
+    for given in (f"data:image/png;base64,{text}", text):
+        assert source_of(client, post(client, given))["sizeBytes"] == len(png())
+
+
+def test_a_link_of_ours_is_the_blob_itself(client: httpx.Client) -> None:
+    blob = client.post("/v2/consumer/blobs", files={"file": ("a.png", png(), "image/png")}).json()
+    assert source_of(client, post(client, blob["url"]))["id"] == blob["id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("{url}/nothing", "answered with status 404"),
+        ("{url}/page", "it is text/plain, and this must be image"),
+        ("http://127.0.0.1:1/a.png", "port 1 is not"),
+        ("http://127.0.0.1:1025/a.png", "127.0.0.1"),
+        ("http://169.254.169.254/latest/meta-data", "169.254.169.254"),
+        ("data:image/png;base64,%%%", "not valid base64"),
+        ("data:image/png;base64," + base64.b64encode(png()[:60]).decode(), "not a readable image/png"),
+        ("data:text/plain,hello", "this must be image"),
+        ("nothing of the kind", "there is no blob 'nothing of the kind'"),
+    ],
+)
+def test_a_source_that_cannot_be_had_names_its_field(
+    client: httpx.Client, elsewhere: Elsewhere, given: str, says: str
+) -> None:
+    answer = post(client, given.format(url=elsewhere.url))
+    assert answer.status_code == 400
+    assert says in answer.json()["errors"]["steps[0].input.images[0]"][0]
+
+
+def test_nothing_is_fetched_for_a_request_that_is_refused_anyway(client: httpx.Client, elsewhere: Elsewhere) -> None:
+    answer = post(client, f"{elsewhere.url}/a.png", width=7)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["steps[0].input.width"])
+    assert elsewhere.asked == []
+
+
+def test_the_same_key_fetches_once(client: httpx.Client, elsewhere: Elsewhere) -> None:
+    key = {"Idempotency-Key": "sources-once"}
+    first, second = (post(client, f"{elsewhere.url}/a.png", key) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"]
+    assert elsewhere.asked == ["/a.png"]
+
+
+def test_private_addresses_are_refused_unless_allowed(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    server = Serving(tmp_path / "home").start()
+    with server.client() as client:
+        answer = post(client, f"{elsewhere.url}/a.png")
+    assert server.stop() == 0
+    assert answer.status_code == 400
+    assert elsewhere.asked == []
+
+
+# ── sound and video are looked into when they come ────────────────────────────
+
+
+def clip(seconds: float = 1.0) -> bytes:
+    frames = [np.full((48, 64, 3), i, np.uint8) for i in range(round(seconds * 12))]
+    return video.write(frames, fps=Fraction(12))
+
+
+def sound(seconds: float = 1.0) -> bytes:
+    return audio.encode(np.zeros((round(seconds * 8000), 1), np.float32), 8000, "wav")
+
+
+def upload(client: httpx.Client, data: bytes, kind: str) -> httpx.Response:
+    return client.post("/v2/consumer/blobs", content=data, headers={"Content-Type": kind})
+
+
+def test_a_broken_video_is_refused_when_it_is_uploaded(client: httpx.Client) -> None:
+    assert upload(client, clip(), "video/mp4").status_code == 201
+    answer = upload(client, clip()[:200], "video/mp4")
+    assert answer.status_code == 415
+    assert "not a readable video/mp4" in answer.json()["message"]
+
+
+def test_a_sound_that_is_too_long_is_refused(client: httpx.Client) -> None:
+    assert upload(client, sound(19), "audio/wav").status_code == 201
+    answer = upload(client, sound(21), "audio/wav")
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "it lasts 21 s; at most 20 s are taken"
