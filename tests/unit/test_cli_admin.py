@@ -363,7 +363,7 @@ def test_a_pickle_is_refused(heddle: Heddle, tmp_path: Path) -> None:
 
 
 def report(result: Result) -> dict[str, dict[str, str]]:
-    return {finding["name"]: finding for finding in json.loads(result.stdout)}
+    return {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
 
 
 def test_the_default_setup_is_ready(heddle: Heddle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,6 +374,10 @@ def test_the_default_setup_is_ready(heddle: Heddle, folder: Path, monkeypatch: p
     assert (found["sketch"]["state"], found["imageGen"]["state"]) == ("ready", "ready")
     assert "sketch" in found["imageGen"]["text"]
     assert found["training"]["state"] == "off"
+    types = json.loads(result.stdout)["stepTypes"]
+    assert types["imageGen"] == {"engines": ["sketch"], "missing": {}}
+    assert types["training"]["engines"] == []
+    assert types["training"]["reason"]
     assert "not made yet" in found["database"]["text"]
     assert found["HEDDLE_PORT"]["text"].startswith("0")
     assert not folder.exists(), "doctor only looks"

@@ -103,7 +103,9 @@ def doctor(monkeypatch: pytest.MonkeyPatch, **settings: object) -> tuple[int, di
     for name, value in settings.items():
         monkeypatch.setenv(f"HEDDLE_{name.upper()}", str(value))
     result = CliRunner().invoke(cli, ["doctor", "--json"])
-    found = {finding["name"]: f"{finding['state']}: {finding['text']}" for finding in json.loads(result.output)}
+    found = {
+        finding["name"]: f"{finding['state']}: {finding['text']}" for finding in json.loads(result.output)["findings"]
+    }
     return result.exit_code, found
 
 

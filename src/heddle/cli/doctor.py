@@ -8,11 +8,11 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -36,6 +36,10 @@ _DEFAULT_ENGINE = "sketch"
 #: ready: works; off: cannot run here, and nothing needs it; bad: the default setup does not work.
 State = Literal["ready", "off", "bad"]
 _MARKS: dict[State, str] = {"ready": "ok ", "off": "-- ", "bad": "BAD"}
+
+
+#: What an engine offers and what it misses, or why it cannot even be loaded.
+_Found = tuple[Offer, list[str]] | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,17 @@ def doctor(ctx: click.Context, as_json: bool, all_settings: bool) -> None:
     if all_settings:
         _print_settings(current)
         return
-    findings = list(examine(current))
+    engines = {name: _load_engine(name) for name in registry.targets("engines")}
+    findings = list(examine(current, engines))
     if as_json:
-        click.echo(msgspec.json.encode([asdict(finding) for finding in findings]))
+        report = {"findings": [asdict(finding) for finding in findings], "stepTypes": step_types(engines)}
+        click.echo(msgspec.json.encode(report))
     else:
         _print(findings)
     ctx.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
 
 
-def examine(current: Settings) -> Iterator[Finding]:
+def examine(current: Settings, engines: Mapping[str, _Found]) -> Iterator[Finding]:
     """Every finding, in the order in which a person wants to read them."""
     yield _python()
     yield from _folder(current.folder)
@@ -82,10 +88,8 @@ def examine(current: Settings) -> Iterator[Finding]:
     yield _storage(current)
     yield _plugin("executors", current.executor)
     yield from _ray(current)
-    engines = {name: _load_engine(name) for name in registry.targets("engines")}
     yield from (_engine(name, found) for name, found in engines.items())
-    ready = [found[0] for found in engines.values() if isinstance(found, tuple) and not found[1]]
-    yield from (_step_type(name, ready) for name in sorted({*steps.NAMES, *registry.targets("steps")}))
+    yield from (_step_type(name, able) for name, able in step_types(engines).items())
     yield from _changed(current)
 
 
@@ -224,8 +228,26 @@ def _cluster(current: Settings) -> Finding:
     )
 
 
-def _load_engine(name: str) -> tuple[Offer, list[str]] | str:
-    """What an engine offers and what it misses, or why it cannot even be loaded."""
+def step_types(engines: Mapping[str, _Found]) -> dict[str, dict[str, Any]]:
+    """By step type: the engines that can run it here, and of the others why they cannot."""
+    names = sorted({*steps.NAMES, *registry.targets("steps")})
+    return {name: _able(name, engines) for name in names}
+
+
+def _able(name: str, engines: Mapping[str, _Found]) -> dict[str, Any]:
+    known = {n: found for n, found in engines.items() if isinstance(found, tuple) and name in found[0].step_types}
+    able: dict[str, Any] = {
+        "engines": sorted(n for n, (_, missing) in known.items() if not missing),
+        "missing": {n: missing for n, (_, missing) in known.items() if missing},
+    }
+    if name not in registry.targets("steps"):
+        able = {"engines": [], "missing": {}, "reason": "this Heddle does not know how to plan it"}
+    elif not known:
+        able["reason"] = "no engine for it is installed"
+    return able
+
+
+def _load_engine(name: str) -> _Found:
     try:
         engine: Engine = registry.get("engines", name)()
         return engine.offer(), engine.missing()
@@ -233,7 +255,7 @@ def _load_engine(name: str) -> tuple[Offer, list[str]] | str:
         return f"cannot be loaded: {type(error).__name__}: {error}"
 
 
-def _engine(name: str, found: tuple[Offer, list[str]] | str) -> Finding:
+def _engine(name: str, found: _Found) -> Finding:
     unable: State = "bad" if name == _DEFAULT_ENGINE else "off"
     if isinstance(found, str):
         return Finding("Engines", name, unable, found)
@@ -244,13 +266,11 @@ def _engine(name: str, found: tuple[Offer, list[str]] | str) -> Finding:
     return Finding("Engines", name, "ready", f"{', '.join(sorted(offer.step_types))}; answers to {families}")
 
 
-def _step_type(name: str, ready: list[Offer]) -> Finding:
-    if name not in registry.targets("steps"):
-        return Finding("Step types", name, "off", "this Heddle does not know how to plan it yet")
-    families = sorted({family for offer in ready if name in offer.step_types for family in offer.families})
-    if not families:
-        return Finding("Step types", name, "off", "no engine can run it here")
-    return Finding("Step types", name, "ready", f"engines: {', '.join(families)}")
+def _step_type(name: str, able: Mapping[str, Any]) -> Finding:
+    if able["engines"]:
+        return Finding("Step types", name, "ready", f"engines: {', '.join(able['engines'])}")
+    reasons = [f"{engine}: {' '.join(missing)}" for engine, missing in able["missing"].items()]
+    return Finding("Step types", name, "off", able.get("reason") or f"no engine can run it here ({'; '.join(reasons)})")
 
 
 def _changed(current: Settings) -> Iterator[Finding]:
