@@ -18,6 +18,7 @@ SEAMS = ("steps", "engines", "storages", "executors")
 _BUILT_IN: dict[str, dict[str, str]] = {
     "steps": {
         "imageGen": "heddle.steps.image_gen:ImageGen",
+        "training": "heddle.steps.training:Training",
     },
     "engines": {
         "sketch": "heddle.engines.sketch:Sketch",

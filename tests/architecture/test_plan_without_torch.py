@@ -18,6 +18,7 @@ HEAVY = ("torch", "diffusers", "transformers", "ray", "tensorflow", "jax", "onnx
 #: The smallest input of each step type. A new step type needs a row here.
 SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "imageGen": {"prompt": "a red fox in the snow"},
+    "training": {"images": ["blob_00000000000000000000000000"]},
 }
 
 #: Runs in a process of its own, because this one may have imported anything.
@@ -44,17 +45,19 @@ import heddle.cli.main, heddle.fleet.dispatcher, heddle.server
 
 types = {name: registry.load(target)() for name, target in registry.targets("steps").items()}
 prices = {}
+able = set()
 for name in registry.targets("engines"):
     engine = registry.get("engines", name)()
     offer = engine.offer()
     engine.missing()
+    able |= offer.step_types
     for kind in sorted(offer.step_types & types.keys()):
         for family in sorted(offer.families):
             plan = types[kind].plan({**smallest[kind], "engine": family}, lambda blob_id: Facts())
             prices[f"{name} {kind} {family}"] = [engine.price({**p, "family": family}) for p in plan.payloads]
 
 planner = Planner(Settings(stand_in=True))
-steps = [{"$type": kind, "input": raw} for kind, raw in smallest.items()]
+steps = [{"$type": kind, "input": raw} for kind, raw in smallest.items() if kind in able]
 request = WorkflowRequest.model_validate({"steps": steps})
 look = Look(find=lambda air: None, facts_of=lambda blob_id: Facts())
 draft = planner.plan(request, account_id=1, key=None, look=look, at=now())
