@@ -1,0 +1,49 @@
+"""The smallest input of each step type, and the sources that it names."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from heddle.studio import audio, video
+
+#: Blob ids that stand for a picture, a video and a sound.
+IMAGE, VIDEO, AUDIO, ZIP = (f"blob_0000000000000000000000000{n}" for n in "1234")
+
+SMALLEST: Mapping[str, Mapping[str, Any]] = {
+    "imageGen": {"prompt": "a red fox in the snow", "width": 64, "height": 64, "seed": 1},
+    "training": {"images": [ZIP], "seed": 1},
+}
+
+
+@cache
+def picture() -> bytes:
+    """A gradient, 64 by 48."""
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+@cache
+def clip() -> bytes:
+    """A second of a bright bar that moves, 64 by 48, 12 frames."""
+    frames = [np.zeros((48, 64, 3), np.uint8) for _ in range(12)]
+    for i, frame in enumerate(frames):
+        frame[:, 4 * i : 4 * i + 8] = 200
+    return video.write(frames, fps=Fraction(12))
+
+
+@cache
+def tone() -> bytes:
+    """A second of a tone."""
+    wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
+    return audio.encode(wave.astype(np.float32)[:, None], 16_000, "wav")
+
+
+SOURCES: Mapping[str, Callable[[], bytes]] = {IMAGE: picture, VIDEO: clip, AUDIO: tone}
