@@ -148,8 +148,8 @@ def choose(
     """Deal the window, which is in fair order, out to the slots.
 
     Idle slots first: for whoever is overdue; then for jobs whose model is at hand; then for the others in order, each
-    evicting what was used least recently. Then slots that will be free soon, for the first two only: what is overdue
-    has its model loaded beside the work of the job before it.
+    evicting what was used least recently. Then slots that will be free soon: for the first two, and for others whose
+    model has room there, so that it is loaded beside the work of the job before it.
     """
     deal = _Deal(window, slots, running, caps, now, policy)
     for idle in (True, False):
@@ -158,6 +158,8 @@ def choose(
         deal.warm()
         if idle:
             deal.cold()
+        else:
+            deal.beside()
     return deal.plan()
 
 
@@ -372,6 +374,18 @@ class _Deal:
                 self._held.add(at)
             else:
                 self._take_cold(at, job)
+
+    def beside(self) -> None:
+        """The others behind what runs, where nothing has to make room: the model is loaded meanwhile."""
+        for at, job in self._waiting():
+            if not job.model or self._copy_within(job, self._queued[job.model]):
+                continue
+            kinds = (kind for kind in self._kinds_for(job) if kind.open)
+            roomy = (place for kind in kinds if (place := _first(kind.by_memory)) is not None)
+            limit = max(self._policy.ahead_s, job.load_s)
+            place = next((p for p in roomy if p.free_mb >= job.memory_mb and p.busy_s <= limit), None)
+            if place is not None:
+                self._take(at, job, place, evict=())
 
     def _waiting(self) -> Iterator[tuple[int, Waiting]]:
         """What may still be taken, in order, as long as there is somewhere to go."""

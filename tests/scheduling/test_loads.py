@@ -16,14 +16,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[httpx.Client]:
-    serving = Serving(tmp_path / "home", {"shelf": "shelf:Shelf"}, slots=1, worker_memory_mb=3500)
+    engines = {"shelf": "shelf:Shelf", "ahead": "shelf:Ahead"}
+    serving = Serving(tmp_path / "home", engines, slots=1, worker_memory_mb=3500)
     with serving.start().client() as client:
         yield client
     assert serving.stop() == 0
 
 
-def submit(client: httpx.Client, prompt: str) -> str:
-    step = {"engine": "shelf", "prompt": prompt, "steps": 1}
+def submit(client: httpx.Client, prompt: str, engine: str = "shelf") -> str:
+    step = {"engine": engine, "prompt": prompt, "steps": 1}
     answer = client.post("/v2/consumer/workflows", json={"steps": [{"$type": "imageGen", "input": step}]})
     answer.raise_for_status()
     return answer.json()["id"]
@@ -86,3 +87,33 @@ def test_a_cancel_ends_a_load(client: httpx.Client) -> None:
     client.put(f"/v2/consumer/workflows/{workflow_id}", json={"status": "canceled"}).raise_for_status()
     shown, _, _ = watched(client, submit(client, "blue"))
     assert shown["status"] == "succeeded"
+
+
+def beside(client: httpx.Client, prompts: list[str], engine: str) -> dict[str, str]:
+    """What ran when each model was loaded, as the last of the jobs saw it."""
+    ids = [submit(client, f"{prompt} slowly", engine) for prompt in prompts]
+    shown = [watched(client, workflow_id)[0] for workflow_id in ids]
+    assert [one["status"] for one in shown] == ["succeeded"] * len(prompts)
+    return shown[-1]["steps"][0]["jobs"][0]["result"]["blobs"][0]["metadata"]["beside"]
+
+
+def test_the_next_model_is_loaded_while_the_job_before_runs(client: httpx.Client) -> None:
+    assert beside(client, ["red", "blue"], "ahead") == {"red": "", "blue": "red"}
+
+
+def test_an_engine_that_does_not_allow_it_loads_between_jobs(client: httpx.Client) -> None:
+    assert beside(client, ["red", "blue"], "shelf") == {"red": "", "blue": ""}
+
+
+def test_what_needs_room_is_not_loaded_ahead(client: httpx.Client) -> None:
+    """Three fit: the fourth waits until one of them may go."""
+    found = beside(client, ["red", "blue", "green", "yellow"], "ahead")
+    assert found["yellow"] == ""
+    assert found["blue"] == "red"
+
+
+def test_a_model_that_cannot_be_loaded_ahead_fails_its_own_job(client: httpx.Client) -> None:
+    first, second = submit(client, "red slowly", "ahead"), submit(client, "broken", "ahead")
+    assert watched(client, first)[0]["status"] == "succeeded"
+    shown, _, _ = watched(client, second)
+    assert "its file is damaged" in shown["steps"][0]["jobs"][0]["message"]

@@ -32,6 +32,8 @@ class Offer:
     sides: tuple[int, int] = (64, 2048)
     #: Jobs that one slot may hold at once beyond the running one; None: the server's setting.
     lookahead: int | None = None
+    #: Whether `load` may be called in a second thread while a job runs, so that the next job's model is there in time.
+    loads_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

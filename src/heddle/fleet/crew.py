@@ -22,6 +22,7 @@ from heddle.fleet.messages import (
     Cancel,
     Done,
     Failed,
+    Fetch,
     FromWorker,
     Hello,
     JobEvent,
@@ -137,6 +138,8 @@ class _Slot:
         self.resting = False
         #: What its worker has in memory: model -> (size, when it was last used).
         self.models: dict[str, tuple[int, float]] = {}
+        #: What its worker was told to load beside the running job.
+        self.fetching = ""
 
     @property
     def counts(self) -> bool:
@@ -304,6 +307,20 @@ class Crew:
                 gone = f"the slot {attempt.run.slot!r} is gone"
                 self._end(attempt, attempt.failed("worker_stopped", gone, retryable=True))
         self._line.extendleft(reversed(waiting))
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """While a worker is busy it may load what the next job in its line wants, where that has room beside the rest.
+
+        The claim that chose the slot counted the sizes: whom nobody must make room for fits.
+        """
+        for slot in self._slots:
+            after = next((a.run for a in self._line if a.run.slot == slot.name), None)
+            if slot.worker is None or not slot.sent or after is None or after.evict:
+                continue
+            if after.model not in {"", slot.fetching, *slot.models, *(a.run.model for a in slot.sent.values())}:
+                slot.fetching = after.model
+                slot.worker.send(frame(Fetch(engine=after.engine, model=after.model, memory_mb=after.memory_mb)))
 
     def _clear_line(self) -> None:
         """Hand back what waits: it is nobody's fault when the executor stops, or there are no workers to be had."""
@@ -326,6 +343,7 @@ class Crew:
         slot.unanswered = 0
         if isinstance(message, Shelf):
             slot.models = {model: (size, self._loop.time()) for model, size in message.models}
+            slot.fetching = "" if slot.fetching in slot.models else slot.fetching
         if not isinstance(message, JobEvent):
             return
         attempt = slot.sent.get((message.job_id, message.attempt))
@@ -440,6 +458,7 @@ class Crew:
 
     def _up(self, slot: _Slot, worker: Hand) -> None:
         slot.worker = worker
+        slot.fetching = ""
         slot.unanswered = 0
         slot.worked = False
         slot.given_up = slot.resting = False

@@ -70,6 +70,14 @@ class Cancel(Message, tag="cancel", frozen=True):
     attempt: int
 
 
+class Fetch(Message, tag="fetch", frozen=True):
+    """Load a model beside the running job, if its engine allows that: the next job will want it."""
+
+    engine: str
+    model: str
+    memory_mb: int = 0
+
+
 class Ping(Message, tag="ping", frozen=True):
     """Are you there?"""
 
@@ -149,7 +157,7 @@ class Failed(Message, tag="failed", frozen=True):
     retryable: bool = False
 
 
-ToWorker = Union[Hello, Run, Cancel, Ping]  # noqa: UP007 - msgspec wants the union as a value
+ToWorker = Union[Hello, Run, Cancel, Fetch, Ping]  # noqa: UP007 - msgspec wants the union as a value
 FromWorker = Union[Ready, Pong, Shelf, Loading, Started, Progress, Log, Done, Failed]  # noqa: UP007
 
 #: What a dispatcher hears of its jobs.

@@ -36,6 +36,7 @@ from heddle.fleet.messages import (
     Cancel,
     Done,
     Failed,
+    Fetch,
     Frames,
     Hello,
     Key,
@@ -67,6 +68,7 @@ OUT_OF_MEMORY = "out_of_memory"
 MOST_MADE = 100
 
 _PROGRESS_EVERY_S = 0.2
+_CANCEL_LOOK_S = 0.05
 _LOG_LINES = 1000
 _LOG_LENGTH = 2000
 _MESSAGE_LENGTH = 500
@@ -157,6 +159,13 @@ class Load:
         self._context.check()
 
 
+class _Unwatched:
+    """The `LoadContext` of a load that no job waits for yet."""
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        pass
+
+
 class Worker:
     """Runs attempts one after the other; those that wait are kept in the order they came."""
 
@@ -167,6 +176,11 @@ class Worker:
         self._engines: dict[str, Engine] = {}
         #: What is in memory: model -> its engine and size; the least recently used first.
         self._shelf: dict[str, tuple[str, int]] = {}
+        #: Held by whoever loads or unloads: the main thread, or the one that fetches ahead.
+        self._loading = threading.Lock()
+        self._building = threading.Lock()
+        #: The model that is being fetched ahead, and the thread that does it.
+        self._ahead: tuple[str, threading.Thread] | None = None
         self._order: SimpleQueue[Key] = SimpleQueue()
         self._waiting: dict[Key, Run] = {}
         self._contexts: dict[Key, Context] = {}
@@ -189,6 +203,27 @@ class Worker:
         if self._waiting.pop(key, None) is not None:
             del self._contexts[key]
             self._say(_canceled(key))
+
+    def fetch(self, wanted: Fetch) -> None:
+        """Load a model beside whatever runs. Called from the reading thread; one at a time, and never a must."""
+        if self._ahead is None or not self._ahead[1].is_alive():
+            thread = threading.Thread(target=self._fetch_ahead, args=(wanted,), name="ahead", daemon=True)
+            self._ahead = (wanted.model, thread)
+            thread.start()
+
+    def _fetch_ahead(self, wanted: Fetch) -> None:
+        """What goes wrong here goes wrong again when the job comes, which then says so."""
+        try:
+            engine = self._engine(wanted.engine)
+            if not (isinstance(engine, Loader) and engine.offer().loads_beside):
+                return
+            with self._loading:
+                if wanted.model not in self._shelf:
+                    engine.load(wanted.model, _Unwatched())
+                    self._shelf[wanted.model] = (wanted.engine, wanted.memory_mb)
+            self._tell_shelf()
+        except BaseException:  # noqa: BLE001 - engines are strangers' code
+            traceback.print_exc()
 
     def flush(self) -> None:
         """Say the progress that was held back."""
@@ -231,8 +266,9 @@ class Worker:
         if not run.model:
             return
         try:
-            for model in run.evict:
-                self._put_away(model)
+            if run.evict or run.model not in self._shelf:
+                self._await_ahead(run, context)
+                self._make_room(run)
             if run.model in self._shelf:
                 self._shelf[run.model] = self._shelf.pop(run.model)  # the latest to be used
             else:
@@ -240,14 +276,30 @@ class Worker:
         finally:  # also when the load went wrong: what was put away is no longer here
             self._tell_shelf()
 
+    def _make_room(self, run: Run) -> None:
+        with self._loading:
+            for model in run.evict:
+                self._put_away(model)
+
+    def _await_ahead(self, run: Run, context: Context) -> None:
+        """The model may be on its way already; one load serves both."""
+        if self._ahead is None or not self._ahead[1].is_alive():
+            return
+        if self._ahead[0] == run.model:
+            self._say(Loading(job_id=run.job_id, attempt=run.attempt))
+        while self._ahead[1].is_alive():
+            context.check()
+            self._ahead[1].join(_CANCEL_LOOK_S)
+
     def _fetch(self, run: Run, context: Context) -> None:
         engine = self._engine(run.engine)
         if not isinstance(engine, Loader):
             raise JobError(f"{run.engine!r} cannot load {run.model!r}", reason="engine_failed")
         self._say(Loading(job_id=run.job_id, attempt=run.attempt))
         load = Load(context, self._say)
-        engine.load(run.model, load)
-        self._shelf[run.model] = (run.engine, run.memory_mb)
+        with self._loading:
+            engine.load(run.model, load)
+            self._shelf[run.model] = (run.engine, run.memory_mb)
         load.check()  # canceled or not, it is in memory now
 
     def _put_away(self, model: str) -> None:
@@ -258,7 +310,7 @@ class Worker:
             engine.unload(model)
 
     def _tell_shelf(self) -> None:
-        self._say(Shelf(models=[(model, size) for model, (_, size) in self._shelf.items()]))
+        self._say(Shelf(models=[(model, size) for model, (_, size) in list(self._shelf.items())]))
 
     def _make(self, run: Run, context: Context) -> list[Artifact]:
         made = self._engine(run.engine).run(run.payload, context)
@@ -276,9 +328,10 @@ class Worker:
         return artifacts
 
     def _engine(self, name: str) -> Engine:
-        if name not in self._engines:
-            self._engines[name] = _load(name, self._hello.engines)
-        return self._engines[name]
+        with self._building:
+            if name not in self._engines:
+                self._engines[name] = _load(name, self._hello.engines)
+            return self._engines[name]
 
     def _keep(self, made: Any, run: Run, context: Context) -> Artifact:
         """Put one artifact into storage; it is synced when this returns."""
@@ -481,6 +534,8 @@ def _listen(messages: Iterator[Any], worker: Worker, say: Say) -> None:
                     worker.accept(message)
                 case Cancel(job_id=job_id, attempt=attempt):
                     worker.cancel((job_id, attempt))
+                case Fetch():
+                    worker.fetch(message)
                 case Ping(n=n):
                     say(Pong(n=n))
                     worker.flush()
