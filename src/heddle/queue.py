@@ -8,6 +8,7 @@ Finishing a job deletes its row, so the table stays as small as the backlog. Job
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ import msgspec
 
 from heddle import fairness
 from heddle.db import Row, Tx, marks, rows
-from heddle.domain import Needs, to_ms
+from heddle.domain import Needs, first_id, to_ms
 from heddle.fairness import Front, Stamp
 from heddle.matching import SlotReport, Waiting
 
@@ -480,6 +481,24 @@ def waiting(tx: Tx) -> int:
     """How many jobs wait, counted no further than `_FAR`."""
     row = tx.one("SELECT COUNT(*) AS n FROM (SELECT 1 FROM queued_jobs WHERE owner IS NULL LIMIT ?) AS ready", (_FAR,))
     return row["n"] if row else 0
+
+
+def unplaced(tx: Tx, slots: Sequence[SlotReport], before: datetime, limit: int) -> list[str]:
+    """Workflows of jobs that were made before a moment, still wait, and that none of these slots could ever run."""
+    largest: dict[str, float] = {}
+    for slot in slots:
+        for engine in slot.engines:
+            largest[engine] = max(largest.get(engine, 0.0), math.inf if slot.memory_mb is None else slot.memory_mb)
+    if not (engines := sorted(largest)):
+        return []
+    bounded = sorted((engine, int(size)) for engine, size in largest.items() if size != math.inf)
+    too_large = "".join(" OR (engine = ? AND memory_mb > ?)" for _ in bounded)
+    found = tx.all(
+        "SELECT DISTINCT workflow_id FROM queued_jobs WHERE owner IS NULL AND job_id < ?"  # noqa: S608
+        f" AND (engine NOT IN ({marks(engines)}){too_large}) LIMIT ?",
+        [first_id("job", before), *engines, *(value for pair in bounded for value in pair), limit],
+    )
+    return [row["workflow_id"] for row in found]
 
 
 def standing(tx: Tx, at: datetime) -> list[Standing]:

@@ -170,6 +170,12 @@ class Settings:
     url_ttl_s: float = _setting(86_400.0, "How long a signed download link lives.", low=1, high=10 * _YEAR_S)
     max_upload_mb: int = _setting(64, "The largest upload in MiB.", low=1, high=2**20)
     max_body_mb: int = _setting(4, "The largest JSON body in MiB.", low=1, high=1024)
+    unplaced_s: float = _setting(
+        86_400.0,
+        "How long a job may wait while no slot that is there could ever run it; then its workflow ends `expired`.",
+        low=1,
+        high=10**8,
+    )
     max_pixels: int = _setting(64_000_000, "The largest picture taken in, in pixels.", low=1, high=10**10)
     max_media_s: float = _setting(3600.0, "The longest sound or video taken in, in seconds.", low=1, high=10**6)
     sources_private: bool = _setting(

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from heddle.chores import prune, sweep
+from heddle.chores import duties, prune, sweep
+from heddle.chores.duties import Turn
 from heddle.db import Database
 from heddle.domain import now
 from heddle.errors import Unavailable
@@ -25,6 +26,9 @@ EXPIRE_S = 1.0
 
 #: Bytes that belong to nothing are looked for this often.
 SWEEP_S = 3600.0
+
+#: Jobs that no slot could ever run are looked for this often.
+UNPLACED_S = 60.0
 
 #: What is older than the retention is looked for this often.
 PRUNE_S = 300.0
@@ -52,7 +56,11 @@ class Timer:
             self._stopping.set()  # a thread cannot be canceled, and the process waits for it
 
     def _duties(self) -> list[tuple[float, Duty]]:
-        always: list[tuple[float, Duty]] = [(EXPIRE_S, self._expire), (SWEEP_S, self._sweep)]
+        always: list[tuple[float, Duty]] = [
+            (EXPIRE_S, self._expire),
+            (SWEEP_S, self._sweep),
+            (UNPLACED_S, self._unplaced),
+        ]
         if self._settings.retention_days:
             always.append((PRUNE_S, self._prune))
         return [*always, (COLLECT_S, self._collect)] if arrivals.wanted(self._settings, self._storage) else always
@@ -60,7 +68,16 @@ class Timer:
     async def _expire(self) -> None:
         await self._db.write(advance.expire, now())
 
+    async def _unplaced(self) -> None:
+        bound = timedelta(seconds=self._settings.unplaced_s)
+        await self._db.write(advance.unplaced, advance.Unplaced(at=now(), bound=bound))
+
     async def _sweep(self) -> None:
+        """It walks through the whole storage, which one process does for all."""
+        # A little less than its pace, or the next round would find itself a moment too early.
+        turn = Turn(name="sweep", at=now(), every=timedelta(seconds=0.9 * SWEEP_S))
+        if not await self._db.write(duties.take, turn):
+            return
         stopping = self._stopping.is_set
         await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), stopping)
 

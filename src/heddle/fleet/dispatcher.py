@@ -109,8 +109,10 @@ class Dispatcher:
         async with self._claiming:  # what was claimed a moment ago is to be handed back, not left to its lease
             pass
         await self._executor.close(grace_s)
-        while self._writes:
-            await asyncio.wait(self._writes, timeout=grace_s + 5)
+        # With those that are tried again: a database that is away for a moment must not cost the results.
+        until = time.monotonic() + grace_s + 5
+        while self._writes and (left := until - time.monotonic()) > 0:
+            await asyncio.wait(set(self._writes), timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     # ── claiming ──────────────────────────────────────────────────────────────
 
@@ -325,7 +327,8 @@ class Dispatcher:
             error = done.exception()
             if isinstance(error, Unavailable):
                 log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message, extra=about)
-                asyncio.get_running_loop().call_later(POLL_S, self._record, ended)
+                self._writes.add(again := asyncio.ensure_future(self._record_later(ended)))
+                again.add_done_callback(self._writes.discard)
             elif error is not None and ended.failure is None:
                 log.error("the result of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
                 failure = Failure(
@@ -336,6 +339,11 @@ class Dispatcher:
                 log.error("the end of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
 
         future.add_done_callback(written)
+
+    async def _record_later(self, ended: Ended) -> bool:
+        await asyncio.sleep(POLL_S)
+        self._record(ended)
+        return False
 
     def _keep(self, future: asyncio.Future[object]) -> None:
         """A write nobody waits for: say so when it fails."""
@@ -371,7 +379,8 @@ def _failure(event: Failed) -> Failure:
         reason=event.reason,
         message=event.message,
         retryable=event.retryable,
-        blameless=event.reason == "worker_stopped",
+        blameless=event.reason in {"worker_stopped", "no_worker"},
+        lost=event.reason == "no_worker",
     )
 
 

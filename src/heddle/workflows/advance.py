@@ -118,6 +118,14 @@ class Sweep:
     not_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplaced:
+    """Look for jobs that have waited longer than `bound` while no slot that is there could run them."""
+
+    at: datetime
+    bound: timedelta
+
+
 # ── the life of an attempt ────────────────────────────────────────────────────
 
 
@@ -418,6 +426,19 @@ def _expire(tx: Tx, at: datetime) -> int:
     return len(waiting)
 
 
+def unplaced(tx: Tx, items: Sequence[Unplaced]) -> list[int]:
+    """End workflows that wait for what no slot could ever give them; how many. Without any slot nobody can tell."""
+    return [_unplaced(tx, item) for item in items]
+
+
+def _unplaced(tx: Tx, item: Unplaced) -> int:
+    slots = queue.slots(tx, item.at)
+    found = queue.unplaced(tx, slots, item.at - item.bound, _SWEEP) if slots else []
+    message = f"no slot that could run it was there for {item.bound.total_seconds():g} s"
+    end(tx, found, status=Status.EXPIRED, reason="no_slot", message=message, at=item.at)
+    return len(found)
+
+
 # ── rolling up ────────────────────────────────────────────────────────────────
 
 
@@ -626,6 +647,7 @@ __all__ = [
     "Renewal",
     "Started",
     "Sweep",
+    "Unplaced",
     "arrive",
     "claim",
     "end",
@@ -635,4 +657,5 @@ __all__ = [
     "renew",
     "roll",
     "start",
+    "unplaced",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,42 +49,68 @@ class Deletion:
 def amend(tx: Tx, items: Sequence[Amendment]) -> list[Workflow | HeddleError]:
     """Change workflows one after the other; each outcome is the workflow as it is then."""
     rows.lock(tx, [item.workflow_id for item in items])
-    return [_amend(tx, item) for item in items]
+    outcomes: dict[int, Workflow | HeddleError] = {}
+    for turn in _turns(items):
+        outcomes |= _amend(tx, turn)
+    return [outcomes[i] for i in range(len(items))]
 
 
 def delete(tx: Tx, items: Sequence[Deletion]) -> list[HeddleError | None]:
     """Cancel what runs and hide the workflows."""
     rows.lock(tx, [item.workflow_id for item in items])
-    return [_delete(tx, item) for item in items]
+    found = [_found(tx, item) for item in items]
+    mine = {w.id: w for w in found if isinstance(w, Workflow)}
+    if mine:
+        at = max(item.at for item in items)
+        _cancel(tx, list(mine.values()), at)
+        rows.delete(tx, sorted(mine), at)
+    return [None if isinstance(w, Workflow) else w for w in found]
 
 
-def _amend(tx: Tx, item: Amendment) -> Workflow | HeddleError:
+def _turns(items: Sequence[Amendment]) -> list[dict[int, Amendment]]:
+    """The items by their places, in lists that have no workflow twice: what comes later sees what came before."""
+    turns: list[dict[int, Amendment]] = []
+    count: Counter[str] = Counter()
+    for i, item in enumerate(items):
+        if count[item.workflow_id] == len(turns):
+            turns.append({})
+        turns[count[item.workflow_id]][i] = item
+        count[item.workflow_id] += 1
+    return turns
+
+
+def _amend(tx: Tx, items: Mapping[int, Amendment]) -> dict[int, Workflow | HeddleError]:
+    decided = {i: _decide(tx, item) for i, item in items.items()}
+    refused: dict[int, Workflow | HeddleError] = {i: d for i, d in decided.items() if isinstance(d, HeddleError)}
+    wanted = {i: d for i, d in decided.items() if not isinstance(d, HeddleError)}
+    for workflow, update in wanted.values():
+        if update.tags is not None:
+            rows.set_tags(tx, workflow, list(dict.fromkeys(update.tags)))
+    # Together, because each table is taken once: queue, then balances.
+    _cancel(tx, [w for w, update in wanted.values() if update.status is not None], max(i.at for i in items.values()))
+    now = {w.id: w for w in rows.get(tx, [w.id for w, _ in wanted.values()])}
+    return refused | {i: now[w.id] for i, (w, _) in wanted.items()}
+
+
+def _decide(tx: Tx, item: Amendment) -> tuple[Workflow, WorkflowUpdate] | HeddleError:
     try:
         workflow = _mine(tx, item.account_id, item.workflow_id)
-        update = item.update or _patched(workflow, item.patch)
+        return workflow, item.update or _patched(workflow, item.patch)
     except (NotFound, InvalidRequest) as refusal:
         return refusal
-    if update.tags is not None:
-        rows.set_tags(tx, workflow, list(dict.fromkeys(update.tags)))
-    if update.status is not None:
-        _cancel(tx, workflow, item.at)
-    return rows.get(tx, [workflow.id])[0]
 
 
-def _delete(tx: Tx, item: Deletion) -> NotFound | None:
+def _found(tx: Tx, item: Deletion) -> Workflow | NotFound:
     try:
-        workflow = _mine(tx, item.account_id, item.workflow_id)
+        return _mine(tx, item.account_id, item.workflow_id)
     except NotFound as refusal:
         return refusal
-    _cancel(tx, workflow, item.at)
-    rows.delete(tx, [workflow.id], item.at)
-    return None
 
 
-def _cancel(tx: Tx, workflow: Workflow, at: datetime) -> None:
+def _cancel(tx: Tx, workflows: Sequence[Workflow], at: datetime) -> None:
     """Terminal is final: canceling what has ended changes nothing."""
-    if not workflow.status.terminal:
-        end(tx, [workflow.id], status=Status.CANCELED, reason="canceled", message="canceled by its account", at=at)
+    open_ones = [w.id for w in workflows if not w.status.terminal]
+    end(tx, open_ones, status=Status.CANCELED, reason="canceled", message="canceled by its account", at=at)
 
 
 def _mine(tx: Tx, account_id: int, workflow_id: str) -> Workflow:
