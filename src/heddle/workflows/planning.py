@@ -228,7 +228,8 @@ class Planner:
         stand_ins = [e for e in able if e.offer.stand_in and not e.missing]
         if self._settings.stand_in and stand_ins:
             return stand_ins[0], plan.family
-        raise InvalidRequest.of("engine", _why_not(plan.family, named, stand_ins))
+        path, name = plan.asked or ("engine", plan.family)
+        raise InvalidRequest.of(path, _why_not(name, named, stand_ins))
 
 
 def share(prices: Sequence[float]) -> list[int]:
