@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from heddle.errors import InvalidRequest
 from heddle.graph import Graph, Size, checker, sizes, weights
 from heddle.graph.table import CLASSES, NOTES
+from heddle.steps import Facts
+from heddle.steps.comfy import Comfy
 
 #: The graph that ComfyUI shows at its first start.
 DEFAULT: dict[str, Any] = {
@@ -329,6 +331,18 @@ def check_anything(raw: object) -> None:
 @settings(max_examples=400, deadline=None)
 def test_any_graph_is_refused_or_can_run(raw: object) -> None:
     check_anything(raw)
+
+
+@given(_GRAPHS, st.lists(st.sampled_from(["blob_1", "blob_2"]), max_size=2), st.integers(1, 100))
+@settings(max_examples=200, deadline=None)
+def test_any_graph_is_refused_or_planned(raw: object, images: list[str], quantity: int) -> None:
+    try:
+        made = Comfy().plan({"workflow": raw, "images": images, "quantity": quantity}, lambda _: Facts())
+    except InvalidRequest:
+        return
+    assert len(made.payloads) == quantity
+    # The engine checks what it is given again, and finds the same.
+    checker.checked(made.payloads[0]["workflow"])
 
 
 @given(_JUNK)

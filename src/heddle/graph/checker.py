@@ -22,6 +22,9 @@ MOST_PICTURE = 16 * 2**20
 MOST_BATCH = 64 * 2**20
 MOST_WORK = 256 * 2**20
 
+#: Pictures of one batch.
+MOST_COUNT = 128
+
 #: Pictures that one run may give.
 MOST_RESULTS = 100
 
@@ -404,8 +407,10 @@ def _measure(graph: Graph, node: Node, size_of: SizeOf) -> Size | None:
 
 def wrong_size(node: Node, size: Size) -> str:
     """Why a node may not give pictures of this size; empty when it may."""
-    if size.pixels > MOST_BATCH or size.width * size.height > MOST_PICTURE:
-        return f"gives {size}; a picture has at most {MOST_PICTURE} pixels, a batch {MOST_BATCH}"
+    if size.width * size.height > MOST_PICTURE:
+        return f"gives {size}; a picture has at most {MOST_PICTURE} pixels"
+    if size.count > MOST_COUNT or size.pixels > MOST_BATCH:
+        return f"gives {size}; a batch has at most {MOST_COUNT} pictures and {MOST_BATCH} pixels"
     low, high = SIDES
     if node.kind.name in SEEDS and not (low <= size.width <= high and low <= size.height <= high):
         return f"draws {size}; the picture engine draws {low} to {high} pixels a side"

@@ -1,6 +1,6 @@
 """The table of node classes: what each takes, within which bounds, and what it gives.
 
-The docs page is made from it (`scripts/nodes.py`); what each class does with its inputs is in the engine.
+The page of all nodes is made from it (`scripts/reference.py`); what each class does with its inputs is in the engine.
 """
 
 from __future__ import annotations

@@ -280,7 +280,7 @@ def _why_not(family: str, named: Sequence[_Ready], stand_ins: Sequence[_Ready]) 
     other = ""
     if stand_ins:
         name = stand_ins[0].name
-        other = f"; use {name!r}, or start the server with HEDDLE_STAND_IN=on to let {name} stand in for it"
+        other = f"; set `engine` to {name!r}, or start the server with HEDDLE_STAND_IN=on to let {name} stand in for it"
     return f"{family!r} cannot run here ({'; '.join(reasons)}){other}"
 
 
