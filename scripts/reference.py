@@ -1,4 +1,4 @@
-"""Write what is made from the code: docs/settings.md, docs/reference.md, and the settings that the Helm chart knows.
+"""Write what is made from the code: settings, reference and node pages in docs, and the settings of the Helm chart.
 
 `python scripts/reference.py` writes them; `--check` only says whether they are current.
 """
@@ -19,6 +19,7 @@ from heddle import prices, registry, steps
 from heddle.cli.main import cli
 from heddle.contract.orchestration import CallbackEvent
 from heddle.errors import CallerError
+from heddle.graph import Input, table
 from heddle.settings import Settings
 
 FOLDER = Path(__file__).parents[1]
@@ -35,7 +36,12 @@ _HEAD = "<!-- Written by scripts/reference.py from the code; do not edit. -->\n"
 
 def pages() -> dict[str, str]:
     """File name -> what should be in it."""
-    return {"docs/settings.md": _HEAD + settings(), "docs/reference.md": _HEAD + reference(), CHART: chart()}
+    return {
+        "docs/settings.md": _HEAD + settings(),
+        "docs/reference.md": _HEAD + reference(),
+        "docs/comfy-nodes.md": _HEAD + nodes(),
+        CHART: chart(),
+    }
 
 
 def settings() -> str:
@@ -194,6 +200,50 @@ def _families() -> Iterable[tuple[str, ...]]:
             }
         )
         yield f"`{name}`", also, str(family.native), str(family.steps), f"{family.cfg:g}", f"{price:.4g}"
+
+
+def nodes() -> str:
+    """Every node class that a graph may use."""
+    groups = list(dict.fromkeys(kind.group for kind in table.CLASSES.values()))
+    parts = [f"## {group}\n\n{_nodes_of(group)}" for group in groups]
+    return f"""# Nodes
+
+The {len(table.CLASSES)} node classes that a graph of the step type [`comfy`](comfy.md) may use. An input with a type in
+capital letters comes by a link. Behind the others stands what is taken when they are left out, and the range; a
+required one must be given.
+
+{chr(10).join(parts)}
+## Samplers and schedulers
+
+`sampler_name`: {_listed(table.SAMPLERS)}.
+
+`scheduler`: {_listed(table.SCHEDULERS)}.
+"""
+
+
+def _nodes_of(group: str) -> str:
+    rows = [
+        (f"`{kind.name}`", "; ".join(map(_input, kind.inputs)), _listed(kind.outputs), kind.does)
+        for kind in table.CLASSES.values()
+        if kind.group == group
+    ]
+    return _table(("class", "inputs", "gives", "what it does"), rows)
+
+
+def _input(given: Input) -> str:
+    if not given.written:
+        return f"`{given.name}` {given.type}{' (may be left out)' if given.optional else ''}"
+    usual = "required" if given.default is None else json.dumps(given.default)
+    if given.choices in (table.SAMPLERS, table.SCHEDULERS):
+        return f"`{given.name}` {usual}, see below"
+    if given.choices:
+        return f"`{given.name}` {usual}, of {', '.join(given.choices)}"
+    limits = "" if given.low is None else f", {given.low} to {given.high}"
+    return f"`{given.name}` {usual}{limits}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,6 +19,27 @@ IMAGE, VIDEO, AUDIO, ZIP = (f"blob_0000000000000000000000000{n}" for n in "1234"
 SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "imageGen": {"prompt": "a red fox in the snow", "width": 64, "height": 64, "seed": 1},
     "training": {"images": [ZIP], "seed": 1},
+    "comfy": {
+        "workflow": {
+            "1": {"class_type": "LoadImage", "inputs": {"image": IMAGE}},
+            "2": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sketch"}},
+            "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox", "clip": ["2", 1]}},
+            "4": {"class_type": "ImageScale", "inputs": {"image": ["1", 0], "width": 64, "height": 64}},
+            "5": {"class_type": "VAEEncode", "inputs": {"pixels": ["4", 0], "vae": ["2", 2]}},
+            "6": {
+                "class_type": "KSampler",
+                "inputs": {
+                    "model": ["2", 0],
+                    "positive": ["3", 0],
+                    "negative": ["3", 0],
+                    "latent_image": ["5", 0],
+                    "denoise": 0.5,
+                },
+            },
+            "7": {"class_type": "VAEDecode", "inputs": {"samples": ["6", 0], "vae": ["2", 2]}},
+            "8": {"class_type": "SaveImage", "inputs": {"images": ["7", 0]}},
+        }
+    },
 }
 
 

@@ -19,9 +19,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "steps": {
         "imageGen": "heddle.steps.image_gen:ImageGen",
         "training": "heddle.steps.training:Training",
+        "comfy": "heddle.steps.comfy:Comfy",
     },
     "engines": {
         "sketch": "heddle.engines.sketch:Sketch",
+        "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",

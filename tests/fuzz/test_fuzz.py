@@ -40,6 +40,12 @@ CASES = 60
 BODIES = {"submitWorkflow": 300, "updateWorkflow": 120, "patchWorkflow": 120, "uploadBlob": 100}
 LEAST = 2000
 
+#: No schema says which graphs are right.
+GRAPH = {
+    "1": {"class_type": "EmptyImage", "inputs": {}},
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+}
+
 Change = Callable[[Any], object]
 
 CHECKS = [
@@ -124,6 +130,8 @@ def test_what_the_document_allows_is_accepted(run: Run) -> None:
             for name in ("engine", "model", "sampler", "images", "strength", "additionalNetworks", "aspectRatio"):
                 wanted.pop(name, None)
             wanted |= {"width": 64, "height": 64, "quantity": 1}
+            if "workflow" in wanted:
+                wanted["workflow"] = GRAPH
 
     def check(answer: Any) -> None:
         seen[answer.status_code] += 1

@@ -74,6 +74,8 @@ class Plan:
     resources: Sequence[Resource] = ()
     #: Ecosystems whose models the family can load; empty: the one of its own name.
     ecosystems: Sequence[str] = ()
+    #: The field that asks for the family and what stands there, where that is not `engine`.
+    asked: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

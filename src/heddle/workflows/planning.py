@@ -228,7 +228,8 @@ class Planner:
         stand_ins = [e for e in able if e.offer.stand_in and not e.missing]
         if self._settings.stand_in and stand_ins:
             return stand_ins[0], plan.family
-        raise InvalidRequest.of("engine", _why_not(plan.family, named, stand_ins))
+        path, name = plan.asked or ("engine", plan.family)
+        raise InvalidRequest.of(path, _why_not(name, named, stand_ins))
 
 
 def share(prices: Sequence[float]) -> list[int]:
@@ -279,7 +280,7 @@ def _why_not(family: str, named: Sequence[_Ready], stand_ins: Sequence[_Ready]) 
     other = ""
     if stand_ins:
         name = stand_ins[0].name
-        other = f"; use {name!r}, or start the server with HEDDLE_STAND_IN=on to let {name} stand in for it"
+        other = f"; set `engine` to {name!r}, or start the server with HEDDLE_STAND_IN=on to let {name} stand in for it"
     return f"{family!r} cannot run here ({'; '.join(reasons)}){other}"
 
 

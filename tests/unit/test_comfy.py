@@ -1,0 +1,257 @@
+"""comfy: what a graph becomes, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from heddle import registry
+from heddle.contract.orchestration import WorkflowRequest
+from heddle.domain import now
+from heddle.errors import InvalidRequest
+from heddle.settings import Settings
+from heddle.steps import Facts, Plan, Result
+from heddle.steps.comfy import MOST_BYTES, Comfy
+from heddle.workflows.planning import Draft, Look, Planner
+
+Graph = dict[str, Any]
+
+
+def node(kind: str, **inputs: Any) -> Graph:
+    return {"class_type": kind, "inputs": inputs}
+
+
+def drawing(checkpoint: str = "sketch.safetensors", **more: Any) -> Graph:
+    links = {"model": ["m", 0], "positive": ["t", 0], "negative": ["t", 0], "latent_image": ["l", 0]}
+    return {
+        "m": node("CheckpointLoaderSimple", ckpt_name=checkpoint),
+        "t": node("CLIPTextEncode", text="a fox", clip=["m", 1]),
+        "l": node("EmptyLatentImage", width=512, height=256, batch_size=2),
+        "k": node("KSampler", **(links | {"seed": 7, "steps": 10, "cfg": 7.0} | more)),
+        "d": node("VAEDecode", samples=["k", 0], vae=["m", 2]),
+        "out": node("SaveImage", images=["d", 0]),
+    }
+
+
+def showing(*names: str) -> Graph:
+    """Pictures with these names, one beside the other in a batch."""
+    graph: Graph = {f"a{i}": node("LoadImage", image=name) for i, name in enumerate(names)}
+    last = "a0"
+    for i in range(1, len(names)):
+        graph[f"b{i}"] = node("ImageBatch", image1=[last, 0], image2=[f"a{i}", 0])
+        last = f"b{i}"
+    return graph | {"out": node("SaveImage", images=[last, 0])}
+
+
+def plan(raw: Graph, facts: Facts | None = None) -> Plan:
+    return Comfy().plan(raw, lambda _: facts or Facts())
+
+
+def refused(raw: Graph) -> dict[str, list[str]]:
+    with pytest.raises(InvalidRequest) as refusal:
+        plan(raw)
+    return refusal.value.fields
+
+
+def draft(raw: Graph, **settings: Any) -> Draft:
+    """Through the planner, with its choice of an engine and the catalog's built-in models."""
+    request = WorkflowRequest.model_validate({"steps": [{"$type": "comfy", "input": raw}]})
+    look = Look(find=lambda air: air if ":sketch:" in air else None, facts_of=lambda _: Facts())
+    return Planner(Settings(**settings)).plan(request, account_id=1, look=look, at=now())
+
+
+def stopped(raw: Graph) -> dict[str, list[str]]:
+    with pytest.raises(InvalidRequest) as refusal:
+        draft(raw)
+    return refusal.value.fields
+
+
+@pytest.mark.parametrize("spelling", ["workflow", "comfyWorkflow", "prompt"])
+def test_the_graph_has_three_names(spelling: str) -> None:
+    assert plan({spelling: drawing()}).payloads[0]["workflow"] == drawing()
+    wrong = {spelling: {"1": node("Strange")}}
+    assert list(refused(wrong)) == [f"{spelling}.1.class_type"]
+
+
+def test_a_prompt_beside_a_graph_is_not_looked_at() -> None:
+    assert plan({"workflow": drawing(), "prompt": "hello"}).payloads[0]["workflow"] == drawing()
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({}, "workflow"),
+        ({"prompt": "a fox"}, "prompt"),
+        ({"workflow": []}, "workflow"),
+        ({"workflow": {}}, "workflow"),
+        ({"workflow": drawing(), "quantity": 0}, "quantity"),
+        ({"workflow": drawing(), "quantity": 101}, "quantity"),
+        ({"workflow": drawing(), "images": [""]}, "images[0]"),
+        ({"workflow": drawing(), "images": ["blob_1"] * 21}, "images"),
+        ({"workflow": drawing(), "imageMetadata": "x" * 20_001}, "imageMetadata"),
+        ({"workflow": drawing(steps=0)}, "workflow.k.inputs.steps"),
+        ({"workflow": drawing() | {"note": node("Note", text="x" * MOST_BYTES)}}, "workflow"),
+        ({"workflow": drawing() | {"note": node("Note", text="x" * 200_000)}, "quantity": 50}, "quantity"),
+    ],
+)
+def test_refusals_name_the_field(raw: Graph, path: str) -> None:
+    assert list(refused(raw)) == [path]
+
+
+def test_repetitions_are_jobs_whose_seeds_never_meet() -> None:
+    payloads = plan({"workflow": drawing(), "quantity": 4}).payloads
+    assert [p["seedOffset"] for p in payloads] == [0, 2, 4, 6]
+    assert {p["width"] for p in payloads} == {512}
+
+
+def test_planning_changes_nothing_of_the_request() -> None:
+    raw = {"workflow": drawing() | showing("images[0]"), "images": ["blob_1"], "quantity": 2}
+    before = copy.deepcopy(raw)
+    plan(raw)
+    assert raw == before
+
+
+# ── sources ──
+
+
+def test_sources_are_blobs_members_of_images_and_files() -> None:
+    graph = showing("blob_x", "images[1]", "cat.png", "dog.png", "cat.png")
+    made = plan({"workflow": graph, "images": ["blob_1", "blob_2"]})
+    loaded = [made.payloads[0]["workflow"][f"a{i}"]["inputs"]["image"] for i in range(5)]
+    assert loaded == ["blob_x", "blob_2", "blob_1", "blob_2", "blob_1"]
+    named = {source.path: source.blob_id for source in made.sources}
+    assert named["images[0]"] == "blob_1"
+    assert named["workflow.a0.inputs.image"] == "blob_x"
+    assert all(source.media == ("image",) for source in made.sources)
+
+
+def test_a_picture_of_another_step_is_passed_on() -> None:
+    token = "\ufdd00:output.images[0]\ufdd1"
+    made = plan({"workflow": showing(token)})
+    assert [source.blob_id for source in made.sources] == [token]
+
+
+def test_files_without_pictures_are_refused_one_by_one() -> None:
+    fields = refused({"comfyWorkflow": showing("cat.png", "dog.png")})
+    assert list(fields) == ["comfyWorkflow.a0.inputs.image", "comfyWorkflow.a1.inputs.image"]
+    assert "'cat.png' is no blob id; upload the picture" in fields["comfyWorkflow.a0.inputs.image"][0]
+    fields = refused({"workflow": showing("cat.png", "dog.png"), "images": ["blob_1"]})
+    assert fields == {"workflow.a1.inputs.image": ["'dog.png' would be images[1], and `images` has 1"]}
+    assert list(refused({"workflow": showing("images[3]"), "images": ["blob_1"]})) == ["workflow.a0.inputs.image"]
+
+
+def test_what_no_output_needs_is_no_source() -> None:
+    made = plan({"workflow": drawing() | {"x": node("LoadImage", image="elsewhere.png")}})
+    assert made.sources == []
+
+
+def test_the_size_of_the_result_follows_from_the_source() -> None:
+    made = plan({"workflow": showing("blob_1")}, Facts(mime="image/png", width=640, height=480)).payloads[0]
+    assert (made["width"], made["height"]) == (640, 480)
+    assert "width" not in plan({"workflow": showing("blob_1")}).payloads[0]
+
+
+# ── prices ──
+
+
+def price(raw: Graph) -> float:
+    made = plan(raw).payloads[0]
+    return registry.get("engines", "comfy-graph")().price({"family": "comfy-graph", **made})
+
+
+def test_a_graph_costs_its_pictures_and_one() -> None:
+    assert price({"workflow": drawing()}) == pytest.approx(1 + 2 * 512 * 256 / 1e6)
+    assert price({"workflow": showing("blob_1")}) == 1
+    # Two samplers, and what is not known counts as 1024 times 1024.
+    graph = drawing() | {"a": node("LoadImage", image="blob_1"), "out2": node("PreviewImage", images=["d2", 0])}
+    graph["e"] = node("VAEEncode", pixels=["a", 0], vae=["m", 2])
+    graph["k2"] = node("KSampler", **{**graph["k"]["inputs"], "latent_image": ["e", 0]})
+    graph["d2"] = node("VAEDecode", samples=["k2", 0], vae=["m", 2])
+    assert price({"workflow": graph}) == pytest.approx(1 + 2 * 512 * 256 / 1e6 + 1024**2 / 1e6)
+
+
+def test_a_stand_in_costs_what_the_family_costs() -> None:
+    (step,) = draft({"workflow": drawing("sd_xl_base_1.0.safetensors")}, stand_in=True).new.workflow.steps
+    (job,) = step.jobs
+    # 8 Buzz for 1024 times 1024 at 20 steps.
+    assert job.cost == 1 + 2 * 8 * (512 * 256 / 1024**2) * 10 / 20
+
+
+# ── models ──
+
+
+def test_its_own_models_run() -> None:
+    graph = drawing("urn:air:sketch:checkpoint:heddle:1@1", model=["x", 0])
+    graph["x"] = node("LoraLoaderModelOnly", model=["m", 0], lora_name="sketch-line-art.safetensors")
+    graph["y"] = node("LoraLoaderModelOnly", model=["x", 0], lora_name="urn:air:sketch:lora:heddle:2@2")
+    graph["k"]["inputs"]["model"] = ["y", 0]
+    made = plan({"workflow": graph})
+    assert (made.family, made.asked) == ("sketch", None)
+    assert [(r.air, r.added) for r in made.resources] == [
+        ("urn:air:sketch:checkpoint:heddle:1@1", False),
+        ("urn:air:sketch:lora:heddle:2@2", True),
+    ]
+    assert draft({"workflow": graph}).new.workflow.steps[0].jobs[0].engine == "comfy-graph"
+
+
+def test_a_graph_without_models_runs() -> None:
+    assert draft({"workflow": showing("blob_1")}).new.workflow.cost == 1
+
+
+@pytest.mark.parametrize("name", ["v1-5-pruned-emaonly.safetensors", "dreamshaper_8.safetensors",
+                                  "urn:air:sdxl:checkpoint:civitai:101055@128078"])  # fmt: skip
+def test_a_foreign_checkpoint_is_refused_where_it_stands_and_told_the_ways_out(name: str) -> None:
+    ((path, (message,)),) = stopped({"workflow": drawing(name)}).items()
+    assert path == "steps[0].input.workflow.m.inputs.ckpt_name"
+    assert repr(name) in message
+    assert "HEDDLE_STAND_IN" in message
+    assert "comfy-graph" in message
+
+
+@pytest.mark.parametrize(
+    ("loader", "field"),
+    [("LoraLoaderModelOnly", "lora_name"), ("VAELoader", "vae_name"), ("UpscaleModelLoader", "model_name")],
+)
+def test_every_foreign_model_is(loader: str, field: str) -> None:
+    graph = drawing() | {"x": node(loader, **{field: "foreign.safetensors"})}
+    if loader == "LoraLoaderModelOnly":
+        graph["x"]["inputs"]["model"] = ["m", 0]
+        graph["k"]["inputs"]["model"] = ["x", 0]
+    elif loader == "VAELoader":
+        graph["d"]["inputs"]["vae"] = ["x", 0]
+    else:
+        graph["u"] = node("ImageUpscaleWithModel", upscale_model=["x", 0], image=["d", 0])
+        graph["out"]["inputs"]["images"] = ["u", 0]
+    assert list(stopped({"workflow": graph})) == [f"steps[0].input.workflow.x.inputs.{field}"]
+
+
+@pytest.mark.parametrize("engine", ["sketch", "comfy-graph"])
+def test_engine_overrules_the_models(engine: str) -> None:
+    made = draft({"workflow": drawing("dreamshaper_8.safetensors"), "engine": engine}).new.workflow
+    assert made.steps[0].jobs[0].payload["family"] == "sketch"
+
+
+def test_an_engine_that_is_not_here_is_refused_at_its_field() -> None:
+    assert list(stopped({"workflow": drawing(), "engine": "sdxl"})) == ["steps[0].input.engine"]
+    assert list(stopped({"workflow": drawing(), "engine": "magic"})) == ["steps[0].input.engine"]
+    assert draft({"workflow": drawing(), "engine": "comfy"}).new.workflow.cost == 2
+
+
+def test_the_operator_may_let_it_stand_in() -> None:
+    payload = (
+        draft({"workflow": drawing("dreamshaper_8.safetensors")}, stand_in=True).new.workflow.steps[0].jobs[0].payload
+    )
+    assert payload["standInFor"] == "other"
+
+
+# ── output ──
+
+
+def test_blobs_are_what_was_saved() -> None:
+    results = [
+        Result(job=0, role=role, blob={"id": name}, output={})
+        for role, name in (("", "a"), ("preview", "b"), ("", "c"))
+    ]
+    assert Comfy().output(results) == {"blobs": [{"id": "a"}, {"id": "c"}]}
