@@ -1,6 +1,6 @@
 """What a long history costs: a workflow over HTTP beside 1,000,000 finished ones, against 1,000, on both databases.
 
-    python benchmarks/history.py [finished workflows] [seconds per row]
+    python benchmarks/history.py [finished workflows] [seconds per row] [sqlite|postgres]
 
 Both servers run at the same time and are asked in turns, so that a busy machine slows them alike.
 """
@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 from ulid import ULID
 from workflows import workflows
 
@@ -87,6 +88,47 @@ def _insert(tx: Tx, moments: Sequence[datetime]) -> None:
         )
 
 
+#: The same rows, made by the server itself: a million of them in minutes. `s.id` is a ULID of the moment `s.at`.
+_SERIES = """
+CREATE TEMPORARY TABLE s AS SELECT at, {time} || SUBSTR(UPPER(MD5(at::text)), 1, 16) AS id
+FROM (SELECT {begin} + 1000 * n AS at FROM GENERATE_SERIES(0::bigint, {last}) AS n) AS moments;
+INSERT INTO workflows (id, account_id, status, tags, callbacks, cost, created_at, started_at, completed_at)
+SELECT 'wf_' || id, 1, 'succeeded', '[]', '[]', 1, at, at, at FROM s ORDER BY at;
+INSERT INTO steps (workflow_id, idx, name, type, status, priority, input, timeout_s, started_at, completed_at)
+SELECT 'wf_' || id, 0, 'generate', 'imageGen', 'succeeded', 'normal',
+'{{"engine":"noop","prompt":"a red fox in the snow"}}', 600, at, at FROM s ORDER BY at;
+INSERT INTO jobs (id, workflow_id, step, idx, status, engine, payload, inputs, cost, attempt, started_at, completed_at,
+artifacts) SELECT 'job_' || id, 'wf_' || id, 0, 0, 'succeeded', 'noop', '{{"prompt":"a red fox in the snow"}}', '[]', 1,
+1, at, at, '[]' FROM s ORDER BY at;
+INSERT INTO blobs (id, account_id, state, storage_key, mime, size, nsfw_level, job_id, metadata, created_at)
+SELECT 'blob_' || id, 1, 'stored', 'jobs/' || id, 'image/png', 100, 1, 'job_' || id, '{{}}', at FROM s ORDER BY at;
+INSERT INTO events (workflow_id, account_id, endpoint, seq, body, state, tries, next_at, created_at)
+SELECT 'wf_' || id, 1, 'https://example.org/', 0, '{{}}', 'delivered', 1, 0, at FROM s ORDER BY at;
+INSERT INTO ledger_entries (account_id, kind, amount, workflow_id, n, created_at)
+SELECT 1, kind, 1, 'wf_' || id, 0, at FROM s, (VALUES ('hold'), ('settle')) AS kinds (kind) ORDER BY at, kind;
+"""
+_BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def fill_server(dsn: str, count: int) -> None:
+    """What `fill` does, on PostgreSQL and by PostgreSQL."""
+    dialect = PostgreSQL(dsn)
+    migrate(dialect)
+    db = Database(dialect)
+    first_run.first_account(db, Settings(starting_buzz=10**9), now(), token=False)
+    db.close()
+    digits = [f"SUBSTR('{_BASE32}', ((at >> {5 * place}) & 31)::int + 1, 1)" for place in reversed(range(10))]
+    begin = to_ms(now() - timedelta(days=30))
+    series = _SERIES.format(time=" || ".join(digits), begin=begin, last=count - 1)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        # The rows refer to each other rightly; to look each reference up would take longest of all.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(series.encode())
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+
+
 async def compare(urls: dict[int, tuple[str, str]], seconds: float) -> None:
     for clients in 1, 16:
         took: dict[int, list[float]] = {count: [] for count in urls}
@@ -100,7 +142,7 @@ async def compare(urls: dict[int, tuple[str, str]], seconds: float) -> None:
         )
 
 
-def main(count: int, seconds: float) -> None:
+def on_sqlite(count: int, seconds: float) -> None:
     with ExitStack() as stack:
         homes = {n: Path(stack.enter_context(tempfile.TemporaryDirectory())) for n in (1000, count)}
         begin = time.perf_counter()
@@ -110,13 +152,16 @@ def main(count: int, seconds: float) -> None:
         with ExitStack() as servers:
             urls = {n: servers.enter_context(running(home)) for n, home in homes.items()}
             asyncio.run(compare(urls, seconds))
+
+
+def on_postgres(count: int, seconds: float) -> None:
     server = Postgres(durable=True)
     try:
         server.start()
         begin = time.perf_counter()
         names = {n: server.create() for n in (1000, count)}
         for n, dsn in names.items():
-            fill(PostgreSQL(dsn), n)
+            fill_server(dsn, n)
         print(f"PostgreSQL (filled in {time.perf_counter() - begin:.0f} s)")
         with ExitStack() as servers:
             urls = {n: servers.enter_context(running(database=dsn)) for n, dsn in names.items()}
@@ -126,4 +171,8 @@ def main(count: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(*(kind(given) for kind, given in zip((int, float), [*sys.argv[1:], "1000000", "12"][:2], strict=True)))
+    finished = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    per_row = float(sys.argv[2]) if len(sys.argv) > 2 else 20.0
+    for name, measure in ("sqlite", on_sqlite), ("postgres", on_postgres):
+        if name in (sys.argv[3:] or [name]):
+            measure(finished, per_row)

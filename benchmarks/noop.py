@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,9 @@ class Noop:
         return 1.0
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
+        if notes := os.environ.get("NOOP_NOTES"):  # latency.py asks when a job started
+            with open(notes, "a", encoding="ascii") as file:
+                print(time.time(), file=file)
         yield Made(data=PIXEL, mime="image/png", width=1, height=1)
 
 

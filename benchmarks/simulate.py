@@ -19,6 +19,9 @@ from heddle.matching import Policy
 
 def main() -> None:
     options = _options()
+    if options.record:
+        _record(options.record, options.out)
+        return
     shape = Shape(
         gpus=options.gpus,
         models=options.models,
@@ -43,6 +46,22 @@ def main() -> None:
         (draw_sweep if options.sweep else draw)(options.plots, results)
 
 
+def _record(database: str, out: Path) -> None:
+    # Imported here: made-up traces need no database.
+    from simulator.record import connect, record  # noqa: PLC0415
+
+    from heddle.db import Database  # noqa: PLC0415
+
+    db = Database(connect(database))
+    try:
+        jobs = record(db)
+    finally:
+        db.close()
+    write(out, jobs)
+    seconds = jobs[-1].at if jobs else 0.0
+    print(f"{len(jobs)} jobs of {len({job.account for job in jobs})} accounts in {seconds:g} s: {out}")
+
+
 def _with(defer_s: float, name: str) -> Rules:
     return replace(HEDDLE, name=name, policy=Policy(defer_s=defer_s))
 
@@ -64,6 +83,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cap", type=int, default=0, help="jobs that an account may run at once; 0: any number")
     parser.add_argument("--defer-s", type=float, default=Policy().defer_s)
     parser.add_argument("--trace", type=Path, help="a recorded trace, JSON lines; instead of a made-up one")
+    parser.add_argument(
+        "--record", metavar="DATABASE", help="make a trace of what ran: a heddle.db, or postgresql://..."
+    )
+    parser.add_argument("--out", type=Path, default=Path("trace.jsonl"), help="where --record puts it")
     parser.add_argument("--write-trace", type=Path, help="keep the trace")
     parser.add_argument("--plots", type=Path, help="a folder for SVG files")
     parser.add_argument("--sweep", type=float, nargs="*", default=[], help="compare these deferrals instead")

@@ -45,6 +45,7 @@ _LONGEST_PAUSE_S = 3600.0
 #: A look past busy hosts costs what their backlog is long; this is the share of the time that such looks may take.
 _LOOK_SHARE = 0.1
 _MOST_SILENT = 10_000
+_MOST_SECRETS = 10_000
 #: What a try is counted as.
 _OUTCOMES = {"delivered": "delivered", "waiting": "retried", "dead": "dead"}
 
@@ -56,6 +57,8 @@ class Pace:
     """How fast, and how many at once."""
 
     poll_s: float = 1.0
+    #: From one look to the next, at least: what becomes due in between is taken together. A quarter in a backlog.
+    breath_s: float = 0.04
     first_retry_s: float = 1.0
     longest_retry_s: float = 600.0
     at_once: int = 32
@@ -102,6 +105,11 @@ class Deliverer:
         self._busy: Counter[str] = Counter()
         self._silent: set[str] = set()
         self._look_again = 0.0
+        #: Whether something may be due that waits for a hand or for its host: who ends then wakes us.
+        self._held = True
+        self._next_at: datetime | None = None
+        self._looked = 0.0
+        self._secrets: dict[int, str] = {}
 
     async def run(self) -> None:
         """Deliver until canceled; then what was under way is given back, to be sent again."""
@@ -121,6 +129,10 @@ class Deliverer:
     # ── which ─────────────────────────────────────────────────────────────────
 
     async def _start_due(self) -> None:
+        # Until we know better, so that an end while we look is not missed.
+        self._held = True
+        self._next_at = None
+        self._looked = time.monotonic()
         free = self._pace.at_once - len(self._sending)
         at = self._now()
         offers = await self._choose(at, free) if free > 0 else []
@@ -137,8 +149,11 @@ class Deliverer:
         The oldest are looked at first. When they are all for hosts at their bound, fresh events are found at the
         other end, and what lies between by a longer look now and then.
         """
-        offers = await self._db.read(outbox.due, at, _WINDOW)
+        outlook = await self._db.read(outbox.outlook, at, _WINDOW)
+        offers, self._next_at = outlook.offers, outlook.next_at
         chosen = self._fitting(offers, free)
+        # With a free hand left over nothing is: an end is then no reason to look.
+        self._held = len(chosen) < len(offers) or len(offers) == _WINDOW
         if len(chosen) < free and len(offers) == _WINDOW:
             offers = _merged(offers, await self._db.read(outbox.newest_due, at, _WINDOW))
             chosen = self._fitting(offers, free)
@@ -172,13 +187,16 @@ class Deliverer:
         return 1 if host in self._silent else self._pace.per_host
 
     async def _rest(self) -> None:
-        """Until a commit or an ended try wakes us, the next event is due, or the poll."""
-        at = self._now()
-        soon = await self._db.read(outbox.next_due, at)
-        seconds = self._pace.poll_s if soon is None else min(self._pace.poll_s, (soon - at).total_seconds())
+        """Until a commit or an ended try wakes us, the next event is due, or the poll; but a breath at least."""
+        seconds = self._pace.poll_s
+        if self._next_at is not None:
+            seconds = min(seconds, (self._next_at - self._now()).total_seconds())
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+        breath_s = self._pace.breath_s / 4 if self._held else self._pace.breath_s
+        if (left := self._looked + breath_s - time.monotonic()) > 0:
+            await asyncio.sleep(left)
 
     # ── one event ─────────────────────────────────────────────────────────────
 
@@ -194,7 +212,8 @@ class Deliverer:
         self._busy[host] -= 1
         if self._busy[host] == 0:
             del self._busy[host]
-        self._wake.set()
+        if self._held:
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             # Its lease runs out, and it is sent again.
             log.error("event %d was not recorded: %s", claimed.id, error, exc_info=error)
@@ -203,7 +222,7 @@ class Deliverer:
         began = time.monotonic()
         try:
             body = msgspec.json.encode(self._fill(claimed.body))
-            secret = await self._db.read(accounts.webhook_secret, claimed.account_id)
+            secret = await self._secret(claimed.account_id)
             outcome = self._judge(claimed, await self._post(claimed, body, secret))
         except FetchFailed as error:
             self._hear(claimed.endpoint, answered=False)
@@ -215,6 +234,16 @@ class Deliverer:
         metrics.webhook_seconds.observe(time.monotonic() - began)
         metrics.webhook_deliveries.labels(_OUTCOMES[outcome.state]).inc()
         await self._db.write(outbox.settle, outcome)
+        if outcome.state == "waiting":  # sooner, maybe, than what we sleep until
+            self._wake.set()
+
+    async def _secret(self, account_id: int) -> str:
+        """Read once: the secret of an account stays as it was made."""
+        if account_id not in self._secrets:
+            if len(self._secrets) >= _MOST_SECRETS:
+                self._secrets.clear()
+            self._secrets[account_id] = await self._db.read(accounts.webhook_secret, account_id)
+        return self._secrets[account_id]
 
     async def _post(self, claimed: Claimed, body: bytes, secret: str) -> Answer:
         event_id, timestamp = f"evt_{claimed.id}", int(self._now().timestamp())

@@ -151,15 +151,46 @@ def test_a_failed_try_waits_until_its_time_and_holds_its_line(box):
     box.settle(first, "waiting", at(8), "answered 500")
     assert box.due(at(7)) == []
     assert box.due(at(8)) == [1]
-    assert box.db.look(outbox.next_due, at(1)) == at(8)
+    assert box.db.look(outbox.outlook, at(1), 9).next_at == at(8)
     (again,) = box.claim(1, when=at(8))
     assert again.tries == 2
 
 
+def test_an_outlook_is_what_is_due_and_the_next_moment(box):
+    for n, seconds in enumerate((3, 1, 2, 9, 8)):
+        box.append(event(f"wf_{n}"), when=at(seconds))
+    seen = box.db.look(outbox.outlook, at(3), 2)
+    assert ([offer.id for offer in seen.offers], seen.next_at) == ([2, 3], at(8))
+    seen = box.db.look(outbox.outlook, at(3), 9)
+    assert ([offer.id for offer in seen.offers], seen.next_at) == ([2, 3, 1], at(8))
+    seen = box.db.look(outbox.outlook, T0, 9)
+    assert (seen.offers, seen.next_at) == ([], at(1))
+
+
+def test_only_an_end_that_offers_something_wakes(box):
+    box.append(event("wf_1"), event("wf_1"), event("wf_2"))
+    woken: list[str] = []
+
+    def settle(tx, outcomes):
+        class Heard:
+            def __getattr__(self, name):
+                return getattr(tx, name)
+
+            def wake(self, topic):
+                woken.append(topic)
+
+        return outbox.settle(Heard(), outcomes)
+
+    for number in (3, 1, 2):
+        (claimed,) = box.claim(number, when=T0)
+        box.db.apply(settle, Outcome(claimed=claimed, state="delivered", at=T0))
+        assert len(woken) == (0 if number == 3 else 1)
+
+
 def test_nothing_due_later_is_none(box):
-    assert box.db.look(outbox.next_due, T0) is None
+    assert box.db.look(outbox.outlook, T0, 9).next_at is None
     box.append(event(), event())
-    assert box.db.look(outbox.next_due, T0) is None
+    assert box.db.look(outbox.outlook, T0, 9).next_at is None
 
 
 def test_an_outcome_counts_only_while_its_claim_stands(box):

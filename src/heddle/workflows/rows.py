@@ -89,6 +89,21 @@ class Claimed:
     traceparent: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A job that succeeded: who asked for what and when, and how long it ran; nothing of what it made."""
+
+    job_id: str
+    account_id: int
+    priority: Priority
+    engine: str
+    needs: Needs | None
+    cost: int
+    submitted_at: datetime
+    started_at: datetime
+    completed_at: datetime
+
+
 # ── writing ───────────────────────────────────────────────────────────────────
 
 
@@ -490,6 +505,39 @@ def durations(tx: Tx, limit: int, before: str | None = None) -> dict[str, tuple[
         [limit] if before is None else [before, limit],
     )
     return {row["engine"]: (row["n"], int(row["ms"])) for row in found}
+
+
+def ran(tx: Tx, after: str, limit: int) -> list[Ran]:
+    """Jobs that succeeded, by id, from behind `after` on."""
+    found = tx.all(
+        "SELECT j.id, w.account_id, s.priority, j.engine, j.needs, j.cost, w.created_at, j.started_at, j.completed_at"
+        " FROM jobs j JOIN workflows w ON w.id = j.workflow_id"
+        " JOIN steps s ON s.workflow_id = j.workflow_id AND s.idx = j.step"
+        " WHERE j.id > ? AND j.status = 'succeeded' AND j.started_at IS NOT NULL AND j.completed_at IS NOT NULL"
+        " ORDER BY j.id LIMIT ?",
+        (after, limit),
+    )
+    return [_ran(row) for row in found]
+
+
+def _ran(row: Row) -> Ran:
+    return Ran(
+        job_id=row["id"],
+        account_id=row["account_id"],
+        priority=Priority(row["priority"]),
+        engine=row["engine"],
+        needs=_needs.decode(row["needs"]) if row["needs"] else None,
+        cost=row["cost"],
+        submitted_at=_moment(row["created_at"]),
+        started_at=_moment(row["started_at"]),
+        completed_at=_moment(row["completed_at"]),
+    )
+
+
+def _moment(ms: int) -> datetime:
+    moment = from_ms(ms)
+    assert moment is not None
+    return moment
 
 
 def costs(tx: Tx) -> list[tuple[str, bool, int]]:
