@@ -99,6 +99,7 @@ class _Case:
         self._tx, self._settings = tx, settings
         self._wishes = {wish.key: wish for wish in wishes}
         self._sources, self._receivers = sources, receivers
+        self._made: dict[str, bytes] = {}
         self._verdict = Verdict()
         self._workflows: dict[str, Row] = {row["id"]: row for row in tx.all("SELECT * FROM workflows")}
         self._jobs: dict[str, list[Row]] = defaultdict(list)
@@ -174,10 +175,16 @@ class _Case:
 
     def _right(self, job: Row, blob: Row) -> bool:
         payload = msgspec.json.decode(job["payload"])
-        source = b"".join(self._sources.get(blob_id, b"") for blob_id in payload.get("images", ()))
-        expected = hashlib.sha256(plate(payload["prompt"], payload["seed"], source)).hexdigest()
+        source = b"".join(self._known(blob_id) for blob_id in payload.get("images", ()))
+        picture = plate(payload["prompt"], payload["seed"], source)
+        expected = hashlib.sha256(picture).hexdigest()
         [shown] = msgspec.json.decode(job["artifacts"])
+        self._made[shown["blob_id"]] = picture
         return blob["sha256"] == expected == shown["sha256"] and shown["blob_id"] == blob["id"]
+
+    def _known(self, blob_id: str) -> bytes:
+        """What was uploaded, or what a step before made: jobs are looked at in the order of their steps."""
+        return self._sources.get(blob_id) or self._made.get(blob_id, b"")
 
     def _all_jobs(self) -> Iterator[Row]:
         for jobs in self._jobs.values():

@@ -131,16 +131,20 @@ class Client(threading.Thread):
             return answer
         raise Unanswered(f"{method} {path} was not answered in {_GIVE_UP_S:g} s: {said}")
 
-    def submit(self, wish: Wish, words: str = "plain", *, steps: int = 1, images: Sequence[str] = ()) -> dict[str, Any]:
-        """Returns what was sent."""
+    def submit(
+        self, wish: Wish, words: str = "plain", *, steps: int = 1, images: Sequence[str] = (), chained: bool = False
+    ) -> dict[str, Any]:
+        """Returns what was sent. In a chain each step starts from a picture of the one before, and the words are the
+        first one's."""
+        before = [{"$ref": f"${n - 1}", "path": "output.images[0].url"} for n in range(steps)]
         quantities = [self._chance.choice((1, 1, 2)) for _ in range(steps)]
         given: list[dict[str, Any]] = [
             {
                 "engine": "plates",
-                "prompt": f"{wish.key} {n} {words}",
+                "prompt": f"{wish.key} {n} {'plain' if chained and n else words}",
                 "steps": self._chance.randint(1, 30),
                 "quantity": quantity,
-                "images": list(images),
+                "images": [before[n]] if chained and n else list(images),
             }
             for n, quantity in enumerate(quantities)
         ]
@@ -188,6 +192,14 @@ class Client(threading.Thread):
 
     def pair(self, wish: Wish) -> None:
         self.submit(wish, steps=2)
+
+    def chain(self, wish: Wish) -> None:
+        self.submit(wish, self._chance.choice(("plain", "slow", "retry")), steps=3, chained=True)
+
+    def broken(self, wish: Wish) -> None:
+        """A chain whose first step fails: the others never run."""
+        wish.may_end = frozenset({"failed"})
+        self.submit(wish, "fail", steps=2, chained=True)
 
     def retry(self, wish: Wish) -> None:
         self.submit(wish, "retry")
@@ -250,8 +262,10 @@ class Client(threading.Thread):
 
 #: What clients do, and how often.
 _KINDS: dict[str, tuple[int, Callable[[Client, Wish], None]]] = {
-    "plain": (56, Client.plain),
-    "pair": (8, Client.pair),
+    "plain": (48, Client.plain),
+    "pair": (6, Client.pair),
+    "chain": (8, Client.chain),
+    "broken": (2, Client.broken),
     "slow": (4, Client.slow),
     "retry": (5, Client.retry),
     "fail": (5, Client.fail),
