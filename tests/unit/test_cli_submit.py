@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from tests.fixtures.pixels import PIXEL
 from tests.serving import Serving
 
 from heddle.cli.main import cli
@@ -122,3 +123,30 @@ def test_lists_that_are_empty_say_so(heddle: Heddle) -> None:
         assert heddle(noun, "list").stdout == f"{said}\n"
         assert json.loads(heddle(noun, "list", "--json").stdout) == []
     assert heddle("accounts", "create", "x", "--buzz", "9" * 20).exit_code == 2
+
+
+def test_any_step_type_with_any_input(heddle: Heddle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest that shows all: values as JSON and as text, and a file that is uploaded inside a list."""
+    Path("a.png").write_bytes(PIXEL)
+    inputs = ["prompt=a green fox", "width=64", "height=64", 'images=["@a.png"]', "strength=0.2"]
+    args = [part for text in inputs for part in ("-i", text)]
+    result = heddle("submit", "--type", "imageGen", *args, "--json")
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)["workflow"]["steps"][0]
+    assert shown["input"]["prompt"] == "a green fox"
+    assert shown["input"]["width"] == 64
+    assert shown["input"]["images"][0].startswith("blob_")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["-i", "novalue"], "is not NAME=VALUE"),
+        (["-i", "images=@nothing.png"], "cannot be read"),
+        (["--type", "noSuch", "-p", "x"], "'noSuch' is not one of"),
+    ],
+)
+def test_a_wrong_input_is_told(heddle: Heddle, serving: Serving, args: list[str], says: str) -> None:
+    result = heddle("submit", *args)
+    assert result.exit_code != 0
+    assert says in result.output + result.stderr

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -45,7 +45,16 @@ _REQUEST = '{"steps": [{"$type": …, "input": …}]}'
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("-p", "--prompt", help="What the picture shows.")
+@click.option("-t", "--type", "step_type", help="The step type; default: imageGen.")
+@click.option("-p", "--prompt", help="What the picture shows, or whatever else the step type makes of it.")
+@click.option(
+    "-i",
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other input of the step type: JSON or a text, or @FILE to upload; repeatable.",
+)
 @click.option("-n", "--negative", help="What it must not show.")
 @click.option("--engine", help="A model family or engine; default: what the server has.")
 @click.option("--model", metavar="AIR", help="A model of the catalog.")
@@ -71,6 +80,8 @@ _REQUEST = '{"steps": [{"$type": …, "input": …}]}'
 def submit(
     file: Path | None,
     *,
+    step_type: str | None,
+    inputs: tuple[str, ...],
     image: Path | None,
     loras: tuple[str, ...],
     tags: tuple[str, ...],
@@ -84,21 +95,28 @@ def submit(
 ) -> None:
     """Submit a workflow, wait for it, and save what it made.
 
-    FILE is a workflow request in JSON ('-': standard input); without it, the options describe one imageGen step.
+    FILE is a workflow request in JSON ('-': standard input); without it, the options describe one step, a picture
+    unless --type says otherwise. `/docs` of the server lists the inputs of each step type.
 
     \b
     Examples:
       heddle submit -p "a red fox in the snow, watercolor" --seed 7
+      heddle submit --type training -i images='["@pictures.zip"]' -i steps=100
       heddle submit -p "the same at night" --image out/fox.png --strength 0.5
       heddle submit request.json --save pictures
     """
     given = {_FIELDS[name]: value for name, value in fields.items() if value is not None}
-    _check_asked(file, {**fields, "image": image, "lora": loras or None, "priority": priority})
+    others = {"type": step_type, "input": inputs or None, "image": image, "lora": loras or None, "priority": priority}
+    _check_asked(file, {**fields, **others})
     with ExitStack() as place:
         if not no_wait:
             place.enter_context(_folder(save))  # before anything is paid for
         client = place.enter_context(connected(server, lasting=no_wait))
-        request = _read(file) if file else _request(client, given, image, loras, priority)
+        if file is not None:
+            request = _read(file)
+        else:
+            given |= _inputs(client, inputs)
+            request = _request(client, step_type or "imageGen", given, image, loras, priority)
         if tags:
             request["tags"] = [*request.get("tags", []), *tags]
         made = client.submit(request)
@@ -214,8 +232,8 @@ def cancel(workflow_ids: tuple[str, ...], server: str | None) -> None:
 
 def _check_asked(file: Path | None, options: Mapping[str, Any]) -> None:
     """A request in a file is complete; what is left out of a request must not be left out in silence."""
-    if file is None and options["prompt"] is None:
-        raise UsageError("there is nothing to submit", 'give --prompt "…", or a JSON file')
+    if file is None and options["prompt"] is None and options["input"] is None:
+        raise UsageError("there is nothing to submit", 'give --prompt "…", --input NAME=VALUE, or a JSON file')
     too_much = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if file is not None and too_much:
         raise UsageError(
@@ -257,15 +275,50 @@ def _read(file: Path) -> dict[str, Any]:
     return request  # pyright: ignore[reportUnknownVariableType] - the server checks the rest
 
 
+def _inputs(client: Client, given: Iterable[str]) -> dict[str, Any]:
+    """Other inputs by name; files in them are uploaded."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--input {text!r} is not NAME=VALUE", "write --input duration=5")
+        found[name] = _uploaded(client, _value(value))
+    return found
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _uploaded(client: Client, value: Any) -> Any:
+    """`@FILE`, alone or in a list or an object, becomes the id of the uploaded file."""
+    if isinstance(value, str) and value.startswith("@"):
+        return client.upload(Path(value[1:]))
+    if isinstance(value, list):
+        return [_uploaded(client, item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _uploaded(client, item) for name, item in cast("dict[str, Any]", value).items()}
+    return value
+
+
 def _request(
-    client: Client, given: dict[str, Any], image: Path | None, loras: Iterable[str], priority: str | None
+    client: Client,
+    step_type: str,
+    given: dict[str, Any],
+    image: Path | None,
+    loras: Iterable[str],
+    priority: str | None,
 ) -> dict[str, Any]:
     networks = [_network(text) for text in loras]
     if networks:
         given["additionalNetworks"] = networks
     if image is not None:
         given["images"] = [client.upload(image)]
-    step = {"$type": "imageGen", "name": "image", "input": given} | ({"priority": priority} if priority else {})
+    step = {"$type": step_type, "name": step_type, "input": given} | ({"priority": priority} if priority else {})
     return {"steps": [step]}
 
 
@@ -347,6 +400,9 @@ def _report(shown: Mapping[str, Any], saved: list[Path], *, as_json: bool) -> No
         click.echo(json.dumps({"workflow": shown, "saved": [str(f) for f in saved]}, indent=2))
     else:
         _tell_saved(saved)
+        for text in (step.get("output", {}).get("text") for step in shown["steps"]):
+            if isinstance(text, str):
+                click.echo(text)
         click.echo(_line(shown))
     if shown["status"] != "succeeded":
         if not as_json:
