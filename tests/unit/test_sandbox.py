@@ -102,6 +102,7 @@ def test_an_end_without_a_result_says_why(function: Any, limits: dict[str, Any],
     with pytest.raises(JobError) as caught:
         call(function, limits=Limits(**limits))
     assert caught.value.reason == reason
+    assert caught.value.retryable == (function is crash), "what a signal ended may go better next time"
     assert says in caught.value.message
 
 

@@ -144,7 +144,12 @@ class _Conversation:
         if "MemoryError" in last or "Cannot allocate memory" in last:
             raise JobError(f"it needs more than {self._limits.memory_mb} MiB of memory", reason="media_limit")
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        raise JobError(f"a media process ended with {how}{f': {last}' if last else ''}", reason="media_failed")
+        # A signal may have come from outside, as when the machine's memory ends: another attempt may have better luck.
+        raise JobError(
+            f"a media process ended with {how}{f': {last}' if last else ''}",
+            reason="media_failed",
+            retryable=status < 0,
+        )
 
 
 # ── the child ─────────────────────────────────────────────────────────────────
