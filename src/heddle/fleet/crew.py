@@ -60,6 +60,8 @@ class Hand(Protocol):
     """One worker as its crew sees it, from its start to its end. Used in the event loop only."""
 
     name: str
+    #: The engines that can run where the worker is; None while nobody has said.
+    able: frozenset[str] | None
 
     async def start(self, hello: Hello, timeout_s: float) -> None:
         """Come up, or raise StartFailed or NotNow and leave nothing behind."""
@@ -104,8 +106,9 @@ class _Attempt:
     began: float | None = None
 
     def left_s(self, now: float) -> float:
-        """How long it will probably be."""
-        return max(0.0, self.run.est_s - (0.0 if self.began is None else now - self.began))
+        """How long it will probably be; one that is past its estimate, another tenth of what it took."""
+        so_far = 0.0 if self.began is None else now - self.began
+        return max(self.run.est_s - so_far, so_far / 10)
 
     @property
     def key(self) -> Key:
@@ -219,19 +222,24 @@ class Crew:
             where = attempt.run.slot or min(here, key=lambda name: len(here[name]), default="")
             here.setdefault(where, []).append(attempt)
         now = self._loop.time()
-        return [
-            SlotReport(
-                name=slot.name,
-                engines=frozenset(self._hello.engines),
-                memory_mb=self._hello.memory_mb or None,
-                models=_residents(slot, here[slot.name]),
-                ahead=len(here[slot.name]),
-                room=depth - len(here[slot.name]),
-                busy_s=sum(attempt.left_s(now) for attempt in here[slot.name]),
-            )
-            for slot in self._slots
-            if slot.counts
-        ]
+        return [self._report(slot, here[slot.name], depth, now) for slot in self._slots if slot.counts]
+
+    def _report(self, slot: _Slot, attempts: Sequence[_Attempt], depth: int, now: float) -> SlotReport:
+        models = _residents(slot, attempts, now)
+        return SlotReport(
+            name=slot.name,
+            engines=self._able(slot),
+            memory_mb=self._hello.memory_mb or None,
+            models=models,
+            ahead=len(attempts),
+            room=depth - len(attempts),
+            busy_s=sum(attempt.left_s(now) for attempt in attempts) + max((m.ready_s for m in models), default=0.0),
+        )
+
+    def _able(self, slot: _Slot) -> frozenset[str]:
+        """What the slot's worker can run; all there is, until it is known."""
+        known = None if slot.worker is None else slot.worker.able
+        return frozenset(self._hello.engines) if known is None else known
 
     def run(self, run: Run) -> None:
         key = (run.job_id, run.attempt)
@@ -565,12 +573,23 @@ def _hello(settings: Settings) -> Hello:
     )
 
 
-def _residents(slot: _Slot, attempts: Sequence[_Attempt]) -> tuple[Resident, ...]:
-    """What a slot has in memory, and what is on its way there."""
+def _residents(slot: _Slot, attempts: Sequence[_Attempt], now: float) -> tuple[Resident, ...]:
+    """What a slot has in memory, and what is on its way there: that will be ready when the loads before it are done."""
     coming = {a.run.model: a.run.memory_mb for a in attempts if a.run.model}
+    ready: dict[str, float] = {}
+    for attempt in attempts:
+        if (model := attempt.run.model) and model not in slot.models and model not in ready:
+            left_s = attempt.run.load_s - (0.0 if attempt.began is None else now - attempt.began)
+            ready[model] = max(ready.values(), default=0.0) + max(0.0, left_s)
     leaving = {model for a in attempts for model in a.run.evict} - set(coming)
     here = {model: size for model, (size, _) in slot.models.items() if model not in leaving}
     return tuple(
-        Resident(model=m, memory_mb=size, used_at=slot.models.get(m, (0, 0.0))[1], in_use=m in coming)
+        Resident(
+            model=m,
+            memory_mb=size,
+            used_at=slot.models.get(m, (0, 0.0))[1],
+            in_use=m in coming,
+            ready_s=ready.get(m, 0.0),
+        )
         for m, size in (here | coming).items()
     )

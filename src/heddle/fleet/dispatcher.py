@@ -180,6 +180,7 @@ class Dispatcher:
                 memory_mb=needs.memory_mb,
                 evict=list(attempt.evict),
                 est_s=self._paces.estimate(attempt.engine, attempt.cost),
+                load_s=needs.load_s,
             )
         )
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
+from heddle import registry
 from heddle.fleet import Limits, Sink
-from heddle.fleet.crew import Crew
-from heddle.fleet.messages import Key, Run
+from heddle.fleet.crew import Crew, Hand
+from heddle.fleet.messages import FromWorker, Key, Run
 from heddle.fleet.process import WorkerProcess
 from heddle.matching import SlotReport
 from heddle.settings import Settings
+
+
+def _can_run(target: str) -> bool:
+    """Workers are children of this process: what it misses, they miss."""
+    try:
+        return not registry.load(target)().missing()
+    except Exception:  # noqa: BLE001 - engines are strangers' code; the jobs of this one fail and say why
+        return True
 
 
 class LocalExecutor:
@@ -17,7 +27,14 @@ class LocalExecutor:
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         self._slots = settings.slots or min(4, os.cpu_count() or 1)
-        self._crew = Crew(settings, limits or Limits(), WorkerProcess)
+        able = frozenset(name for name, target in registry.targets("engines").items() if _can_run(target))
+
+        def hire(name: str, heard: Callable[[FromWorker], None]) -> Hand:
+            worker = WorkerProcess(name, heard)
+            worker.able = able
+            return worker
+
+        self._crew = Crew(settings, limits or Limits(), hire)
 
     async def start(self, sink: Sink) -> None:
         await self._crew.start(sink, [f"local-{n}" for n in range(self._slots)])

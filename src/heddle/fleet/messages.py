@@ -59,8 +59,9 @@ class Run(Message, tag="run", frozen=True):
     model: str = ""
     memory_mb: int = 0
     evict: list[str] = []
-    #: How long it will probably run.
+    #: How long it will probably run, and how long its model takes to load where it is not in memory.
     est_s: float = 0.0
+    load_s: float = 0.0
 
 
 class Cancel(Message, tag="cancel", frozen=True):

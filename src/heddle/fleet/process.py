@@ -123,6 +123,7 @@ class WorkerProcess(asyncio.Protocol):
 
     def __init__(self, name: str, heard: Callable[[FromWorker], None], printed: Printed = log.info) -> None:
         self.name = name
+        self.able: frozenset[str] | None = None
         self._heard = heard
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()

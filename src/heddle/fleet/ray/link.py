@@ -10,16 +10,18 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError, RayTaskError
 
+from heddle import registry
 from heddle.domain import new_id
 from heddle.fleet.crew import NotNow
 from heddle.fleet.messages import BadFrame, Frames, FromWorker, Hello, encoder
 from heddle.fleet.process import Exit, StartFailed
-from heddle.fleet.ray.actor import Claim, Claimed, Ended, Printed, Stale, Taken, Unfit, answers, from_actor
+from heddle.fleet.ray.actor import Claim, Claimed, Ended, Printed, Stale, Taken, Unfit, answers, from_actor, reports
 from heddle.fleet.ray.cluster import Cluster, Silent, first_line, new_name
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class RayWorker:
 
     def __init__(self, roster: Roster, name: str, heard: Callable[[FromWorker], None]) -> None:
         self.name = name
+        self.able: frozenset[str] | None = None
         self._place = name
         self._roster = roster
         self._heard = heard
@@ -192,6 +195,14 @@ class RayWorker:
         self._session = session
         works = [self._say(), *(self._hear() for _ in range(_EARS))]
         self._tasks = [asyncio.create_task(self._guard(work)) for work in works]
+        self._tasks.append(asyncio.create_task(self._ask_able()))
+
+    async def _ask_able(self) -> None:
+        """Which engines can run on the actor's node; it says so once it has asked them. Until then all may be tried."""
+        with suppress(RayError, msgspec.DecodeError):
+            body = await self._actor.report.remote(dict(registry.targets("engines")))
+            said = reports.decode(body).engines
+            self.able = frozenset(name for name, missing in said.items() if not missing)
 
     # ── talking ───────────────────────────────────────────────────────────────
 
