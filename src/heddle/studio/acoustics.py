@@ -166,6 +166,14 @@ def call(hertz: Wave, formants: Sequence[tuple[float, float, float]], tilt: floa
     return wave
 
 
+def overtones(angle: Wave, most: int, tilt: float) -> Wave:
+    """A tone and its harmonics, weakened by number to the power of `tilt`."""
+    wave = np.zeros_like(angle)
+    for k in range(1, most + 1):
+        wave += np.sin(np.float32(k) * angle) * np.float32(k**-tilt)
+    return wave
+
+
 def ends(count: int, fade_in: float, fade_out: float) -> Wave:
     """Factors that come up from nothing and go down to nothing, in seconds each."""
     factors = np.ones(count, np.float32)
@@ -232,5 +240,13 @@ def _reply(room: Room, rng: np.random.Generator) -> Sound:
         wave = (clear * fall * fall + dull * 2 * fall) * np.minimum(1, t / np.float32(0.01))
         wave = filtered(wave, high(120, 1))
         shifted = np.concatenate([np.zeros(round(room.delay * RATE), np.float32), wave])
-        channels.append(shifted / np.float32(np.sqrt(np.sum(np.square(shifted, dtype=np.float64))) + 1e-9))
+        channels.append((shifted / np.float32(_strength(shifted))).astype(np.float32))
     return np.stack(channels, axis=1)
+
+
+def _strength(reply: Wave) -> float:
+    """How much it amplifies what is neither low nor high."""
+    size = good_length(len(reply))
+    hertz = frequencies(size)
+    middle = (hertz > 150) & (hertz < 1500)
+    return float(np.sqrt(np.mean(np.square(np.abs(np.fft.rfft(reply, size))[middle], dtype=np.float64)))) + 1e-9
