@@ -107,7 +107,7 @@ def test_the_notes_are_those_that_sound(make: Make) -> None:
 @pytest.mark.parametrize("name", INSTRUMENTS)
 def test_instruments_are_in_tune(name: str) -> None:
     pitch = 40 if "bass" in name or name in {"tuba", "cello", "power guitar"} else 69
-    wave = INSTRUMENTS[name].voice(hertz(pitch), 1.0, 0.7)
+    wave = INSTRUMENTS[name](hertz(pitch), 1.0, 0.7)
     assert np.isfinite(wave).all()
     assert len(wave) <= 3.5 * RATE
     assert abs(wave[-1]) < 0.05

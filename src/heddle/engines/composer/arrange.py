@@ -15,6 +15,9 @@ from heddle.engines.composer.theory import Chord, Key, chord, nearest, voiced
 _STRENGTH = {"X": 0.9, "x": 0.72, "o": 0.5}
 _SIXTEENTH = 0.25
 
+#: Start, length and strength of one stroke of a pattern, in quarters.
+Cell = tuple[float, float, float]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
@@ -56,8 +59,8 @@ def bars(key: Key, style: Style, sections: Sequence[Section]) -> list[Bar]:
     return made
 
 
-def hits(pattern: str, meter: Meter) -> Iterator[tuple[float, float, float]]:
-    """Start, length and strength of a pattern's notes, in quarters."""
+def hits(pattern: str, meter: Meter) -> Iterator[Cell]:
+    """The strokes of a pattern."""
     cells = meter.quarters * 4
     pattern = (pattern * -(-cells // len(pattern)))[:cells]
     for index, cell in enumerate(pattern):
@@ -75,41 +78,38 @@ def _row(table: Mapping[str, str], name: str, meter: Meter) -> str:
 
 def comp(bar: Bar, style: Style, meter: Meter, rng: np.random.Generator) -> list[Note]:
     """Chords in a rhythm, or their tones one after the other."""
-    pattern = _row(styles.RHYTHMS, style.comping, meter)
-    start, energy = bar.start(meter), bar.section.energy
+    cells = list(hits(_row(styles.RHYTHMS, style.comping, meter), meter))
     if style.comping in styles.BROKEN:
-        order = _order(style.comping, bar.voices)
-        return [
-            Note(
-                start=start + at,
-                length=length * 1.6,
-                pitch=order[i % len(order)],
-                velocity=v * (0.6 + 0.35 * energy),
-                part="comp",
-            )
-            for i, (at, length, v) in enumerate(hits(pattern, meter))
-        ]
-    strum = 0.02 if style.comp in {"guitar", "clean guitar", "power guitar", "harp"} else 0.004
-    notes: list[Note] = []
-    tones = _power(bar) if style.comp == "power guitar" else bar.voices
+        return _broken(bar, style, meter, cells)
+    if style.comping == "jazz":
+        cells = [cell for cell in cells if rng.random() >= 0.3]
+    notes = _chords(bar, style, meter, cells)
     if style.bass is None:
         # The left hand: nobody else plays the root.
         root = nearest(43, (bar.chord.root,))
-        notes.append(Note(start=start, length=meter.quarters * 0.95, pitch=root, velocity=0.6, part="comp"))
-    for at, length, v in hits(pattern, meter):
-        if style.comping == "jazz" and rng.random() < 0.3:
-            continue
-        notes += [
-            Note(
-                start=start + at + i * strum,
-                length=length * 0.95,
-                pitch=p,
-                velocity=v * (0.6 + 0.35 * energy),
-                part="comp",
-            )
-            for i, p in enumerate(tones)
-        ]
+        held = meter.quarters * 0.95
+        notes.append(Note(start=bar.start(meter), length=held, pitch=root, velocity=0.6, part="comp"))
     return notes
+
+
+def _broken(bar: Bar, style: Style, meter: Meter, cells: Sequence[Cell]) -> list[Note]:
+    order, start, touch = _order(style.comping, bar.voices), bar.start(meter), 0.6 + 0.35 * bar.section.energy
+    return [
+        Note(start=start + at, length=length * 1.6, pitch=order[i % len(order)], velocity=v * touch, part="comp")
+        for i, (at, length, v) in enumerate(cells)
+    ]
+
+
+def _chords(bar: Bar, style: Style, meter: Meter, cells: Sequence[Cell]) -> list[Note]:
+    """All tones at once, or from string to string."""
+    strum = 0.02 if style.comp in {"guitar", "clean guitar", "power guitar", "harp"} else 0.004
+    tones = _power(bar) if style.comp == "power guitar" else bar.voices
+    start, touch = bar.start(meter), 0.6 + 0.35 * bar.section.energy
+    return [
+        Note(start=start + at + i * strum, length=length * 0.95, pitch=p, velocity=v * touch, part="comp")
+        for at, length, v in cells
+        for i, p in enumerate(tones)
+    ]
 
 
 def _power(bar: Bar) -> tuple[int, ...]:

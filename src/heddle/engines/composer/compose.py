@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,13 @@ Report = Callable[[float], None]
 
 #: How long the last chord needs at least, seconds.
 _TAIL_S = 1.6
-#: Where the players stand: dB, side, share into the room.
+#: Where the players stand: LUFS, side, share into the room.
 _PLACES: dict[str, tuple[float, float, float]] = {
-    "lead": (0.0, 0.08, 1.2),
-    "comp": (-4.5, -0.25, 0.9),
-    "pad": (-9.0, 0.0, 1.3),
-    "bass": (-2.5, 0.0, 0.15),
-    "drums": (-1.5, 0.0, 0.35),
+    "lead": (-21.5, 0.08, 1.2),
+    "comp": (-25.0, -0.25, 0.9),
+    "pad": (-30.0, 0.0, 1.3),
+    "bass": (-25.0, 0.0, 0.15),
+    "drums": (-26.0, 0.0, 0.35),
 }
 #: The lowest and highest note of a melody.
 _SPANS: dict[str, tuple[int, int]] = {
@@ -81,7 +82,7 @@ def _tempo(brief: Brief) -> int:
 def staffed(brief: Brief) -> Style:
     """The style with the players that were named; when they are to be alone, nobody else plays."""
     style = brief.style
-    chosen: dict[str, str] = {}
+    chosen: dict[str, Any] = {}
     for name in brief.instruments:
         roles = INSTRUMENTS[name][1]
         role = next((role for role in roles if role not in chosen), None)
@@ -103,7 +104,7 @@ def staffed(brief: Brief) -> Style:
     chosen.pop("drums", None)
     if brief.alone and style.comping == "blocks":
         style = replace(style, comping="rolling")
-    style = replace(style, **chosen)  # pyright: ignore[reportArgumentType] - the roles are fields
+    style = replace(style, **chosen)
     return _reduced(style, brief)
 
 
@@ -125,11 +126,14 @@ def _reduced(style: Style, brief: Brief) -> Style:
 def _parts(style: Style) -> tuple[Part, ...]:
     players = {"lead": style.lead, "comp": style.comp, "pad": style.pad, "bass": style.bass}
     players["drums"] = "drums" if style.drums else None
-    return tuple(
-        Part(name=role, instrument=instrument, gain=_PLACES[role][0], side=_PLACES[role][1], send=_PLACES[role][2])
-        for role, instrument in players.items()
-        if instrument is not None
-    )
+    offsets = dict(style.mix)
+    made: list[Part] = []
+    for role, instrument in players.items():
+        if instrument is not None:
+            level, side, send = _PLACES[role]
+            level += offsets.get(role, 0.0)
+            made.append(Part(name=role, instrument=instrument, level=level, side=side, send=send))
+    return tuple(made)
 
 
 def _played(plan: list[Bar], style: Style, meter: Meter, seed: int, brief: Brief) -> list[Note]:

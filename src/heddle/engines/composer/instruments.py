@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -30,14 +29,6 @@ from heddle.studio.acoustics import (
 Voice = Callable[[float, float, float], Wave]
 
 _TABLE = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
-    """How it sounds, and how loud it is beside the others, dB."""
-
-    voice: Voice
-    gain: float = 0.0
 
 
 def hertz(pitch: int) -> float:
@@ -334,37 +325,37 @@ def _tuba(f: float, length: float, _strength: float) -> Wave:
     return filtered(_tone(f, count, _harmonics(1.5, 14)), low(900, 1)) * _held(length, 0.04, 0.1, 0.8)[:count]
 
 
-INSTRUMENTS: Mapping[str, Instrument] = {
-    "piano": Instrument(voice=_piano, gain=1.0),
-    "electric piano": Instrument(voice=_electric_piano, gain=-2.0),
-    "organ": Instrument(voice=_organ, gain=-7.0),
-    "accordion": Instrument(voice=_accordion, gain=-7.0),
-    "guitar": Instrument(voice=_guitar, gain=1.0),
-    "clean guitar": Instrument(voice=_clean_guitar, gain=0.0),
-    "electric guitar": Instrument(voice=_electric_guitar, gain=-8.0),
-    "power guitar": Instrument(voice=_power_guitar, gain=-12.0),
-    "harp": Instrument(voice=_harp, gain=1.0),
-    "marimba": Instrument(voice=_marimba, gain=2.0),
-    "vibraphone": Instrument(voice=_vibraphone, gain=0.0),
-    "music box": Instrument(voice=_music_box, gain=-1.0),
-    "bells": Instrument(voice=_bell, gain=-4.0),
-    "flute": Instrument(voice=_flute, gain=-5.0),
-    "clarinet": Instrument(voice=_clarinet, gain=-3.0),
-    "saxophone": Instrument(voice=_saxophone, gain=-4.0),
-    "brass": Instrument(voice=_brass, gain=-6.0),
-    "violin": Instrument(voice=_violin, gain=-4.0),
-    "cello": Instrument(voice=_cello, gain=-1.0),
-    "strings": Instrument(voice=_strings, gain=-4.0),
-    "synth pad": Instrument(voice=_synth_pad, gain=-4.0),
-    "synth lead": Instrument(voice=_synth_lead, gain=-6.0),
-    "pluck synth": Instrument(voice=_pluck_synth, gain=-4.0),
-    "square": Instrument(voice=_square, gain=-10.0),
-    "upright bass": Instrument(voice=_upright_bass, gain=3.0),
-    "electric bass": Instrument(voice=_electric_bass, gain=2.0),
-    "synth bass": Instrument(voice=_synth_bass, gain=-3.0),
-    "sub bass": Instrument(voice=_sub_bass, gain=-2.0),
-    "chip bass": Instrument(voice=_square, gain=-7.0),
-    "tuba": Instrument(voice=_tuba, gain=-2.0),
+INSTRUMENTS: Mapping[str, Voice] = {
+    "piano": _piano,
+    "electric piano": _electric_piano,
+    "organ": _organ,
+    "accordion": _accordion,
+    "guitar": _guitar,
+    "clean guitar": _clean_guitar,
+    "electric guitar": _electric_guitar,
+    "power guitar": _power_guitar,
+    "harp": _harp,
+    "marimba": _marimba,
+    "vibraphone": _vibraphone,
+    "music box": _music_box,
+    "bells": _bell,
+    "flute": _flute,
+    "clarinet": _clarinet,
+    "saxophone": _saxophone,
+    "brass": _brass,
+    "violin": _violin,
+    "cello": _cello,
+    "strings": _strings,
+    "synth pad": _synth_pad,
+    "synth lead": _synth_lead,
+    "pluck synth": _pluck_synth,
+    "square": _square,
+    "upright bass": _upright_bass,
+    "electric bass": _electric_bass,
+    "synth bass": _synth_bass,
+    "sub bass": _sub_bass,
+    "chip bass": _square,
+    "tuba": _tuba,
 }
 
 

@@ -58,7 +58,7 @@ def _glued(sound: Sound) -> Sound:
 
 
 def _player(score: Score, part: Part, count: int, report: Report) -> Sound:
-    """Everything that one player plays."""
+    """Everything that one player plays, as loud as its part is to be."""
     notes = [note for note in score.notes if note.part == part.name]
     bus = np.zeros((count, 2), np.float32)
     kept: dict[tuple[int, int, int], Wave] = {}
@@ -66,12 +66,13 @@ def _player(score: Score, part: Part, count: int, report: Report) -> Sound:
         start = round(score.at(note.start) * RATE)
         wave = _note(score, part, note, kept)[: max(0, count - start)]
         left, right = sides(_side(part, note))
-        strength = np.float32(decibels(part.gain) * note.velocity**1.4 * 0.2)
+        strength = np.float32(note.velocity**1.4 * 0.2)
         bus[start : start + len(wave), 0] += wave * (left * strength)
         bus[start : start + len(wave), 1] += wave * (right * strength)
         if index % 16 == 0:
             report(index / len(notes))
-    return bus
+    had = loudness.integrated(bus, RATE)
+    return bus * np.float32(decibels(part.level - had)) if had > loudness.SILENCE else bus
 
 
 def _side(part: Part, note: Note) -> float:
@@ -92,7 +93,5 @@ def _note(score: Score, part: Part, note: Note, kept: dict[tuple[int, int, int],
     if key not in kept:
         if len(kept) >= _KEPT:
             kept.clear()
-        instrument = INSTRUMENTS[part.instrument]
-        wave = instrument.voice(hertz(note.pitch), key[1] / 50, key[2] / 8)
-        kept[key] = wave * np.float32(decibels(instrument.gain))
+        kept[key] = INSTRUMENTS[part.instrument](hertz(note.pitch), key[1] / 50, key[2] / 8)
     return kept[key]

@@ -24,8 +24,8 @@ class Part:
 
     name: str
     instrument: str
-    #: dB.
-    gain: float
+    #: LUFS of all that it plays, before the whole is brought to its own loudness.
+    level: float
     #: -1 left to 1 right.
     side: float
     #: How much of it goes into the room.

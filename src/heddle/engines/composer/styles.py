@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,12 @@ class Style:
     #: Above this many Hz it is dull.
     bright: float = 13_000
     signature: str = "4"
+    #: Who stands out or back beside what is usual, dB.
+    mix: tuple[tuple[str, float], ...] = ()
 
+
+#: Where the drums carry the music.
+_BEAT = (("drums", 4.0), ("bass", 1.0))
 
 _POP = (
     ("I V vi IV", "IV I V vi", "ii IV V Vsus"),
@@ -49,11 +55,12 @@ _TWELVE_MINOR = "i7 iv7 i7 i7 iv7 iv7 i7 i7 V7 iv7 i7 V7"
 
 
 def _style(
-    name: str, words: str, tempo: int, mode: str, harmony: tuple[tuple[str, str, str], ...], **more: object
+    name: str, words: str, tempo: int, mode: str, harmony: tuple[tuple[str, str, str], ...], **more: Any
 ) -> Style:
     major, minor = harmony
     known = (name, *(word for word in words.split(", ") if word))
-    return Style(name=name, words=known, tempo=tempo, mode=mode, major=major, minor=minor, **more)  # pyright: ignore[reportArgumentType] - the rows below are checked by their test
+    # Rows pass what remains by name; a test plays every one of them.
+    return Style(name=name, words=known, tempo=tempo, mode=mode, major=major, minor=minor, **more)
 
 
 STYLES: tuple[Style, ...] = (
@@ -61,6 +68,7 @@ STYLES: tuple[Style, ...] = (
         "pop", "catchy, upbeat, radio, commercial, corporate, summer", 112, "major", _POP,
         lead="synth lead", comp="piano", pad="strings", bass="electric bass",
         comping="blocks", bassline="eighths", drums="backbeat",
+        mix=_BEAT,
     ),
     _style(
         "ambient", "meditation, drone, atmospheric, spa, sleep, floating, soundscape, new age, yoga", 66, "major",
@@ -68,6 +76,7 @@ STYLES: tuple[Style, ...] = (
          ("i9 VImaj7 iv7 VII", "VImaj7 i9 IIImaj7 iv7", "iv7 VImaj7 i9 Vsus")),
         lead="bells", comp="electric piano", pad="synth pad", bass="sub bass",
         comping="rolling", bassline="hold", drums=None, density=0.35, room=(5.0, 0.45), bright=8000,
+        mix=(("lead", -6.0), ("pad", 5.0), ("bass", -3.0)),
     ),
     _style(
         "jazz", "swing, bebop, big band, smoky, lounge, jazz club", 132, "major", _JAZZ,
@@ -79,6 +88,7 @@ STYLES: tuple[Style, ...] = (
         (("I bVII IV I", "I V vi IV", "vi IV I V"), ("i VI VII i", "i III VII iv", "VI VII i i")),
         lead="electric guitar", comp="power guitar", pad=None, bass="electric bass",
         comping="driving", bassline="eighths", drums="rock", density=1.1, room=(0.9, 0.14), bright=9500,
+        mix=_BEAT,
     ),
     _style(
         "lo-fi", "lofi, lo fi, chill, chillhop, study, study beats, chillout, downtempo, trip hop", 78, "minor",
@@ -86,6 +96,7 @@ STYLES: tuple[Style, ...] = (
          ("i9 iv7 VII7 IIImaj7", "VImaj7 v7 i9 i9", "iv7 v7 VImaj7 v7")),
         lead="vibraphone", comp="electric piano", pad="synth pad", bass="sub bass",
         comping="lazy", bassline="syncopated", drums="boom bap", swing=0.58, density=0.7, room=(1.2, 0.2), bright=4800,
+        mix=(("lead", -2.5), ("drums", 1.5)),
     ),
     _style(
         "classical", "baroque, orchestra, orchestral, symphony, chamber, string quartet, sonata, mozart", 104, "major",
@@ -106,6 +117,7 @@ STYLES: tuple[Style, ...] = (
         (("vi vi IV IV", "vi IV I V", "IV IV V V"), ("i i VI VII", "VI VII i i", "iv iv VI VII")),
         lead="synth lead", comp="pluck synth", pad="synth pad", bass="synth bass",
         comping="stabs", bassline="offbeat", drums="four on the floor", density=1.2, room=(1.4, 0.18),
+        mix=_BEAT,
     ),
     _style(
         "folk", "country, acoustic, bluegrass, singer-songwriter, campfire, celtic, irish", 104, "major",
@@ -118,6 +130,7 @@ STYLES: tuple[Style, ...] = (
         (("I V vi IV", "vi IV I V", "IV V vi vi"), ("i VI III VII", "i VI iv V", "VI VII i i")),
         lead="brass", comp="strings", pad="strings", bass="cello",
         comping="ostinato", bassline="hold", drums="taiko", density=0.7, room=(3.2, 0.34),
+        mix=(("comp", 1.0), ("pad", 3.0), ("drums", 3.0)),
     ),
     _style(
         "blues", "delta blues, shuffle, rhythm and blues", 96, "major",
@@ -131,12 +144,14 @@ STYLES: tuple[Style, ...] = (
          ("i7 i7 iv7 iv7", "VImaj7 VII7 i7 i7", "iv7 v7 i7 i7")),
         lead="brass", comp="clean guitar", pad=None, bass="electric bass",
         comping="sixteenths", bassline="funk", drums="funk", density=0.9, room=(0.8, 0.12),
+        mix=_BEAT,
     ),
     _style(
         "reggae", "ska, dub, jamaica, island, caribbean", 80, "major",
         (("I V vi IV", "I IV I V", "ii V ii V"), ("i VII VI VII", "i iv i v", "VI VII i i")),
         lead="saxophone", comp="clean guitar", pad="organ", bass="electric bass",
         comping="skank", bassline="reggae", drums="one drop", density=0.8, swing=0.56, room=(1.4, 0.2), bright=8500,
+        mix=(("bass", 2.5), ("drums", 1.5)),
     ),
     _style(
         "bossa nova", "bossa, latin, samba, salsa, brazil, tango, tropical", 128, "major", _JAZZ,
@@ -148,18 +163,21 @@ STYLES: tuple[Style, ...] = (
         (("vi IV vi V", "IV vi V V", "ii vi IV V"), ("i VI i v", "i iv VI v", "VI VII i i")),
         lead="bells", comp="piano", pad="synth pad", bass="sub bass",
         comping="lazy", bassline="syncopated", drums="boom bap", density=0.7, swing=0.54, room=(1.2, 0.16), bright=9000,
+        mix=_BEAT,
     ),
     _style(
         "synthwave", "retro, 80s, eighties, vaporwave, cyberpunk, outrun, retrowave", 100, "minor",
         (("vi IV I V", "IV V vi I", "ii IV vi V"), ("i VI III VII", "VI VII i v", "iv VI VII VII")),
         lead="synth lead", comp="pluck synth", pad="synth pad", bass="synth bass",
         comping="arpeggio", bassline="octaves", drums="backbeat", density=0.8, room=(2.2, 0.28),
+        mix=_BEAT,
     ),
     _style(
         "chiptune", "8-bit, 8bit, video game, game, arcade, nintendo, retro game", 140, "major",
         (("I V vi IV", "IV V I vi", "ii V I IV"), ("i VI VII i", "VI VII i III", "iv VI V V")),
         lead="square", comp="square", pad=None, bass="chip bass",
         comping="arpeggio", bassline="octaves", drums="chip", density=1.6, room=(0.5, 0.05),
+        mix=_BEAT,
     ),
     _style(
         "lullaby", "music box, nursery, baby, bedtime, christmas, toy", 76, "major",
@@ -173,6 +191,7 @@ STYLES: tuple[Style, ...] = (
          ("i i V V iv i V i", "VI III iv i V V i i", "iv i V V")),
         lead="brass", comp="brass", pad=None, bass="tuba",
         comping="march", bassline="roots", drums="march", density=1.1, room=(1.6, 0.2),
+        mix=(("drums", 2.0),),
     ),
 )  # fmt: skip
 
