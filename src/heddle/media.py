@@ -42,6 +42,9 @@ TYPES = {
     "text/plain": ".txt",
 }
 
+#: What engines make beside these, and nobody uploads.
+_MADE = {"audio/midi": ".mid"}
+
 _ALIASES = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",
@@ -93,6 +96,11 @@ def named(content_type: str) -> str:
     if mime and mime not in TYPES:
         raise UnsupportedMedia(f"{bare[:80]!r} is not one of: {', '.join(TYPES)}")
     return mime
+
+
+def ending(mime: str) -> str:
+    """The file ending of a type, for the names of downloads."""
+    return TYPES.get(mime) or _MADE.get(mime, "")
 
 
 def inline(mime: str) -> bool:

@@ -1,4 +1,4 @@
-"""What pictures cost, as data. The public price formulas of each model family, in Buzz per picture."""
+"""What media cost, as data: the public price formulas of each model family, in Buzz."""
 
 from __future__ import annotations
 
@@ -91,3 +91,18 @@ def image(payload: Mapping[str, Any]) -> float:
     if editing:
         price *= 1 + family.per_source * max(0, len(payload.get("images", ())) - family.free_sources)
     return price
+
+
+#: Families that make sound: Buzz for one, and for each of its seconds.
+AUDIO: Mapping[str, tuple[float, float]] = {
+    "soundscape": (1.0, 1 / 60),
+    "composer": (1.0, 1 / 60),
+    "ace-step": (1.0, 0.1),
+    "stable-audio": (1.0, 0.1),
+}
+
+
+def audio(payload: Mapping[str, Any]) -> float:
+    """The price of one sound or piece of music, before rounding; a stand-in costs what the family costs."""
+    once, per_second = AUDIO.get(payload["family"], AUDIO["soundscape"])
+    return once + per_second * payload["durationMs"] / 1000

@@ -20,10 +20,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "imageGen": "heddle.steps.image_gen:ImageGen",
         "training": "heddle.steps.training:Training",
         "comfy": "heddle.steps.comfy:Comfy",
+        "audioGen": "heddle.steps.audio_gen:AudioGen",
+        "music": "heddle.steps.music:Music",
     },
     "engines": {
         "sketch": "heddle.engines.sketch:Sketch",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
+        "soundscape": "heddle.engines.soundscape:Soundscape",
+        "composer": "heddle.engines.composer:Composer",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",

@@ -279,3 +279,9 @@ def test_a_refusal_names_no_object_of_ours() -> None:
     with pytest.raises(UnsupportedMedia) as refusal:
         examine(head + zlib.crc32(head[12:]).to_bytes(4, "big"), "image/png")
     assert "<" not in refusal.value.message
+
+
+def test_endings_of_downloads() -> None:
+    assert media.ending("audio/mpeg") == ".mp3"
+    assert media.ending("audio/midi") == ".mid"
+    assert media.ending("application/x-unknown") == ""

@@ -96,7 +96,7 @@ def _headers(blob: Blob, expires_at: datetime, at: datetime, *, download: bool) 
         "Last-Modified": format_datetime(blob.created_at.replace(microsecond=0), usegmt=True),
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, immutable, max-age={max(0, int((expires_at - at).total_seconds()))}",
-        "Content-Disposition": f'{shown}; filename="{blob.id}{media.TYPES.get(blob.mime, "")}"',
+        "Content-Disposition": f'{shown}; filename="{blob.id}{media.ending(blob.mime)}"',
         # The type is what the gate found; a browser that guesses again, or runs scripts in an upload, is an attack.
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",

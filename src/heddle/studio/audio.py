@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +26,7 @@ _KINDS: Mapping[Format, tuple[str, str]] = {
     "ogg": ("OGG", "VORBIS"),
     "mp3": ("MP3", "MPEG_LAYER_III"),
 }
+_MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def encode(
@@ -44,7 +46,27 @@ def encode(
         # In pieces: libsndfile's Vorbis encoder overflows its stack on one long write.
         for start in range(0, len(samples), rate):
             file.write(samples[start : start + rate])
-    return out.getvalue()
+    return _same_serial(out.getvalue()) if file_format == "ogg" else out.getvalue()
+
+
+def _same_serial(data: bytes) -> bytes:
+    """An Ogg file whose stream has the number 1: libsndfile draws one, and the same sound must be the same bytes."""
+    made = bytearray(data)
+    start = 0
+    while made.startswith(b"OggS", start):
+        segments = made[start + 26]
+        end = start + 27 + segments + sum(made[start + 27 : start + 27 + segments])
+        made[start + 14 : start + 18] = (1).to_bytes(4, "little")
+        made[start + 22 : start + 26] = bytes(4)
+        made[start + 22 : start + 26] = _ogg_sum(made[start:end])
+        start = end
+    return bytes(made)
+
+
+def _ogg_sum(page: bytearray) -> bytes:
+    """Ogg's checksum: that of ZIP with all bits the other way round, and without its inversions."""
+    mirrored = zlib.crc32(page.translate(_MIRROR), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return mirrored.to_bytes(4, "big").translate(_MIRROR)
 
 
 def decode(

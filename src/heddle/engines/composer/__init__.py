@@ -1,0 +1,44 @@
+"""The engine `composer`: writes music from a description and plays it on instruments that it synthesizes. Not a model.
+
+    description -> brief -> score (pure data) -> sound, and the same score as MIDI
+
+`description.read`, `compose.composed`, `render.rendered` and `midi.encode` are these arrows. Nothing heavy is imported
+until a job runs: the server plans with this module too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from heddle.domain import JSON
+from heddle.engines import JobContext, Made, Offer
+
+
+class Composer:
+    """Makes music on the CPU, many times faster than it lasts."""
+
+    def offer(self) -> Offer:
+        """Music of its own family; any other family as a stand-in."""
+        return Offer(
+            step_types=frozenset({"music"}),
+            families=frozenset({"composer"}),
+            operations=frozenset({"create"}),
+            stand_in=True,
+        )
+
+    def missing(self) -> list[str]:
+        """Sentences about libraries that are not there."""
+        return [f"The library {name!r} is not installed." for name in ("numpy", "soundfile") if find_spec(name) is None]
+
+    def price(self, payload: JSON) -> float:
+        """1 Buzz, and 1 more per minute; what the family costs when it stands in for one."""
+        from heddle.prices import audio  # noqa: PLC0415 - the worker's side never needs prices
+
+        return audio(payload)
+
+    def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
+        """One piece: its sound, and its notes."""
+        from heddle.engines.composer.job import make  # noqa: PLC0415 - heavy: numpy, libsndfile
+
+        yield from make(payload, context)
