@@ -18,12 +18,16 @@ SEAMS = ("steps", "engines", "storages", "executors")
 _BUILT_IN: dict[str, dict[str, str]] = {
     "steps": {
         "imageGen": "heddle.steps.image_gen:ImageGen",
+        "moderation": "heddle.steps.moderation:Moderation",
+        "textGen": "heddle.steps.text_gen:TextGen",
         "training": "heddle.steps.training:Training",
         "comfy": "heddle.steps.comfy:Comfy",
         "audioGen": "heddle.steps.audio_gen:AudioGen",
         "music": "heddle.steps.music:Music",
     },
     "engines": {
+        "rules": "heddle.engines.rules:Rules",
+        "scribe": "heddle.engines.scribe:Scribe",
         "sketch": "heddle.engines.sketch:Sketch",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
         "soundscape": "heddle.engines.soundscape:Soundscape",

@@ -1,0 +1,84 @@
+"""What is asked of the scribe, and what it is to work on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["enhance", "negative", "title", "caption", "tags", "variations", "describe", "unable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of text, what it is about, and how many of it."""
+
+    kind: Kind
+    subject: str
+    count: int = 1
+
+
+_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_COUNT = r"(?P<count>\d{1,2}|" + "|".join(_NUMBERS) + r")"
+_OF = (
+    r"(?:\s*(?:for|of|about|on|from)?(?:\s+(?:this|the following|an?)\s+(?:picture|image|prompt|scene|photo)\b)?"
+    r"\s*(?:of|about)?\s*[:\-]?\s*)"
+)
+
+#: In this order, because a title of a story is a title.
+_ASKS: tuple[tuple[Kind, str], ...] = (
+    ("negative", r"(?:a |the )?negative prompt" + _OF),
+    ("title", r"(?:a |the )?(?:short )?(?:titles?|headlines?|names?)\b" + _OF),
+    ("tags", r"(?:a list of |some )?(?:\d+ )?(?:tags|keywords|hashtags)\b" + _OF),
+    ("caption", r"(?:a |the )?(?:short )?(?:captions?|alt[- ]text)\b" + _OF),
+    ("variations", _COUNT + r"\s+(?:different\s+)?(?:variations?|ideas?|versions?|prompts?)\b" + _OF),
+    ("variations", r"(?:some |a few )?(?:variations|ideas|versions)\b" + _OF),
+    ("enhance", r"(?:this |the |my )?(?:picture |image )?prompt\b" + _OF),
+    ("describe", r"(?:a |the )?(?:short |brief |little )?(?:description|paragraph|story|poem|text|scene)\b" + _OF),
+)
+_VERB = (
+    r"^(?:please\s+|can you\s+|could you\s+|i (?:want|need)\s+)*"
+    r"(?:write|give|make|create|suggest|generate|improve|enhance|expand|rewrite|describe|tell|list|find)\s+(?:me\s+|us\s+)?"
+)
+_QUESTION = re.compile(
+    r"^(?:who|what|when|where|why|how|which|is|are|do|does|did|can|could|will|would|should|solve|calculate|translate|"
+    r"explain|compute|prove|summari[sz]e|debug|fix|code)\b",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"\b(?:python|javascript|function|regex|sql|code|equation|translate)\b", re.IGNORECASE)
+
+
+def find(text: str, *, enhance: bool, instruction: str) -> Task:
+    """What a text asks for. A bare description of a picture is a prompt to improve."""
+    subject = " ".join(text.split())
+    if enhance:
+        return Task("enhance", subject)
+    if instruction:
+        asked = _asked(instruction + ": " + subject)
+        return asked or Task("enhance", subject)
+    if asked := _asked(subject):
+        return asked
+    if subject.endswith("?") or _QUESTION.match(subject) or _CODE.search(subject):
+        return Task("unable", subject)
+    return Task("enhance", subject)
+
+
+def _asked(text: str) -> Task | None:
+    verb = re.match(_VERB, text, re.IGNORECASE)
+    rest = text[verb.end() :] if verb else text
+    for kind, pattern in _ASKS:
+        if match := re.match(pattern, rest, re.IGNORECASE):
+            subject = rest[match.end() :].strip(" .:\"'")
+            if subject and (verb or ":" in match[0] or re.search(r"\b(?:for|of|about)\b", match[0])):
+                return Task(kind, subject, _count(match.groupdict().get("count"), kind))
+    if verb and re.match(r"(?:please\s+)?(?:describe|tell)", text, re.IGNORECASE) and rest.strip():
+        return Task("describe", rest.strip(" .:"))
+    if verb and re.match(r"(?:please\s+)?(?:improve|enhance|expand|rewrite)", text, re.IGNORECASE) and rest.strip():
+        return Task("enhance", rest.strip(" .:\"'"))
+    return None
+
+
+def _count(text: str | None, kind: Kind) -> int:
+    if text is None:
+        return 4 if kind == "variations" else 1
+    return max(1, min(10, _NUMBERS.get(text.lower(), 0) or int(text)))
