@@ -18,9 +18,13 @@ SEAMS = ("steps", "engines", "storages", "executors")
 _BUILT_IN: dict[str, dict[str, str]] = {
     "steps": {
         "imageGen": "heddle.steps.image_gen:ImageGen",
+        "upscale": "heddle.steps.upscale:Upscale",
+        "interpolate": "heddle.steps.interpolate:Interpolate",
     },
     "engines": {
         "sketch": "heddle.engines.sketch:Sketch",
+        "resample": "heddle.engines.resample:Resample",
+        "minterpolate": "heddle.engines.minterpolate:Minterpolate",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",
