@@ -18,6 +18,7 @@ SEAMS = ("steps", "engines", "storages", "executors")
 _BUILT_IN: dict[str, dict[str, str]] = {
     "steps": {
         "imageGen": "heddle.steps.image_gen:ImageGen",
+        "videoGen": "heddle.steps.video_gen:VideoGen",
         "upscale": "heddle.steps.upscale:Upscale",
         "interpolate": "heddle.steps.interpolate:Interpolate",
     },

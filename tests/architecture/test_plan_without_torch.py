@@ -18,6 +18,7 @@ HEAVY = ("torch", "diffusers", "transformers", "ray", "tensorflow", "jax", "onnx
 #: The smallest input of each step type. A new step type needs a row here.
 SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "imageGen": {"prompt": "a red fox in the snow"},
+    "videoGen": {"prompt": "a sailboat on the sea"},
     "upscale": {"image": "blob_1"},
     "interpolate": {"video": "blob_1"},
 }
