@@ -22,6 +22,9 @@ SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "music": {"musicDescription": "calm piano", "duration": 2, "seed": 1},
     "moderation": {"text": "a red fox in the snow"},
     "textGen": {"prompt": "a red fox in the snow", "seed": 1},
+    "videoGen": {"prompt": "a sailboat on the sea", "width": 128, "height": 96, "duration": 1, "fps": 8, "seed": 1},
+    "upscale": {"image": IMAGE},
+    "interpolate": {"video": VIDEO},
     "training": {"images": [ZIP], "seed": 1},
     "comfy": {
         "workflow": {

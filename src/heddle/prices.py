@@ -1,7 +1,8 @@
-"""What media cost, as data: the public price formulas of each model family, in Buzz."""
+"""What media cost, as data: the public price formulas of each model family, in Buzz per result."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,3 +107,107 @@ def audio(payload: Mapping[str, Any]) -> float:
     """The price of one sound or piece of music, before rounding; a stand-in costs what the family costs."""
     once, per_second = AUDIO.get(payload["family"], AUDIO["soundscape"])
     return once + per_second * payload["durationMs"] / 1000
+
+
+# ── larger, smoother ──────────────────────────────────────────────────────────
+
+#: What is assumed of a source whose bytes are not there yet: a picture of 4 megapixels, 5 seconds of video.
+_UNKNOWN_MEGAPIXELS, _UNKNOWN_MS, _UNKNOWN_FPS = 4.0, 5000, 24.0
+
+
+def megapixels(payload: Mapping[str, Any]) -> float:
+    """Millions of pixels of one picture or frame."""
+    if not payload.get("width") or not payload.get("height"):
+        return _UNKNOWN_MEGAPIXELS
+    return payload["width"] * payload["height"] / 1e6
+
+
+def frames(payload: Mapping[str, Any]) -> int:
+    """How many pictures there are: 1, or a video's frames."""
+    if payload.get("kind") == "image" or not (payload.get("kind") == "video" or payload.get("durationMs")):
+        return 1
+    seconds = (payload.get("durationMs") or _UNKNOWN_MS) / 1000
+    return max(1, round(seconds * (payload.get("fps") or _UNKNOWN_FPS)))
+
+
+def upscale(payload: Mapping[str, Any]) -> float:
+    """What an upscaling model costs: by the megapixels of the source, doubled by every pass. `payload` describes the
+    result."""
+    larger = payload["scaleFactor"] ** payload["numberOfRepeats"]
+    source = megapixels(payload) / larger**2
+    if payload.get("kind") == "video":
+        # No public figure can be written down for videos; this one is near those of interpolation.
+        return max(1.0, 0.1 * larger * source * frames(payload))
+    return max(1, math.ceil(source)) * 2.0 ** payload["numberOfRepeats"]
+
+
+def interpolation(payload: Mapping[str, Any]) -> float:
+    """What an interpolating model costs: by the pixels of all frames of the source."""
+    factor = payload["interpolationFactor"]
+    base, each = (0.324, 0.51379) if factor == 3 else (2.188, 0.29297)
+    return base + each * megapixels(payload) * frames({"kind": "video", **payload}) / factor
+
+
+# ── videos ────────────────────────────────────────────────────────────────────
+
+#: Other names for families of video models, with the version that they mean.
+VIDEO_ALIASES: Mapping[str, tuple[str, str | None]] = {
+    "wan2.1": ("wan", "v2.1"), "wan2.2": ("wan", "v2.2"), "wan2.5": ("wan", "v2.5"), "wan2.6": ("wan", "v2.6"),
+    "wan2.7": ("wan", "v2.7"), "veo": ("veo3", None), "ltx": ("ltx2", None), "hunyuanvideo": ("hunyuan", None),
+}  # fmt: skip
+
+#: Families with a price per clip of 5 seconds, or per second. Where no figure is public (mochi, and all per second),
+#: these are estimates: they decide what a stand-in costs.
+_PER_CLIP: Mapping[str, float] = {"kling": 600, "kling-v3": 600, "vidu": 600, "mochi": 500}
+_PER_SECOND: Mapping[str, float] = {
+    "sora": 100, "grok": 100, "haiper": 60, "minimax": 100, "seedance": 100, "happyhorse": 100, "lightricks": 40,
+}  # fmt: skip
+_VIDU_Q3: Mapping[int, float] = {360: 46, 540: 92, 720: 138, 1080: 200}
+
+#: Every family of video models.
+VIDEO = ("sketch", "wan", "ltx2", "ltx2.3", "hunyuan", "vidu-q3", "veo3", *_PER_CLIP, *_PER_SECOND)
+
+
+def video(payload: Mapping[str, Any]) -> float:  # noqa: PLR0911 - one family a line
+    """The price of one video, before rounding."""
+    family, seconds = payload.get("family") or "sketch", payload["durationMs"] / 1000
+    area, steps = megapixels(payload), payload.get("steps") or 20
+    volume = area * seconds * payload["fps"]
+    lines = _lines(payload)
+    if family == "wan":
+        return _wan(payload, seconds, steps, lines)
+    if family in {"ltx2", "ltx2.3"}:
+        return math.ceil(volume * 1.2 * steps / 20)
+    if family == "hunyuan":
+        # The public price is by GPU second, 5 Buzz each; how many it takes is our estimate.
+        return max(100, math.ceil(volume * steps / 20 * 2 * 5 / 25) * 25)
+    if family == "vidu-q3":
+        return _VIDU_Q3[lines] * seconds
+    if family == "veo3":
+        return _veo(payload, seconds)
+    if family in _PER_CLIP:
+        return _PER_CLIP[family] * (2 if payload.get("mode") == "professional" else 1) * max(1.0, seconds / 5)
+    return _PER_SECOND[family] * seconds if family in _PER_SECOND else 0.05 * volume
+
+
+def _lines(payload: Mapping[str, Any]) -> int:
+    """The resolution as it is sold."""
+    shorter = min(payload["width"], payload["height"])
+    return next((lines for lines in (360, 540, 720) if shorter <= lines), 1080)
+
+
+def _wan(payload: Mapping[str, Any], seconds: float, steps: int, lines: int) -> float:
+    version = payload.get("version") or "v2.1"
+    if version.startswith("v2.2"):
+        a, b = (1.22e-6, -0.14) if payload.get("images") else (2.53e-7, -0.0259)
+        area = max(a * payload["width"] * payload["height"] + b, 0)
+        return max(100, math.ceil(seconds * 16 * steps * area * 420 / 3600 * 8 / 25) * 25)
+    if version in {"v2.6", "v2.7"}:
+        return (195 if version == "v2.6" and lines > 720 else 130) * seconds
+    return 100 * (1 if lines <= 540 else 2 if lines == 720 else 3) * seconds
+
+
+def _veo(payload: Mapping[str, Any], seconds: float) -> float:
+    base = 1667 if seconds <= 4 else 2500 if seconds <= 6 else 3333
+    share = {"fast": 0.6, "lite": 0.3}.get(payload.get("mode") or "", 1.0)
+    return base * share * (1.0 if payload.get("generateAudio") else 0.67)

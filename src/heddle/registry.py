@@ -24,6 +24,9 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "comfy": "heddle.steps.comfy:Comfy",
         "audioGen": "heddle.steps.audio_gen:AudioGen",
         "music": "heddle.steps.music:Music",
+        "videoGen": "heddle.steps.video_gen:VideoGen",
+        "upscale": "heddle.steps.upscale:Upscale",
+        "interpolate": "heddle.steps.interpolate:Interpolate",
     },
     "engines": {
         "rules": "heddle.engines.rules:Rules",
@@ -32,6 +35,8 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
         "soundscape": "heddle.engines.soundscape:Soundscape",
         "composer": "heddle.engines.composer:Composer",
+        "resample": "heddle.engines.resample:Resample",
+        "minterpolate": "heddle.engines.minterpolate:Minterpolate",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",

@@ -42,6 +42,8 @@ class Clip:
         self.width: int = self._stream.width
         self.height: int = self._stream.height
         self.fps = Fraction(self._stream.average_rate or self._stream.base_rate or 25)
+        #: How many frames the file says it has, as a number for progress; 0 when it does not say.
+        self.count: int = self._stream.frames or round((container.duration or 0) / 1_000_000 * self.fps)
 
     def frames(self, most: int) -> Iterator[Frame]:
         """Every frame, in order. Raises JobError after `most`, and for bytes that do not decode."""

@@ -23,9 +23,9 @@ class Sketch:
     """Draws what the prompt says, on the CPU, in well under a second."""
 
     def offer(self) -> Offer:
-        """Images of its own family; any other family as a stand-in."""
+        """Pictures and videos of its own family; any other family as a stand-in."""
         return Offer(
-            step_types=frozenset({"imageGen"}),
+            step_types=frozenset({"imageGen", "videoGen"}),
             families=frozenset({"sketch"}),
             operations=frozenset({"create", "variant", "edit"}),
             stand_in=True,
@@ -35,11 +35,15 @@ class Sketch:
     def missing(self) -> list[str]:
         """Sentences about libraries that are not there."""
         # Looked for and not imported: the server asks this at every start and never draws.
-        wanted = ("numpy", "PIL", "resvg_py")
+        wanted = ("numpy", "PIL", "resvg_py", "av")
         return [f"The library {name!r} is not installed." for name in wanted if find_spec(name) is None]
 
     def price(self, payload: JSON) -> float:
-        """1 Buzz per megapixel of its own; what the family costs when it stands in for one."""
+        """1 Buzz per megapixel of its own, a twentieth in a video; what the family costs when it stands in for one."""
+        if "fps" in payload:
+            from heddle.prices import video  # noqa: PLC0415 - the worker's side never needs prices
+
+            return video(payload)
         if payload.get("family", "sketch") == "sketch":
             return int(payload["width"]) * int(payload["height"]) / 1e6
         from heddle.prices import image  # noqa: PLC0415 - the worker's side never needs prices
@@ -47,7 +51,12 @@ class Sketch:
         return image(payload)
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
-        """One picture."""
+        """One picture, or one video."""
+        if "fps" in payload:
+            from heddle.engines.sketch.motion.film import Film  # noqa: PLC0415 - heavy: numpy, Pillow, resvg
+
+            yield Film(payload, context).made()
+            return
         from heddle.engines.sketch.drawing import Drawing  # noqa: PLC0415 - heavy: numpy, Pillow, resvg
 
         yield Drawing(payload, context).made()

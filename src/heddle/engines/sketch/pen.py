@@ -67,7 +67,7 @@ def smooth(pairs: Sequence[Point], closed: bool = False) -> str:
 class Pen:
     """Collects SVG. Shades: `soft` (a ball's), `side` (a column's), `down` (a wall's), `flat`, `glow` (gives light)."""
 
-    def __init__(self, manner: Manner, light: Light) -> None:
+    def __init__(self, manner: Manner, light: Light, series: str = "d") -> None:
         self.manner = manner
         self.light = light
         self.parts: list[str] = []
@@ -81,6 +81,10 @@ class Pen:
         self.scale = 1.0
         #: A colour that line drawings keep, because the prompt named it.
         self.kept: str | None = None
+        #: How many of the parts are bare sky; what hangs in the sky comes there. None: there is no sky.
+        self.sky: int | None = None
+        #: What ids start with: those of two pens in one document must differ.
+        self._series = series
 
     # Shapes.
 
@@ -219,7 +223,7 @@ class Pen:
     def _define(self, key: str, body: str) -> str:
         """Keep a definition once and return its id; `@` in the body stands for the id."""
         if key not in self.names:
-            self.names[key] = f"d{len(self.names)}"
+            self.names[key] = f"{self._series}{len(self.names)}"
             self.defs.append(body.replace("@", self.names[key]))
         return self.names[key]
 

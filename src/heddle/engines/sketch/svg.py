@@ -20,7 +20,7 @@ MANNERS: dict[str, Manner] = {
 
 def draw(scene: Scene, width: int, height: int) -> str:
     """The whole scene as an SVG document of this many pixels."""
-    pen = _pen(scene)
+    pen = pen_of(scene)
     backdrops()[scene.backdrop].draw(pen, scene)
     _things(pen, scene)
     draw_weather(pen, scene)
@@ -29,7 +29,7 @@ def draw(scene: Scene, width: int, height: int) -> str:
 
 def draw_things(scene: Scene, width: int, height: int) -> str:
     """Only the things and the weather, on nothing: what an edit lays over its source."""
-    pen = _pen(scene)
+    pen = pen_of(scene)
     for placed in scene.heavens:
         if placed.asked:
             draw_thing(pen, scene, placed)
@@ -49,15 +49,21 @@ def document(pen: Pen, scene: Scene, width: int, height: int, paper: str | None)
     )
 
 
-def _pen(scene: Scene) -> Pen:
+def pen_of(scene: Scene, series: str = "d") -> Pen:
+    """A pen in the manner of the scene's style, under its light."""
     palette = scene.palette
-    return Pen(MANNERS.get(scene.style, Manner()), Light(tint=palette.tint, haze=palette.haze, lamps=palette.night))
+    light = Light(tint=palette.tint, haze=palette.haze, lamps=palette.night)
+    return Pen(MANNERS.get(scene.style, Manner()), light, series)
 
 
-def _things(pen: Pen, scene: Scene) -> None:
+def light_things(pen: Pen, scene: Scene) -> None:
     """What was asked for stands in a little more light than its surroundings, so that it is seen at night."""
     tint = scene.palette.tint
     own = (tint[0] ** 0.62, tint[1] ** 0.62, tint[2] ** 0.62)
     pen.light = Light(tint=own, haze=scene.palette.haze, lamps=scene.palette.night)
+
+
+def _things(pen: Pen, scene: Scene) -> None:
+    light_things(pen, scene)
     for placed in scene.things:
         draw_thing(pen, scene, placed)

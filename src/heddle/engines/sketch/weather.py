@@ -23,6 +23,11 @@ def _many(scene: Scene, count: float) -> int:
     return int(count * scene.detail * scene.width * scene.height / 1_000_000)
 
 
+def _around(place: float, length: float, reach: float) -> float:
+    """Where something is that comes in at the one side when it is all the way out at the other."""
+    return (place + reach) % (length + 2 * reach) - reach
+
+
 def _rain(pen: Pen, scene: Scene) -> None:
     rng = source(scene.seed, "rain")
     lean = rng.uniform(0.12, 0.3) * (1.8 if "storm" in scene.weather else 1)
@@ -30,10 +35,9 @@ def _rain(pen: Pen, scene: Scene) -> None:
     for alpha, width, count, long in ((0.3, 1.4, 150, 34), (0.5, 2.2, 80, 58)):
         strokes = ""
         for _ in range(min(900, _many(scene, count))):
-            x, y = (
-                rng.uniform(-80, scene.width + 80),
-                (rng.uniform(-80, scene.height) + scene.moment * 900) % (scene.height + 80) - 80,
-            )
+            x, y = rng.uniform(-80, scene.width + 80), rng.uniform(-80, scene.height)
+            x = (x + 80 - scene.moment * 900 * lean) % (scene.width + 160) - 80
+            y = (y + 80 + scene.moment * 900) % (scene.height + 160) - 80
             strokes += f"M{n(x)} {n(y)}l{n(-long * lean)} {n(long)}"
         pen.line(strokes or "M0 0", color, width, alpha)
     splashes = ""
@@ -46,8 +50,8 @@ def _rain(pen: Pen, scene: Scene) -> None:
 def _snow(pen: Pen, scene: Scene) -> None:
     rng = source(scene.seed, "snowflakes")
     for _ in range(min(800, _many(scene, 190))):
-        x = (rng.uniform(0, scene.width) + 18 * scene.moment) % scene.width
-        y = (rng.uniform(0, scene.height) + 70 * scene.moment) % scene.height
+        x = _around(rng.uniform(0, scene.width) + 18 * scene.moment, scene.width, 6)
+        y = _around(rng.uniform(0, scene.height) + 70 * scene.moment, scene.height, 6)
         r = rng.choice((2.0, 2.4, 3.0, 4.0, 5.6))
         pen.circle(x, y, r, "#ffffff", "glow", rng.uniform(0.55, 0.95))
 
@@ -62,7 +66,9 @@ def _fog(pen: Pen, scene: Scene) -> None:
     )
     for _ in range(6):
         x, y = rng.uniform(0, scene.width), rng.uniform(low * 0.8, scene.height * 0.92)
-        pen.halo((x + scene.moment * 14) % scene.width, y, rng.uniform(300, 520), haze, 0.42, rng.uniform(40, 80))
+        pen.halo(
+            _around(x + scene.moment * 14, scene.width, 520), y, rng.uniform(300, 520), haze, 0.42, rng.uniform(40, 80)
+        )
 
 
 def _rays(pen: Pen, scene: Scene) -> None:
@@ -81,8 +87,8 @@ def _rays(pen: Pen, scene: Scene) -> None:
 def _leaves(pen: Pen, scene: Scene) -> None:
     rng = source(scene.seed, "leaves")
     for _ in range(min(160, _many(scene, 34))):
-        x = (rng.uniform(0, scene.width) + 30 * scene.moment) % scene.width
-        y = (rng.uniform(0, scene.height) + 60 * scene.moment) % scene.height
+        x = _around(rng.uniform(0, scene.width) + 30 * scene.moment, scene.width, 30)
+        y = _around(rng.uniform(0, scene.height) + 60 * scene.moment, scene.height, 30)
         color = rng.choice(("#d9812e", "#c9502f", "#e0ab3a", "#b5652f"))
         with pen.at(x, y, rng.uniform(0.12, 0.26), rng.uniform(0, 360)):
             pen.path("M-30 -4C-44 -50 -10 -96 34 -98C42 -50 10 -4 -30 -4Z", color)

@@ -35,6 +35,7 @@ def draw_sky(pen: Pen, scene: Scene) -> None:
         and not scene.weather & {"rain", "storm", "fog", "overcast", "snow"}
     ):
         draw_stars(pen, scene, 0, horizon * 0.9)
+    pen.sky = len(pen.parts)
     for placed in scene.heavens:
         draw_thing(pen, scene, placed)
 
@@ -208,7 +209,8 @@ def ripples(
         share = rng.random() ** 0.8
         y = top + (bottom - top) * share
         long = (14 + 80 * share) * rng.uniform(0.5, 1.3)
-        x = left + (rng.uniform(0, end - left) + scene.moment * 12 * (0.3 + share)) % max(1.0, end - left)
+        # All the way out before it comes in again at the other side.
+        x = left - long + (rng.uniform(0, end - left) + long + scene.moment * 12 * (0.3 + share)) % (end - left + long)
         pen.line(
             f"M{n(x)} {n(y)}q{n(long / 4)} {n(-2 - 3 * share)} {n(long / 2)} 0t{n(long / 2)} 0",
             color,
