@@ -58,7 +58,7 @@ class Album:
         base.alpha_composite(Image.fromarray(over))
         return np.asarray(base.convert("RGB"))
 
-    def _placed(self, s: float) -> tuple[float, float, float, float]:
+    def _placed(self, s: float) -> tuple[float, float, float, float]:  # noqa: PLR0911 - one move a line
         """How much is seen, where (0..1 of the room there is), and how far the lower edge leans."""
         lean = s - 0.5
         match self._move:
