@@ -25,6 +25,7 @@ SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "videoGen": {"prompt": "a sailboat on the sea", "width": 128, "height": 96, "duration": 1, "fps": 8, "seed": 1},
     "upscale": {"image": IMAGE},
     "interpolate": {"video": VIDEO},
+    "transcribe": {"media": AUDIO},
     "training": {"images": [ZIP], "seed": 1},
     "comfy": {
         "workflow": {

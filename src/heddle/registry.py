@@ -20,6 +20,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "imageGen": "heddle.steps.image_gen:ImageGen",
         "moderation": "heddle.steps.moderation:Moderation",
         "textGen": "heddle.steps.text_gen:TextGen",
+        "transcribe": "heddle.steps.transcribe:Transcribe",
         "training": "heddle.steps.training:Training",
         "comfy": "heddle.steps.comfy:Comfy",
         "audioGen": "heddle.steps.audio_gen:AudioGen",
@@ -29,6 +30,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "interpolate": "heddle.steps.interpolate:Interpolate",
     },
     "engines": {
+        "pocketsphinx": "heddle.engines.sphinx:Sphinx",
         "rules": "heddle.engines.rules:Rules",
         "scribe": "heddle.engines.scribe:Scribe",
         "sketch": "heddle.engines.sketch:Sketch",
