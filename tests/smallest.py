@@ -20,6 +20,7 @@ SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "imageGen": {"prompt": "a red fox in the snow", "width": 64, "height": 64, "seed": 1},
     "audioGen": {"prompt": "gentle rain and one bell", "duration": 1, "seed": 1},
     "music": {"musicDescription": "calm piano", "duration": 2, "seed": 1},
+    "tts": {"text": "One red fox."},
     "training": {"images": [ZIP], "seed": 1},
     "comfy": {
         "workflow": {

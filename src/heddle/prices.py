@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,3 +107,8 @@ def audio(payload: Mapping[str, Any]) -> float:
     """The price of one sound or piece of music, before rounding; a stand-in costs what the family costs."""
     once, per_second = AUDIO.get(payload["family"], AUDIO["soundscape"])
     return once + per_second * payload["durationMs"] / 1000
+
+
+def speech(payload: Mapping[str, Any]) -> float:
+    """The price of a text that is read out: 1 for every 100 characters begun."""
+    return float(max(1, math.ceil(payload["characters"] / 100)))

@@ -22,12 +22,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "comfy": "heddle.steps.comfy:Comfy",
         "audioGen": "heddle.steps.audio_gen:AudioGen",
         "music": "heddle.steps.music:Music",
+        "tts": "heddle.steps.tts:Tts",
     },
     "engines": {
         "sketch": "heddle.engines.sketch:Sketch",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
         "soundscape": "heddle.engines.soundscape:Soundscape",
         "composer": "heddle.engines.composer:Composer",
+        "espeak": "heddle.engines.espeak:Espeak",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",
