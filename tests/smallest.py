@@ -26,6 +26,7 @@ SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "upscale": {"image": IMAGE},
     "interpolate": {"video": VIDEO},
     "transcribe": {"media": AUDIO},
+    "tts": {"text": "One red fox."},
     "training": {"images": [ZIP], "seed": 1},
     "comfy": {
         "workflow": {

@@ -109,6 +109,11 @@ def audio(payload: Mapping[str, Any]) -> float:
     return once + per_second * payload["durationMs"] / 1000
 
 
+def speech(payload: Mapping[str, Any]) -> float:
+    """The price of a text that is read out: 1 for every 100 characters begun."""
+    return float(max(1, math.ceil(payload["characters"] / 100)))
+
+
 # ── larger, smoother ──────────────────────────────────────────────────────────
 
 #: What is assumed of a source whose bytes are not there yet: a picture of 4 megapixels, 5 seconds of video.

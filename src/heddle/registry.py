@@ -28,6 +28,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "videoGen": "heddle.steps.video_gen:VideoGen",
         "upscale": "heddle.steps.upscale:Upscale",
         "interpolate": "heddle.steps.interpolate:Interpolate",
+        "tts": "heddle.steps.tts:Tts",
     },
     "engines": {
         "pocketsphinx": "heddle.engines.sphinx:Sphinx",
@@ -39,6 +40,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "composer": "heddle.engines.composer:Composer",
         "resample": "heddle.engines.resample:Resample",
         "minterpolate": "heddle.engines.minterpolate:Minterpolate",
+        "espeak": "heddle.engines.espeak:Espeak",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",

@@ -30,6 +30,15 @@ NAMES = (
 )
 
 
+#: The characters that Unicode keeps out of all text: tokens begin with one.
+_KEPT_OUT = frozenset(map(chr, range(0xFDD0, 0xFDF0)))
+
+
+def awaits(value: str) -> bool:
+    """Whether a text has a token in it that stands for what another step will give, so that it cannot be read yet."""
+    return not _KEPT_OUT.isdisjoint(value)
+
+
 def takes(media: Sequence[str], mime: str) -> bool:
     """Whether a type is one of these media: first halves of types (`image`), or whole ones (`application/zip`)."""
     return mime in media or mime.partition("/")[0] in media
