@@ -19,7 +19,7 @@ from heddle.errors import EngineFailed
 
 #: What is assumed of a source of unknown length when it is priced.
 _UNKNOWN_MS = 60_000
-_NOTE = "A small recognizer for English: expect about three of four words of clear speech, and fewer of any other."
+_NOTE = "A small recognizer for English: of clear human speech about seven of ten words are right, of other speech few."
 
 
 class Sphinx:
