@@ -122,6 +122,7 @@ class RayWorker:
         self._news = asyncio.Event()
         self._deaf = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._asking: asyncio.Task[None] | None = None
         self._parting: asyncio.Task[None] | None = None
         self.ended: asyncio.Future[Exit] = self._loop.create_future()
 
@@ -195,7 +196,8 @@ class RayWorker:
         self._session = session
         works = [self._say(), *(self._hear() for _ in range(_EARS))]
         self._tasks = [asyncio.create_task(self._guard(work)) for work in works]
-        self._tasks.append(asyncio.create_task(self._ask_able()))
+        # Not among the tasks that end with the session: to give up waiting for a call is to cancel it in the actor.
+        self._asking = asyncio.create_task(self._ask_able())
 
     async def _ask_able(self) -> None:
         """Which engines can run on the actor's node; it says so once it has asked them. Until then all may be tried."""
