@@ -62,11 +62,13 @@ def _text(payload: JSON) -> dict[str, Any]:
     ]
     triggered = [r["label"] for r in results if r["triggered"]]
     # A child and anything sexual in one text is blocked whatever the caller looks for and however low each score is.
-    blocked = bool(triggered) or judged.forbidden
+    if judged.forbidden:
+        triggered += [label for label in ("minors", "sexual") if label not in triggered]
     return {
         "results": results,
-        "blocked": blocked,
-        "triggeredLabels": triggered or (["minors", "sexual"] if judged.forbidden else []),
+        # That there is a child in a picture is worth knowing, and by itself nothing bad.
+        "blocked": any(label != "minors" for label in triggered),
+        "triggeredLabels": triggered,
         "engine": "rules",
     }
 
