@@ -15,6 +15,12 @@ from heddle.steps import FactsOf, Plan, Result
 
 _SEEDS = 2**32
 
+#: Families of language models, as their models' names begin.
+_MODELS = ("llama", "gpt", "openai", "qwen", "mistral", "gemma", "deepseek", "claude", "gemini")
+
+#: A model that is of none of them.
+OTHER = "other"
+
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -75,21 +81,38 @@ class TextGenInput(Wire):
         return self
 
 
+def _family(given: TextGenInput) -> str | None:
+    """As `engine` says; without it, the one that the model's name begins with."""
+    if given.engine is not None or given.model is None or not given.model.isprintable():
+        return given.engine
+    name = given.model.lower().removeprefix("urn:air:").rpartition("/")[2]
+    return next((family for family in ("scribe", *_MODELS) if name.startswith(family)), OTHER)
+
+
 class TextGen:
     """Plans answers."""
 
     model = TextGenInput
-    families = ("scribe", "llama", "gpt", "openai", "qwen", "mistral", "gemma", "deepseek", "claude", "gemini")
+    families = ("scribe", *_MODELS, OTHER)
     media: Mapping[str, tuple[str, ...]] = {}
-    gives: Mapping[str, str] = {"text": "text", "choices": "data", "parsed": "data", "model": "text"}
+    gives: Mapping[str, str] = {
+        "text": "text",
+        "choices": "data",
+        "parsed": "data",
+        "model": "text",
+        "enhancedPrompt": "text",
+    }
 
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         given = validate(TextGenInput, raw)
         if given.prompt is None and not any(message.role == "user" for message in given.messages):
             raise InvalidRequest.of("messages", "no message is of the role 'user', so nobody asks anything")
         wanted = given.response_format
+        if wanted is not None and wanted.type == "json_schema" and wanted.json_schema is None:
+            raise InvalidRequest.of("responseFormat.jsonSchema", "is needed where `type` is 'json_schema'")
+        family = _family(given)
         payload: dict[str, Any] = {
-            "family": given.engine,
+            "family": family,
             "messages": [{"role": m.role, "text": m.text} for m in given.messages]
             or [{"role": "user", "text": given.prompt}],
             "enhance": given.ecosystem is not None,
@@ -104,7 +127,8 @@ class TextGen:
             "seed": secrets.randbelow(_SEEDS) if given.seed in {None, -1} else given.seed,
         }
         return Plan(
-            family=given.engine,
+            family=family,
+            asked=("model", given.model) if given.engine is None and given.model is not None else None,
             operation="chat",
             payloads=[{name: value for name, value in payload.items() if value is not None}],
         )

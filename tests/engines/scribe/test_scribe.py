@@ -1,8 +1,11 @@
 """The scribe understands what it can do, says so when it cannot, and never contradicts a prompt."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import jsonschema
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from heddle.engines.scribe import tasks
 from heddle.engines.scribe.answers import answer
+from heddle.engines.sketch.prompt import read
 from heddle.errors import EngineFailed, InvalidRequest
 from heddle.steps import Facts
 from heddle.steps.text_gen import TextGen
@@ -49,6 +53,36 @@ def test_a_prompt_is_kept_and_added_to() -> None:
     said = ask("a red fox in the snow at night, watercolor")["text"]
     assert said.startswith("a red fox in the snow at night, watercolor, ")
     assert not any(word in said for word in ("sunset", "morning", "dusk", "ink drawing", "flat design"))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "a cat", "a bedroom with a cat", "a thunderstorm over a lake", "a blizzard in the mountains", "a moonlit lake",
+        "a castle, oil on canvas", "a submarine deep under the sea", "an astronaut on the moon", "a spooky horror house",
+        "a dog in a library", "a starry sky over hills", "a fox, anime", "a bat in a cave", "two red boats on the left",
+        "a rainbow over a barn in summer", "a knight fights a dragon", "black and white photo of a bridge",
+    ],
+)  # fmt: skip
+def test_what_it_adds_contradicts_nothing_as_the_illustrator_reads_it(subject: str) -> None:
+    given = read(subject)
+    for seed in range(40):
+        text = ask(subject, seed=seed)["text"]
+        seen = read(text)
+        assert seen.wants == given.wants, text
+        for aspect in ("time", "style", "season", "backdrop"):
+            assert getattr(given, aspect) in {None, getattr(seen, aspect)}, text
+        for aspect in ("mood", "weather"):
+            assert getattr(given, aspect) in {frozenset(), getattr(seen, aspect)}, text
+        assert len(text) > len(subject)
+
+
+def test_an_instruction_is_followed_where_the_prompt_leaves_it_open() -> None:
+    made = ask("a fox", ecosystem="sdxl", instruction="make it a watercolor at night")
+    assert made["enhancedPrompt"].startswith("a fox, at night, watercolor, ")
+    kept = ask("a fox at noon, pixel art", ecosystem="sdxl", instruction="make it a watercolor at night")
+    assert "night" not in kept["text"]
+    assert "watercolor" not in kept["text"]
 
 
 def test_the_seed_decides() -> None:
@@ -108,6 +142,106 @@ def test_a_schema_that_it_cannot_fill_is_told() -> None:
         ask("a cat", responseFormat={"type": "json_schema", "jsonSchema": schema})
 
 
+def in_schema(schema: Any, prompt: str = "a cat") -> dict[str, Any]:
+    return json.loads(ask(prompt, responseFormat={"type": "json_schema", "jsonSchema": schema})["text"])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string", "minLength": 300, "maxLength": 310}},
+            "required": ["a"],
+        },
+        {
+            "$ref": "#/$defs/b",
+            "$defs": {"b": {"type": "object", "properties": {"c": {"type": "integer"}}, "required": ["c"]}},
+        },
+        {"type": "object", "properties": {"a": {"type": "integer", "exclusiveMinimum": 4, "multipleOf": 3}}},
+        {"type": "object", "properties": {"a": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}}},
+        {"type": "object", "properties": {"a": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}, "required": ["a"]},
+        {"allOf": [{"type": "object"}, {"properties": {"a": {"type": "boolean"}}, "required": ["a"]}]},
+        {"type": "object", "properties": {"a": True, "pattern": {"type": "string"}}, "required": ["a", "b"]},
+        {"type": "object", "properties": {"a": {"type": "array", "prefixItems": [{"type": "integer"}], "minItems": 3}}},
+        {"type": "object", "properties": {"next": {"$ref": "#"}, "a": {"type": "string"}}, "required": ["a"]},
+    ],
+)
+def test_schemas_of_many_kinds_are_filled(schema: dict[str, Any]) -> None:
+    made = in_schema(schema)
+    jsonschema.validate(made, schema)
+    assert made
+
+
+def test_members_are_written_by_their_names() -> None:
+    names = ("title", "caption", "tags", "negative_prompt", "style")
+    schema: dict[str, Any] = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+    schema["properties"] |= {"tags": {"type": "array", "items": {"type": "string"}}, "style": {"enum": ["oil", "ink"]}}
+    made = in_schema(schema, "an old mill by the river, ink")
+    assert (made["title"], made["tags"]) == ("An Old Mill by the River", ["old", "mill", "river", "ink"])
+    assert (made["caption"], made["style"]) == ("An old mill by the river, ink.", "ink")
+    assert made["negative_prompt"].startswith("blurry")
+
+
+NESTED: dict[str, Any] = {"type": "string"}
+for _ in range(6):
+    NESTED = {"type": "array", "items": NESTED, "minItems": 90}
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"type": "object", "properties": [1]}, "is no JSON Schema"),
+        ({"type": "object", "properties": {"a": {"enum": 5}}}, "is no JSON Schema"),
+        ({"schema": 5}, "must be an object"),
+        ({"type": "array"}, "no object"),
+        ({"type": "object", "properties": {"a": NESTED}}, "more than 1000 values"),
+        ({"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+$"}}}, "pattern is not supported"),
+        ({"type": "object", "properties": {"a": {"$ref": "#/nowhere"}}}, "leads nowhere"),
+        ({"type": "object", "allOf": [{"$ref": "#"}]}, "in a circle"),
+        ({"type": "object", "allOf": [{"$ref": "#/$defs/a"}] * 21, "$defs": {"a": {}}}, "more than 20 references"),
+    ],
+)
+def test_a_schema_that_is_no_good_is_told(schema: dict[str, Any], why: str) -> None:
+    with pytest.raises(EngineFailed, match=why):
+        in_schema(schema)
+
+
+@pytest.mark.parametrize("way", ["$ref", "$id"])
+def test_a_schema_fetches_nothing(way: str) -> None:
+    """The engine runs inside the server's network; a schema is a stranger's."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/secret"
+        part = {"$ref": address, "default": 1} if way == "$ref" else {"$id": address, "$ref": "#/x", "default": 1}
+        with pytest.raises(EngineFailed, match=r"\$ref"):
+            in_schema({"type": "object", "properties": {"a": part}})
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def test_a_cut_keeps_its_lines() -> None:
+    whole = ask("suggest two variations of a boat")["text"]
+    most = len(whole.split()) - 1
+    assert ask("suggest two variations of a boat", maxTokens=most)["text"] == whole.rpartition(" ")[0]
+    assert "\n2. " in whole.rpartition(" ")[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("gpt-4o", "gpt"),
+        ("meta-llama/Llama-3-8B", "llama"),
+        ("urn:air:qwen:llm:civitai:1@2", "qwen"),
+        ("scribe", "scribe"),
+        ("phi-4", "other"),
+    ],
+)
+def test_a_model_asks_for_its_family(model: str, family: str) -> None:
+    plan = TextGen().plan({"prompt": "a cat", "model": model, "seed": 1}, lambda _: Facts())
+    assert (plan.family, plan.asked) == (family, ("model", model))
+
+
 def test_an_answer_says_what_it_is_when_it_cannot() -> None:
     assert ask("What is the capital of France?")["text"].startswith("I am scribe, a set of rules")
 
@@ -120,6 +254,7 @@ def test_an_answer_says_what_it_is_when_it_cannot() -> None:
         ({"messages": [{"role": "system", "content": "b"}]}, "messages"),
         ({"prompt": "a", "temperature": 3}, "temperature"),
         ({"prompt": "a", "n": 9}, "n"),
+        ({"prompt": "a", "responseFormat": {"type": "json_schema"}}, "responseFormat.jsonSchema"),
         ({"prompt": "a", "responseFormat": {"type": "xml"}}, "responseFormat.type"),
     ],
 )

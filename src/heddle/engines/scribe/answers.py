@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from typing import Any, Literal
 
 from heddle.domain import JSON
@@ -60,8 +61,9 @@ def _cut(text: str, payload: JSON) -> tuple[str, Finish]:
     ends = [at for word in payload["stop"] if (at := text.find(word)) >= 0]
     text = text[: min(ends)] if ends else text
     most = payload.get("maxWords")
-    if most is not None and _words(text) > most:
-        return " ".join(text.split()[:most]), "length"
+    ends = [word.end() for word in re.finditer(r"\S+", text)]
+    if most is not None and len(ends) > most:
+        return text[: ends[most - 1]], "length"
     return text, "stop"
 
 

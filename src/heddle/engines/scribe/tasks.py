@@ -16,6 +16,8 @@ class Task:
     kind: Kind
     subject: str
     count: int = 1
+    #: What is wanted of a picture prompt, beside that it be a better one.
+    instruction: str = ""
 
 
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
@@ -52,10 +54,10 @@ def find(text: str, *, enhance: bool, instruction: str) -> Task:
     """What a text asks for. A bare description of a picture is a prompt to improve."""
     subject = " ".join(text.split())
     if enhance:
-        return Task("enhance", subject)
+        return Task("enhance", subject, instruction=instruction)
     if instruction:
         asked = _asked(instruction + ": " + subject)
-        return asked or Task("enhance", subject)
+        return asked or Task("enhance", subject, instruction=instruction)
     if asked := _asked(subject):
         return asked
     if subject.endswith("?") or _QUESTION.match(subject) or _CODE.search(subject):
