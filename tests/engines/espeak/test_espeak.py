@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
 
 import espeakng_loader
@@ -49,6 +50,19 @@ def test_the_same_text_is_the_same_file(make: Callable[..., Made]) -> None:
     first = make(SENTENCE, outputFormat="ogg", seed=1)
     assert make(SENTENCE, outputFormat="ogg", seed=2).data == first.data
     assert make("Something else.", outputFormat="ogg").data != first.data
+
+
+def noise_seed(argument: dict[str, int], _report: sandbox.Report) -> bytes:
+    """In a child: the samples of a voice with breath, begun in a second that no other child begins in."""
+    time.sleep(argument["secondsLater"])
+    said = {"text": SENTENCE, "language": "en-us", "variant": "f2", "speed": 1.0, "pitch": 1.0, "mostSeconds": 60}
+    return synthesis.speak(said, lambda _: None)["samples"]
+
+
+def test_a_voice_with_breath_is_the_same_at_any_time() -> None:
+    """espeak-ng would seed its noise with the second in which it starts."""
+    found = {sandbox.call(f"{__name__}:noise_seed", {"secondsLater": later}) for later in (0, 1)}
+    assert len(found) == 1
 
 
 def test_speed_and_pitch(make: Callable[..., Made]) -> None:

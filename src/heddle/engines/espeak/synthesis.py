@@ -84,6 +84,8 @@ def _library() -> tuple[Any, int]:
     rate = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, espeakng_loader.get_data_path().encode(), _NEVER_EXIT)
     if rate <= 0:
         raise JobError("espeak-ng does not find its data; install espeakng-loader again", reason="engine_failed")
+    # Voices with breath in them draw noise, and espeak-ng seeds it with the time of day.
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))
     return library, rate
 
 
