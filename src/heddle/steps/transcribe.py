@@ -10,14 +10,14 @@ from pydantic import AliasChoices, ConfigDict, Field
 from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
-from heddle.steps import FactsOf, Plan, Result, Source
+from heddle.steps import FactsOf, Plan, Result, Source, awaits
+from heddle.studio import voices
 
 #: The longest source, in seconds.
 LONGEST_S = 3600
 
 _MEDIA = ("audio", "video")
 _NAMES = ("media", "mediaUrl", "audio", "audioUrl", "video", "videoUrl")
-_ENGLISH = frozenset({"en", "eng", "english", "auto"})
 
 
 class TranscribeInput(Wire):
@@ -60,8 +60,8 @@ class Transcribe:
             raise InvalidRequest.of(
                 path, f"it lasts {facts.duration_ms / 1000:g} s; at most {LONGEST_S} s are transcribed"
             )
-        language = (given.language or "auto").lower()
-        if given.engine in {None, "pocketsphinx"} and language.split("-")[0] not in _ENGLISH:
+        language = given.language or "auto"
+        if given.engine in {None, "pocketsphinx"} and not awaits(language) and not voices.english(language):
             raise InvalidRequest.of(
                 "language", f"{given.language!r} is not known here; this engine hears English (`en`)"
             )

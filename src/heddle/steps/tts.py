@@ -87,7 +87,7 @@ class Tts:
     model = TtsInput
     families = ("espeak", "qwen3-tts")
     media: Mapping[str, tuple[str, ...]] = {}
-    gives: Mapping[str, str] = {"audioBlob": "audio", "blob": "audio", "timeStamps": "data"}
+    gives: Mapping[str, str] = {"audioBlob": "audio", "blob": "audio", "language": "text", "timeStamps": "data"}
 
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         if "refAudioUrl" in raw:

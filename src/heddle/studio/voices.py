@@ -131,6 +131,7 @@ LANGUAGES: Mapping[str, str] = {
 #: Other tags and names of the same.
 _ALSO = {
     "en": "en-us",
+    "eng": "en-us",
     "american english": "en-us",
     "en-uk": "en-gb",
     "es-mx": "es-419",
@@ -177,6 +178,11 @@ def language(name: str) -> str | None:
             return _SPELLED[wanted]
         wanted = wanted.rpartition("-")[0]
     return None
+
+
+def english(name: str) -> bool:
+    """Whether a language given by tag or name is English of any kind, or left to the engine."""
+    return (language(name) or "").partition("-")[0] in {"en", AUTO}
 
 
 def voice(name: str) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made, Offer
 from heddle.errors import EngineFailed
+from heddle.studio import voices
 
 #: What is assumed of a source of unknown length when it is priced.
 _UNKNOWN_MS = 60_000
@@ -47,6 +48,9 @@ class Sphinx:
         """The transcript, subtitles in two forms, and the words as JSON."""
         from heddle.engines.sphinx import hearing, subtitles  # noqa: PLC0415 - heavy: numpy
 
+        language = str(payload.get("language", voices.AUTO))
+        if not voices.english(language):
+            raise EngineFailed(f"language {language[:80]!r} is not known here; this engine hears English (`en`)")
         began = time.monotonic()
         heard = hearing.hear(context.read(payload["media"]), context.progress)
         if not heard.words:
