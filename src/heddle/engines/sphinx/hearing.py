@@ -17,8 +17,9 @@ RATE = 16_000
 _LOOK_S, _PAUSE_S, _LONGEST_S, _AROUND_S = 0.02, 0.4, 15.0, 0.15
 #: Shorter stretches are clicks.
 _SHORTEST_S = 0.12
-#: How far below its loud parts speech is still speech, and the level below which nothing is, in decibels.
-_BELOW_DB, _FLOOR_DB = 30.0, -55.0
+#: How far below its loud parts speech is still speech, and the level below which nothing is, in decibels:
+#: some recordings are 40 dB softer than others, and their speech is to be heard as well.
+_BELOW_DB, _FLOOR_DB = 30.0, -72.0
 #: Words of one subtitle.
 _WORDS = 9
 
