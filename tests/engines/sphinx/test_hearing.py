@@ -39,6 +39,11 @@ def test_a_long_speech_is_cut() -> None:
     assert max(end - start for start, end in found) <= 15.5 * RATE
 
 
+def test_soft_recordings_are_heard_like_loud_ones() -> None:
+    sound = np.concatenate([noise(0.5, 1e-5), noise(1, 0.03), noise(1, 1e-5), noise(2, 0.03), noise(0.5, 1e-5)])
+    assert find_speech(sound / np.float32(100)) == find_speech(sound)
+
+
 def wav(samples: Any, rate: int = RATE) -> bytes:
     return audio.encode(samples[:, None], rate, "wav")
 
@@ -88,6 +93,12 @@ def test_bad_fields_are_named(given: dict[str, Any], facts: Facts, path: str) ->
     with pytest.raises(InvalidRequest) as caught:
         Transcribe().plan(given, lambda _: facts)
     assert path in caught.value.fields
+
+
+@pytest.mark.parametrize("language", ["English", "en_GB", "en-AU", "Auto", "eng", "\ufdd00:output.Language\ufdd1"])
+def test_kinds_of_english_and_what_another_step_is_to_say(language: str) -> None:
+    [payload] = Transcribe().plan({"media": BLOB, "language": language}, lambda _: Facts()).payloads
+    assert payload["language"] == language
 
 
 def test_another_engine_may_know_other_languages() -> None:
