@@ -73,6 +73,30 @@ def test_arguments_are_known_at_submit() -> None:
     assert (made.jobs[0].payload["prompt"], made.jobs[0].payload["width"], list(made.follows)) == ("yes", 128, [])
 
 
+def test_a_reference_inside_a_schema_is_a_value() -> None:
+    schema = {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}
+    bound = references.bind(request({"prompt": "a", "schema": schema}))[0]
+    assert (bound.input["schema"], bound.references) == (schema, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"x": "x" * 60_000}, "with its arguments in place is"),
+        ({"x": "\ufdd0" + "1" * 5000 + ":output.text\ufdd1"}, "is an argument with a character"),
+    ],
+)
+def test_arguments_neither_swell_an_input_nor_smuggle_tokens(arguments: dict[str, Any], says: str) -> None:
+    given = [{"$ref": "$arguments", "path": "x"}] * 100
+    with pytest.raises(InvalidRequest, match=says):
+        references.bind(request({"prompt": "a", "many": given}, arguments=arguments))
+
+
+def test_texts_of_other_steps_do_not_swell_a_payload() -> None:
+    with pytest.raises(Unresolved, match="at most 1000000 are taken"):
+        resolver(text="x" * 90_000).payload({"many": [TEXT] * 12}, [])
+
+
 def test_the_input_is_kept_as_it_came() -> None:
     step = plan({"prompt": "a"}, {"prompt": "b", "images": [picture()]}).new.workflow.steps[1]
     assert step.input["images"] == [picture()]

@@ -98,7 +98,19 @@ def test_a_sound_that_is_too_long_is_not_read() -> None:
         audio.decode(audio.encode(tone(), RATE, "wav"), rate=16_000, most_s=0.5)
 
 
-@pytest.mark.parametrize("data", [b"", b"not media at all" * 99, b"\x1a\x45\xdf\xa3webm" + bytes(50)])
+SDP = b"\xff\xfb\x90\x44\nv=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9998 RTP/AVP 0\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SDP,
+        b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n",
+        b"",
+        b"not media at all" * 99,
+        b"\x1a\x45\xdf\xa3webm" + bytes(50),
+    ],
+)
 def test_what_is_no_media_is_refused(data: bytes) -> None:
     for look in (probe, lambda d: audio.decode(d, rate=16_000)):
         with pytest.raises(JobError) as caught:

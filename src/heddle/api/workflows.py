@@ -212,8 +212,10 @@ def _air(tx: Tx, air: str) -> str | None:
 
 def _facts(tx: Tx, account_id: int, blob_id: str) -> Facts:
     found = blobs.get(tx, [blob_id]).get(blob_id)
-    if found is None or found.account_id != account_id or found.state != "stored":
+    if found is None or found.account_id != account_id:
         return Facts()
+    if found.state != "stored":
+        return Facts(mime=found.mime)
     return Facts(
         mime=found.mime,
         width=found.width,

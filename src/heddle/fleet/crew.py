@@ -101,6 +101,8 @@ class _Attempt:
     sends: int = 0
     slot: _Slot | None = None
     started: bool = False
+    #: Whether its model, and what had to make room for it, are as they should be: its engine is at work.
+    running: bool = False
     canceled: bool = False
     alarm: asyncio.TimerHandle | None = None
     began: float | None = None
@@ -324,8 +326,9 @@ class Crew:
         """
         for slot in self._slots:
             after = next((a.run for a in self._line if a.run.slot == slot.name), None)
-            if slot.worker is None or not slot.sent or after is None or after.evict:
-                continue
+            at_work = bool(slot.sent) and all(attempt.running for attempt in slot.sent.values())
+            if slot.worker is None or not at_work or after is None or after.evict:
+                continue  # what is to make room does so before its job starts
             if after.model not in {"", slot.fetching, *slot.models, *(a.run.model for a in slot.sent.values())}:
                 slot.fetching = after.model
                 slot.worker.send(frame(Fetch(engine=after.engine, model=after.model, memory_mb=after.memory_mb)))
@@ -361,7 +364,9 @@ class Crew:
         match message:
             case Started():
                 self._begin(attempt)
+                attempt.running = True
                 self._tell(message)
+                self._change()
             case Loading():
                 self._load(attempt)
                 self._tell(message)

@@ -285,8 +285,8 @@ class Worker:
         """The model may be on its way already; one load serves both."""
         if self._ahead is None or not self._ahead[1].is_alive():
             return
-        if self._ahead[0] == run.model:
-            self._say(Loading(job_id=run.job_id, attempt=run.attempt))
+        # Whatever model is on its way: from here on the time counts, or a load that hangs would hold the slot for ever.
+        self._say(Loading(job_id=run.job_id, attempt=run.attempt))
         while self._ahead[1].is_alive():
             context.check()
             self._ahead[1].join(_CANCEL_LOOK_S)

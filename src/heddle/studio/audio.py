@@ -91,7 +91,7 @@ def read(argument: dict[str, Any], _report: sandbox.Report) -> bytes:
     pieces: list[Any] = []
     count = 0
     try:
-        with av.open(io.BytesIO(argument["data"]), "r") as container:
+        with av.open(io.BytesIO(argument["data"]), "r", options=sandbox.FOREIGN) as container:
             if not container.streams.audio:
                 raise JobError("the file has no sound track", reason="media_unreadable")
             resampler = av.AudioResampler(format="flt", layout=layout, rate=argument["rate"])

@@ -38,7 +38,7 @@ def look(argument: dict[str, Any], _report: sandbox.Report) -> dict[str, Any]:
     from av.error import FFmpegError  # noqa: PLC0415 - as above
 
     try:
-        with av.open(io.BytesIO(argument["data"]), "r") as container:
+        with av.open(io.BytesIO(argument["data"]), "r", options=sandbox.FOREIGN) as container:
             return msgspec.to_builtins(_facts(container))
     except (FFmpegError, ValueError, EOFError) as error:
         why = error.strerror if isinstance(error, FFmpegError) else error

@@ -31,6 +31,9 @@ from heddle.errors import JobError
 #: Takes a fraction, 0..1; raises to stop the call.
 Report = Callable[[float], None]
 
+#: How FFmpeg may open foreign bytes: as what the media gate takes. Others of its formats open files and connections.
+FOREIGN = {"format_whitelist": "mov,mp4,m4a,matroska,webm,mp3,wav,ogg,flac,gif", "protocol_whitelist": "file,pipe"}
+
 _MIB = 1024 * 1024
 _TICK_S = 0.2
 _LENGTH = 8

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from heddle.errors import JobError
+from heddle.studio.sandbox import FOREIGN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,7 @@ def opened(data: bytes) -> Generator[Clip]:
     """Open a video for reading. Raises JobError (`media_unreadable`)."""
     import av  # noqa: PLC0415 - only children parse foreign bytes
 
-    with _readable(), av.open(io.BytesIO(data), "r") as container:
+    with _readable(), av.open(io.BytesIO(data), "r", options=FOREIGN) as container:
         if not container.streams.video:
             raise JobError("the file has no picture track", reason="media_unreadable")
         yield Clip(container)
@@ -70,7 +71,7 @@ def sound(data: bytes, rate: int = 48_000) -> Sound | None:
     import av  # noqa: PLC0415 - only children parse foreign bytes
     import numpy as np  # noqa: PLC0415 - as above
 
-    with _readable(), av.open(io.BytesIO(data), "r") as container:
+    with _readable(), av.open(io.BytesIO(data), "r", options=FOREIGN) as container:
         if not container.streams.audio:
             return None
         resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate)

@@ -287,12 +287,23 @@ def _next_try(item: Ended, lease: Lease) -> tuple[Lease, datetime | None] | None
     """What the queue gets back and when it may run again; None when the job has ended."""
     if item.failure is None or not item.failure.retryable:
         return None
+    if item.failure.blameless and not item.failure.lost:
+        return lease, None
     if item.failure.blameless:
-        return replace(lease, losses=lease.losses + item.failure.lost), None
+        # Not at once: where no worker comes up, the next try would end as soon.
+        losses = lease.losses + 1
+        return None if losses >= LOST_LIMIT else (replace(lease, losses=losses), _later(item, losses))
     failures = lease.failures + 1
     if failures >= item.max_attempts:
         return None
     return replace(lease, failures=failures), item.at + timedelta(seconds=item.backoff_s * 2 ** (failures - 1))
+
+
+def _later(item: Ended, losses: int) -> datetime | None:
+    """When an attempt that was lost may be tried again; one whose server vanished was away for its lease already."""
+    if item.failure is None or item.failure.reason == "attempt_lost":
+        return None
+    return item.at + timedelta(seconds=item.backoff_s * losses)
 
 
 def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Mapping[Pair, Lease]) -> None:

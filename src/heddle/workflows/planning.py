@@ -72,15 +72,20 @@ class _Facts:
     look: FactsOf
     references: Sequence[Reference]
     planned: Mapping[int, tuple[Step, Plan]]
+    #: The kind of what each reference gives.
+    gives: Sequence[str]
 
     def of(self, source: str) -> Facts:
-        reference = next((r for r in self.references if r.token == source), None)
+        pairs = zip(self.references, self.gives, strict=True)
+        reference, kind = next(((r, kind) for r, kind in pairs if r.token == source), (None, ""))
         if reference is None:
             return self.look(source)
+        mime = f"{kind}/*" if kind in {"image", "video", "audio"} else None
         if reference.step not in self.planned:
-            return Facts()
+            return Facts(mime=mime)
         payload = self.planned[reference.step][1].payloads[0]
         return Facts(
+            mime=mime,
             width=payload.get("width"),
             height=payload.get("height"),
             duration_ms=payload.get("durationMs"),
@@ -142,10 +147,10 @@ class Planner:
         planned: dict[int, tuple[Step, Plan]] = {}
         problems: dict[str, list[str]] = {}
         for index in references.order(bound):
-            facts = _Facts(look.facts_of, bound[index].references, planned)
-            wanted = _Wanted(index, request.steps[index], bound[index], Look(look.find, facts.of))
             try:
-                gives = [self._given(reference, request.steps) for reference in wanted.bound.references]
+                gives = [self._given(reference, request.steps) for reference in bound[index].references]
+                facts = _Facts(look.facts_of, bound[index].references, planned, gives)
+                wanted = _Wanted(index, request.steps[index], bound[index], Look(look.find, facts.of))
                 step, plan = self._plan_step(workflow_id, wanted)
                 _check_uses(wanted, plan, gives)
                 planned[index] = step, plan

@@ -14,13 +14,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, cast
 
 from heddle.contract.base import path as join
-from heddle.contract.orchestration import StepRequest, WorkflowRequest
+from heddle.contract.orchestration import StepRequest, WorkflowRequest, small
 from heddle.domain import JSON, Artifact
 from heddle.errors import InvalidRequest
 
 #: Two characters that Unicode keeps out of all text, around the number of the step and the path.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
-_TOKEN = re.compile(f"{_OPEN}([0-9]+):([^{_CLOSE}]*){_CLOSE}")
+_TOKEN = re.compile(f"{_OPEN}([0-9]{{1,3}}):([^{_CLOSE}]*){_CLOSE}")
 #: The same in a message, where it may be quoted and cut off.
 _SHOWN = re.compile(r"'?(?:\ufdd0|\\ufdd0)([0-9]+):(.*?)(?:(?:\ufdd1|\\ufdd1)'?|\.\.\.|$)")
 _PART = re.compile(r"\.?([A-Za-z_$][\w$-]*)|\[([0-9]{1,6})\]")
@@ -28,6 +28,9 @@ _INDEX = re.compile(r"\$([0-9]{1,3})")
 
 #: The longest text that a reference may bring into a payload, in characters.
 LONGEST = 100_000
+
+#: And all that they bring into one payload.
+_MOST = 1_000_000
 
 #: What stands for a blob's link in outputs that are made for a resolver.
 _LINK = "heddle-blob:"
@@ -130,13 +133,19 @@ class _Binder:
         self._references: list[Reference] = []
 
     def bound(self) -> Bound:
-        walked = self._walk(self._steps[self._index].input, ["steps", self._index, "input"])
+        at: list[str | int] = ["steps", self._index, "input"]
+        walked = self._walk(self._steps[self._index].input, at)
+        try:
+            small(walked)  # a few references to one long argument are many times its size
+        except ValueError as error:
+            self._refuse(join(at), f"with its arguments in place {error}")
         return Bound(walked, self._references)
 
     def _walk(self, value: Any, at: list[str | int]) -> Any:
         if isinstance(value, Mapping):
             members = cast("JSON", value)
-            if "$ref" in members:
+            # `#/…` is a reference inside a JSON Schema, which is a value like any other.
+            if "$ref" in members and not str(members["$ref"]).startswith("#"):
                 return self._refer(members, join(at))
             return {name: self._walk(item, [*at, name]) for name, item in members.items()}
         if isinstance(value, list):
@@ -164,7 +173,10 @@ class _Binder:
 
     def _argument(self, path: str, at: str) -> Any:
         try:
-            return follow(dict(self._arguments), path if _is_path(path) else "?")
+            value = follow(dict(self._arguments), path if _is_path(path) else "?")
+            if any(_OPEN in text or _CLOSE in text for text in _texts(value)):
+                return self._refuse(at, "is an argument with a character that is not for text (U+FDD0 or U+FDD1)")
+            return value
         except Unresolved:
             known = ", ".join(self._arguments) or "none"
             return self._refuse(at, f"`path` is {path!r}, which `arguments` does not have; there are: {known}")
@@ -230,6 +242,8 @@ class Resolver:
     def payload(self, payload: JSON, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """A payload and its input blobs without tokens. Raises Unresolved with a sentence."""
         blobs = {token: self._blob(token) for token in inputs if is_token(token)}
+        if (size := sum(len(self._text(t)) for t in tokens(dict(payload)) if t not in blobs)) > _MOST:
+            raise Unresolved(f"the texts that it refers to have {size} characters together; at most {_MOST} are taken")
         filled = {name: self._fill(value, blobs) for name, value in payload.items()}
         return filled, [blobs.get(blob_id, blob_id) for blob_id in inputs]
 
