@@ -8,7 +8,6 @@ Finishing a job deletes its row, so the table stays as small as the backlog. Job
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -303,7 +302,25 @@ def report_slots(tx: Tx, items: Sequence[Census]) -> list[None]:
             for slot in item.slots
         ],
     )
+    _note_seen(tx, [(slot, to_ms(item.at)) for item in latest.values() for slot in item.slots])
     return [None] * len(items)
+
+
+def _note_seen(tx: Tx, seen: Sequence[tuple[SlotReport, int]]) -> None:
+    """Each engine that a slot can run was there now; a slot that does not count memory fits all."""
+    found: dict[str, tuple[int, int | None]] = {}
+    for slot, at in seen:
+        for engine in slot.engines:
+            before_at, before_mb = found.get(engine, (0, 0))
+            both = None if before_mb is None or slot.memory_mb is None else max(before_mb, slot.memory_mb)
+            found[engine] = (max(before_at, at), both)
+    tx.many(
+        "INSERT INTO queue_engines (engine, clock, seen_at, seen_mb) VALUES (?, 0, ?, ?)"
+        " ON CONFLICT (engine) DO UPDATE SET seen_at = excluded.seen_at, seen_mb = CASE"
+        " WHEN queue_engines.seen_mb IS NULL OR excluded.seen_mb IS NULL THEN NULL"
+        " WHEN queue_engines.seen_mb > excluded.seen_mb THEN queue_engines.seen_mb ELSE excluded.seen_mb END",
+        [(engine, at, mb) for engine, (at, mb) in sorted(found.items())],
+    )
 
 
 def slots(tx: Tx, at: datetime) -> list[SlotReport]:
@@ -483,16 +500,18 @@ def waiting(tx: Tx) -> int:
     return row["n"] if row else 0
 
 
-def unplaced(tx: Tx, slots: Sequence[SlotReport], before: datetime, limit: int) -> list[str]:
-    """Workflows of jobs that were made before a moment, still wait, and that none of these slots could ever run."""
-    largest: dict[str, float] = {}
-    for slot in slots:
-        for engine in slot.engines:
-            largest[engine] = max(largest.get(engine, 0.0), math.inf if slot.memory_mb is None else slot.memory_mb)
-    if not (engines := sorted(largest)):
-        return []
-    bounded = sorted((engine, int(size)) for engine, size in largest.items() if size != math.inf)
+def unplaced(tx: Tx, at: datetime, before: datetime, limit: int) -> list[str]:
+    """Workflows of jobs that were made before a moment and wait, though no slot since then could have run them.
+
+    A slot that is away for a while, as its machine is started anew, does not count against what waits for it.
+    """
+    known = tx.all("SELECT engine, seen_at, seen_mb FROM queue_engines WHERE seen_at IS NOT NULL")
+    if max((row["seen_at"] for row in known), default=0) < to_ms(at) - _SLOTS_MS:
+        return []  # no dispatcher says anything: nobody knows what slots there are
+    able = [row for row in known if row["seen_at"] >= to_ms(before)]
+    bounded = [(row["engine"], row["seen_mb"]) for row in able if row["seen_mb"] is not None]
     too_large = "".join(" OR (engine = ? AND memory_mb > ?)" for _ in bounded)
+    engines = [row["engine"] for row in able]
     found = tx.all(
         "SELECT DISTINCT workflow_id FROM queued_jobs WHERE owner IS NULL AND job_id < ?"  # noqa: S608
         f" AND (engine NOT IN ({marks(engines)}){too_large}) LIMIT ?",

@@ -58,6 +58,17 @@ def test_what_fits_nowhere_ends_and_is_paid_back(db: Database) -> None:
     assert db.look(audit.check) == []
 
 
+def test_what_waits_for_a_slot_that_is_away_for_a_moment_waits_on(db: Database) -> None:
+    workflow_id = submitted(db, "gpu")
+    later = now() + 2 * HOUR
+    slots_are(db, later - timedelta(minutes=5), ("gpu", 9000), ("noop", None))
+    slots_are(db, later, ("noop", None))
+    assert look(db, later) == 0
+    slots_are(db, later + HOUR, ("noop", None))
+    assert look(db, later + HOUR) == 1
+    assert status(db, workflow_id) == ("expired", "no_slot")
+
+
 @pytest.mark.parametrize(
     ("waited", "slots"),
     [

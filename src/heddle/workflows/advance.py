@@ -443,8 +443,7 @@ def unplaced(tx: Tx, items: Sequence[Unplaced]) -> list[int]:
 
 
 def _unplaced(tx: Tx, item: Unplaced) -> int:
-    slots = queue.slots(tx, item.at)
-    found = queue.unplaced(tx, slots, item.at - item.bound, _SWEEP) if slots else []
+    found = queue.unplaced(tx, item.at, item.at - item.bound, _SWEEP)
     message = f"no slot that could run it was there for {item.bound.total_seconds():g} s"
     end(tx, found, status=Status.EXPIRED, reason="no_slot", message=message, at=item.at)
     return len(found)
