@@ -21,7 +21,7 @@ _TRIES = 16
 
 #: Jobs that a claim looks at: so many per place, and at least so many where slots hold models. Measured with the
 #: simulator: with 64 a busy fleet loads twice as often as with 512, and beyond that little is gained.
-_PER_PLACE = 8
+PER_PLACE = 8
 _LEAST = 512
 
 
@@ -127,7 +127,7 @@ def reach(slots: Iterable[SlotReport]) -> int:
     """How many jobs a claim should look at."""
     reports = list(slots)
     least = _LEAST if any(report.models for report in reports) else 0
-    return max(least, _PER_PLACE * sum(max(0, report.room) for report in reports))
+    return max(least, PER_PLACE * sum(max(0, report.room) for report in reports))
 
 
 def largest(slots: Iterable[SlotReport]) -> int | None:

@@ -62,6 +62,11 @@ commit_seconds = Histogram(
     buckets=_QUICK,
     registry=REGISTRY,
 )
+commit_retries = Counter(
+    "heddle_database_commit_retries",
+    "Transactions that met another one (a deadlock, a key that was just taken) and were tried again",
+    registry=REGISTRY,
+)
 commit_items = Histogram(
     "heddle_database_commit_items",
     "How many writes shared a group commit",

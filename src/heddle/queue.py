@@ -30,6 +30,9 @@ _S_PER_BUZZ = 0.05
 _FAR = 1000
 _PLACES = 100
 
+#: How many jobs one claim parks at most, so that none takes long.
+_PARK = 2000
+
 #: For how long it counts what a dispatcher said of its slots, in milliseconds.
 _SLOTS_MS = 30_000
 
@@ -179,11 +182,13 @@ def window(
     without: Sequence[int] = (),
     lost: Sequence[str] = (),
     overdue: datetime | None = None,
+    parked: Mapping[int, int] | None = None,
 ) -> list[Waiting]:
     """The first jobs of these engines that may run, in fair order, but those of the accounts or jobs left out.
 
     With `memory_mb`, those that need no more: what fits nowhere must not hide what does. With `overdue`, also those
-    that were passed over before that, wherever they stand.
+    that were passed over before that, wherever they stand. `parked` ones are seen of these accounts only, so many of
+    each.
     """
     if not engines or limit <= 0:
         return []
@@ -197,16 +202,44 @@ def window(
         f" WHERE owner IS NULL AND run_at <= ? AND (engine IN ({marks(engines)})) IS TRUE{others}"
     )
     given = [to_ms(at), *engines, *most, *without, *lost]
-    found = tx.all(f"{these} ORDER BY finishes, job_id LIMIT ?", [*given, limit])
-    late: list[Row] = []
+    found = tx.all(f"{these} AND parked = 0 ORDER BY finishes, job_id LIMIT ?", [*given, limit])
+    others_found: list[Row] = []
     if overdue is not None and len(found) == limit:  # else all that wait are there
-        late = tx.all(
-            f"{these} AND passed_at IS NOT NULL AND passed_at <= ? ORDER BY passed_at LIMIT ?",
+        others_found = tx.all(
+            f"{these} AND parked = 0 AND passed_at IS NOT NULL AND passed_at <= ? ORDER BY passed_at LIMIT ?",
             [*given, to_ms(overdue), limit],
         )
-    paces = _paces(tx) if found else {}
-    jobs = {row["job_id"]: _waiting(row, paces) for row in [*found, *late]}
-    return sorted(jobs.values(), key=lambda job: (job.finish, job.job_id)) if late else list(jobs.values())
+    for account_id, most in (parked or {}).items():
+        others_found += tx.all(
+            f"{these} AND parked = 1 AND account_id = ? ORDER BY finishes, job_id LIMIT ?", [*given, account_id, most]
+        )
+    paces = _paces(tx) if found or others_found else {}
+    jobs = {row["job_id"]: _waiting(row, paces) for row in [*found, *others_found]}
+    return sorted(jobs.values(), key=lambda job: (job.finish, job.job_id)) if others_found else list(jobs.values())
+
+
+def park(tx: Tx, account_ids: Sequence[int], up_to: float) -> None:
+    """The jobs of accounts at their cap, as far as a claim walked past them, are looked for by account from now on."""
+    if account_ids:
+        tx.run(
+            "WITH these AS MATERIALIZED (SELECT job_id FROM queued_jobs WHERE owner IS NULL AND parked = 0"  # noqa: S608
+            f" AND finishes <= ? AND (account_id IN ({marks(account_ids)})) IS TRUE ORDER BY finishes, job_id"
+            f" LIMIT ?{tx.skip_locked})"
+            " UPDATE queued_jobs SET parked = 1 WHERE job_id IN (SELECT job_id FROM these)",
+            [up_to, *account_ids, _PARK],
+        )
+
+
+def parked(tx: Tx) -> list[int]:
+    """The accounts that have parked jobs. Reads one row of each, however many it has."""
+    some = "SELECT account_id FROM queued_jobs WHERE owner IS NULL AND parked = 1"
+    first = "ORDER BY account_id LIMIT 1"  # not MIN: a planner that takes the table for empty reads all of it
+    found = tx.all(
+        f"WITH RECURSIVE found (id) AS (SELECT ({some} {first})"  # noqa: S608 - constants
+        f" UNION ALL SELECT ({some} AND account_id > found.id {first}) FROM found WHERE found.id IS NOT NULL)"
+        " SELECT id FROM found WHERE id IS NOT NULL"
+    )
+    return [row["id"] for row in found]
 
 
 def take(tx: Tx, owner: str, job_ids: Sequence[str], until: datetime) -> dict[str, Lease]:
@@ -216,7 +249,7 @@ def take(tx: Tx, owner: str, job_ids: Sequence[str], until: datetime) -> dict[st
     found = tx.all(
         f"WITH ready AS MATERIALIZED (SELECT job_id FROM queued_jobs WHERE job_id IN ({marks(job_ids)})"  # noqa: S608
         f" AND owner IS NULL ORDER BY job_id{tx.skip_locked})"
-        " UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1, passed_at = NULL"
+        " UPDATE queued_jobs SET owner = ?, lease_until = ?, attempt = attempt + 1, passed_at = NULL, parked = 0"
         f" WHERE job_id IN (SELECT job_id FROM ready) RETURNING {_LEASE}",
         [*job_ids, owner, to_ms(until)],
     )
@@ -334,7 +367,7 @@ def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:
     if not workflow_ids:
         return []
     mine = tx.all(
-        "SELECT job_id, engine, finishes, cost, memory_mb FROM queued_jobs"  # noqa: S608
+        "SELECT job_id, account_id, engine, finishes, cost, memory_mb FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NULL AND workflow_id IN ({marks(workflow_ids)}) ORDER BY finishes, job_id",
         workflow_ids,
     )
@@ -343,7 +376,7 @@ def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:
     before, before_s, last = 0, 0.0, (-1.0, "")
     for row in mine[:_PLACES]:
         here = (row["finishes"], row["job_id"])
-        for between in _between(tx, last, here, at, _FAR - before):
+        for between in _between(tx, row["account_id"], (last, here), at, _FAR - before):
             before += between["n"]
             before_s += between["cost"] * paces.get(between["engine"], _S_PER_BUZZ)
         own_s = row["cost"] * paces.get(row["engine"], _S_PER_BUZZ)
@@ -361,15 +394,25 @@ def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:
     return found
 
 
-def _between(tx: Tx, first: tuple[float, str], end: tuple[float, str], at: datetime, most: int) -> list[Row]:
-    """How many jobs stand from one place up to another, and what they cost, by engine."""
+def _between(
+    tx: Tx, account_id: int, places: tuple[tuple[float, str], tuple[float, str]], at: datetime, most: int
+) -> list[Row]:
+    """How many jobs stand from one place up to another, and what they cost, by engine.
+
+    What is parked stands before the other jobs of its account, and before nobody else's.
+    """
     if most <= 0:
         return []
+    first, end = places
+    these = (
+        "SELECT engine, cost FROM queued_jobs WHERE owner IS NULL AND run_at <= ?"
+        " AND (finishes, job_id) >= (?, ?) AND (finishes, job_id) < (?, ?)"
+    )
+    given = [to_ms(at), *first, *end]
     return tx.all(
-        "SELECT engine, COUNT(*) AS n, SUM(cost) AS cost FROM (SELECT engine, cost FROM queued_jobs"
-        " WHERE owner IS NULL AND run_at <= ? AND (finishes, job_id) >= (?, ?) AND (finishes, job_id) < (?, ?)"
-        " LIMIT ?) AS these GROUP BY engine",
-        (to_ms(at), *first, *end, most),
+        f"SELECT engine, COUNT(*) AS n, SUM(cost) AS cost FROM ({these} AND parked = 0"  # noqa: S608
+        f" UNION ALL {these} AND parked = 1 AND account_id = ? LIMIT ?) AS these GROUP BY engine",
+        [*given, *given, account_id, most],
     )
 
 

@@ -17,7 +17,7 @@ _OWNER = re.compile(r"^-- owners?: ([\w/*.]+\.py)", re.MULTILINE)
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 _USE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE(?: IF NOT EXISTS)?)\s+([\w{}]+)")
 
-_WITH = re.compile(r"\bWITH (\w+) AS")
+_WITH = re.compile(r"\bWITH (?:RECURSIVE )?(\w+)(?: \(\w+\))? AS")
 
 #: Puts statements of others into PostgreSQL's words, and asks that server about itself.
 DIALECT = "db/postgres.py"

@@ -239,7 +239,7 @@ def test_a_place_counts_what_is_before_it(db: Database, bob: int) -> None:
 def test_who_is_overdue_is_seen_behind_the_window(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many of other models stand before it by then."""
     monkeypatch.setattr("heddle.matching._LEAST", 4)
-    monkeypatch.setattr("heddle.matching._PER_PLACE", 4)
+    monkeypatch.setattr("heddle.matching.PER_PLACE", 4)
     rare = with_model(db, "rare", priority=Priority.LOW)
     slot = shelf("one", "red", "blue")
     [first] = claimed(db, 0, AT, [slot]) if with_model(db, "red") else []

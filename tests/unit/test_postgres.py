@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ import pytest
 from tests.drafts import draft, slots
 from tests.postgres import Postgres
 
-from heddle import blobs, ledger, outbox, queue
+from heddle import accounts, blobs, ledger, metrics, outbox, queue
+from heddle.accounts import Limits
 from heddle.blobs import Promise, Stored
 from heddle.chores import first_run, prune
+from heddle.contract.orchestration import WorkflowUpdate
 from heddle.db import Database, Tx, marks, rows
 from heddle.db.migrate import migrate
 from heddle.db.postgres import PostgreSQL
-from heddle.domain import Status, Workflow, new_id, now
+from heddle.domain import Priority, Status, Workflow, new_id, now
 from heddle.errors import HeddleError, Unavailable, UsageError
 from heddle.settings import Settings
 from heddle.workflows import advance, amend, audit, submit
@@ -339,6 +342,63 @@ def test_any_mix_at_once_keeps_the_books(crowd: Crowd) -> None:
     assert db.look(queue.depth) == 0
     assert db.look(audit.check) == []
     assert ask(db, "SELECT id FROM workflows WHERE status NOT IN ('succeeded', 'failed', 'canceled')") == []
+
+
+def test_whoever_takes_several_rows_waits_for_nobody_who_waits_for_him(crowd: Crowd) -> None:
+    """Batches of everything, on accounts at their caps: no transaction meets another one, which would be tried again.
+
+    A deadlock counts as soon as it is noticed, here after 200 ms.
+    """
+    db = crowd.databases[0]
+    owners = [1, *(write(db, lambda tx, n=n: first_run.new_account(tx, n, now(), buzz=10**6).id) for n in "abcdef")]
+    for account in owners:
+        write(db, lambda tx, i=account: accounts.set_limits(tx, i, Limits(max_running=2 + i % 3)))
+    before = _retries()
+    outcomes = crowd.together(*(lambda db, s=s: _batches(db, s, owners) for s in range(4)))
+    assert outcomes == [None] * 4
+    assert _retries() == before
+    assert db.look(audit.check) == []
+
+
+def _batches(db: Database, seed: int, owners: Sequence[int]) -> None:
+    chance = random.Random(seed)
+    held: list[advance.Attempt] = []
+    for _ in range(25):
+        drafts = [_of(chance.choice(owners), chance.choice(list(Priority))) for _ in range(6)]
+        assert all(isinstance(w, Workflow) for w in _all(db, submit.submit, drafts))
+        claims = [advance.Claim(owner=f"d{seed}", slots=slots(3), lease_s=30, at=now()) for _ in range(2)]
+        held += [attempt for attempts in _all(db, advance.claim, claims) for attempt in attempts]
+        chance.shuffle(held)
+        _all(db, advance.finish, [ended(attempt) for attempt in held[:5]])
+        del held[:5]
+        found = ask(db, "SELECT id, account_id FROM workflows WHERE status = 'unassigned' ORDER BY id LIMIT 8")
+        chance.shuffle(found)
+        update = WorkflowUpdate(status="canceled")
+        _all(
+            db,
+            amend.amend,
+            [
+                amend.Amendment(account_id=row["account_id"], workflow_id=row["id"], at=now(), update=update)
+                for row in found[:4]
+            ],
+        )
+
+
+def _all(db: Database, verb: Callable[[Tx, Sequence[Any]], Sequence[Any]], items: Sequence[Any]) -> Sequence[Any]:
+    """In one transaction."""
+    return write(db, lambda tx: verb(tx, items)) if items else []
+
+
+def _of(account_id: int, priority: Priority) -> Draft:
+    one = draft(now(), [2], 1)
+    steps = [replace(step, priority=priority) for step in one.new.workflow.steps]
+    return replace(one, new=replace(one.new, workflow=replace(one.new.workflow, account_id=account_id, steps=steps)))
+
+
+def _retries() -> float:
+    found = metrics.REGISTRY.get_sample_value("heddle_database_commit_retries_total")
+    assert found is not None
+    return found
 
 
 # ── processes and faults ──────────────────────────────────────────────────────

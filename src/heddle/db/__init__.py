@@ -306,6 +306,7 @@ class Database:
                 connection.rollback()
                 if not tries_left or not self._dialect.passing(error):
                     raise
+                metrics.commit_retries.inc()
                 log.debug("a transaction met another one and is tried again: %s", error)
         raise AssertionError("the last try returns or raises")
 

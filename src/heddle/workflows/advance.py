@@ -7,6 +7,7 @@ of steps and workflows from their jobs, settles the Buzz of what ended, and emit
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ from heddle.workflows.submit import entries
 
 #: How often a job may be lost with its server or machine, through no fault of its own, before it is given up.
 LOST_LIMIT = 20
+
+#: For how many places parked jobs are looked at whose account is not bounded any more.
+_PARKED = 64
 
 #: Expired promises and lost leases taken in one transaction.
 _SWEEP = 500
@@ -131,17 +135,18 @@ class Unplaced:
 
 def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
     """Give each claimer up to its limit of jobs."""
-    return [_claim(tx, c) for c in claims]
-
-
-def _claim(tx: Tx, wanted: Claim) -> list[Attempt]:
+    caps = _Caps(tx)
     seen: list[Mapping[str, Front]] = []
-    taken = _match(tx, wanted, wanted.slots, seen)
-    if wanted.short_slots:
-        taken += _match(tx, wanted, _fuller(wanted.short_slots, taken), seen)
-    attempts = _attempts(tx, taken)
+    found = [_claim(tx, c, caps, seen) for c in claims]
     queue.advance_clocks(tx, seen)
-    return attempts
+    return found
+
+
+def _claim(tx: Tx, wanted: Claim, caps: _Caps, seen: list[Mapping[str, Front]]) -> list[Attempt]:
+    taken = _match(tx, wanted, wanted.slots, caps, seen)
+    if wanted.short_slots:
+        taken += _match(tx, wanted, _fuller(wanted.short_slots, taken), caps, seen)
+    return _attempts(tx, taken)
 
 
 class _Taken(NamedTuple):
@@ -152,59 +157,101 @@ class _Taken(NamedTuple):
     job: Waiting
 
 
-def _match(tx: Tx, wanted: Claim, slots: Sequence[SlotReport], seen: list[Mapping[str, Front]]) -> list[_Taken]:
+def _match(
+    tx: Tx, wanted: Claim, slots: Sequence[SlotReport], caps: _Caps, seen: list[Mapping[str, Front]]
+) -> list[_Taken]:
     """Choose jobs for slots and give them to the owner; `seen` gets how far the queues are.
 
     Again while there is room: without those whose accounts are at their cap, who make way for the ones behind them,
     and without the jobs that another claimer was faster to take.
     """
-    engines = sorted(frozenset[str]().union(*(slot.engines for slot in slots)))
-    largest = matching.largest(slots)
-    capped, lost = frozenset[int](), set[str]()
+    capped, hiding, lost = frozenset[int](), frozenset[int](), set[str]()
     taken: list[_Taken] = []
     until = wanted.at + timedelta(seconds=wanted.lease_s)
-    overdue = wanted.at - timedelta(seconds=wanted.policy.defer_s)
-    while window := queue.window(
-        tx,
-        engines,
-        reach := matching.reach(slots),
-        wanted.at,
-        memory_mb=largest,
-        without=sorted(capped),
-        lost=sorted(lost),
-        overdue=overdue,
-    ):
-        caps = _caps(tx, {job.account_id for job in window})
-        running = queue.running(tx, sorted(caps))
+    while window := _window(tx, wanted, slots, caps, capped=capped, lost=lost):
+        bounds = caps.of({job.account_id for job in window})
+        running = queue.running(tx, sorted(bounds))
         at = wanted.at.timestamp()
-        plan = choose(window, slots, running=running, caps=caps, now=at, policy=wanted.policy)
+        plan = choose(window, slots, running=running, caps=bounds, now=at, policy=wanted.policy)
         leases = queue.take(tx, wanted.owner, [choice.job_id for choice in plan.choices], until)
         queue.note_passed(tx, plan.passed, wanted.at)
         seen.append(plan.fronts)
         jobs = {job.job_id: job for job in window}
         chosen = [_Taken(c, leases[c.job_id], jobs[c.job_id]) for c in plan.choices if c.job_id in leases]
         taken += chosen
+        others = not plan.capped <= capped and len(window) >= matching.reach(slots)
         slots = _fuller(slots, chosen)
         beaten = {choice.job_id for choice in plan.choices} - set(leases)
-        others = not plan.capped <= capped and len(window) >= reach
+        capped |= plan.capped
+        hiding |= plan.capped if others else frozenset()
+        lost |= beaten
         if not (beaten or others) or not any(slot.room > 0 for slot in slots):
             break
-        capped |= plan.capped
-        lost |= beaten
+    queue.park(tx, sorted(hiding), window[-1].finish if window else math.inf)
     return taken
 
 
-def _caps(tx: Tx, account_ids: set[int]) -> dict[int, int]:
-    """How many jobs accounts may run at once, of those that are bounded."""
-    caps = {i: x.max_running for i, x in accounts.limits(tx, sorted(account_ids)).items() if x.max_running}
-    if caps:  # two claimers must not fill the same room
-        accounts.limits(tx, sorted(caps), keep=tx.for_update)
-    return caps
+def _window(
+    tx: Tx, wanted: Claim, slots: Sequence[SlotReport], caps: _Caps, *, capped: frozenset[int], lost: set[str]
+) -> list[Waiting]:
+    """What a claim chooses from."""
+    reach = matching.reach(slots)
+    return queue.window(
+        tx,
+        sorted(frozenset[str]().union(*(slot.engines for slot in slots))),
+        reach,
+        wanted.at,
+        memory_mb=matching.largest(slots),
+        without=sorted(capped),
+        lost=sorted(lost),
+        overdue=wanted.at - timedelta(seconds=wanted.policy.defer_s),
+        parked={i: min(reach, most) for i, most in caps.parked().items() if i not in capped},
+    )
+
+
+class _Caps:
+    """How many jobs accounts may run at once, for the claims of one transaction.
+
+    It takes the rows that claims decide by, so that two claimers do not fill the same room: those of the first look
+    together, in order, and later ones only where nobody else has them. Whoever holds some and waits for others may
+    wait for ever; an account that another claimer has counts as full until the next claim.
+    """
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._known: dict[int, int | None] = {}
+        self._holds = False
+
+    def of(self, account_ids: set[int]) -> dict[int, int]:
+        """Of those that are bounded."""
+        self._known |= dict.fromkeys(account_ids - set(self._known)) | self._take(account_ids - set(self._known))
+        return {i: cap for i in sorted(account_ids) if (cap := self._known[i]) is not None}
+
+    def _take(self, account_ids: set[int]) -> dict[int, int | None]:
+        bounded = _bounds(self._tx, sorted(account_ids))
+        if not bounded:
+            return {}
+        keep = self._tx.skip_locked if self._holds else self._tx.for_update
+        mine = accounts.limits(self._tx, sorted(bounded), keep=keep)
+        self._holds = True
+        return {i: (mine[i].max_running or None) if i in mine else 0 for i in bounded}
+
+    def parked(self) -> dict[int, int]:
+        """Accounts with parked jobs and room for some, and how many of them are worth a look."""
+        if not (ids := queue.parked(self._tx)):
+            return {}
+        bounds, running = _bounds(self._tx, ids), queue.running(self._tx, ids)
+        room = {i: bounds[i] - running.get(i, 0) if i in bounds else _PARKED for i in ids}
+        return {i: matching.PER_PLACE * places for i, places in room.items() if places > 0}
+
+
+def _bounds(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
+    return {i: x.max_running for i, x in accounts.limits(tx, account_ids).items() if x.max_running}
 
 
 def _bounded(tx: Tx, account_ids: set[int]) -> bool:
     """Whether one of these accounts may run only so many jobs at once."""
-    return any(limit.max_running for limit in accounts.limits(tx, sorted(account_ids)).values())
+    return bool(_bounds(tx, sorted(account_ids)))
 
 
 def _fuller(slots: Sequence[SlotReport], taken: Sequence[_Taken]) -> list[SlotReport]:

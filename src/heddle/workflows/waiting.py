@@ -43,7 +43,7 @@ def outlooks(tx: Tx, workflow: Workflow, at: datetime, policy: Policy | None = N
     found = {place.job_id: _outlook(place, slots, at) for place in places}
     if policy is not None and places:
         first = places[0].job_id
-        found[first] = replace(found[first], slots=_explain(tx, first, slots, at, policy))
+        found[first] = replace(found[first], slots=_explain(tx, workflow.account_id, first, slots, at, policy))
     return found
 
 
@@ -65,10 +65,12 @@ def _outlook(place: queue.Place, slots: Sequence[SlotReport], at: datetime) -> O
     )
 
 
-def _explain(tx: Tx, job_id: str, slots: Sequence[SlotReport], at: datetime, policy: Policy) -> Sequence[Why]:
+def _explain(
+    tx: Tx, account_id: int, job_id: str, slots: Sequence[SlotReport], at: datetime, policy: Policy
+) -> Sequence[Why]:
     """The decision of a claim, told and not carried out."""
     engines = sorted(frozenset[str]().union(*(slot.engines for slot in slots)))
-    window = queue.window(tx, engines, max(_LOOK, matching.reach(slots)), at)
+    window = queue.window(tx, engines, max(_LOOK, matching.reach(slots)), at, parked={account_id: _LOOK})
     if all(job.job_id != job_id for job in window):
         return [Why(slot.name, "turn", "others are before it") for slot in slots]
     caps = _caps(tx, {job.account_id for job in window})
