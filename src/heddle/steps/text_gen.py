@@ -65,7 +65,7 @@ class TextGenInput(Wire):
     instruction: str | None = Field(None, max_length=10_000, description="What is to be done with the prompt.")
     negative_prompt: str | None = Field(None, max_length=10_000, description="Of a picture prompt to improve.")
     temperature: float = Field(1.0, ge=0, le=2, description="0: always the likeliest; higher: more varied.")
-    top_p: float = Field(1.0, gt=0, le=1, description="Of what is likely, so much is considered.")
+    top_p: float = Field(1.0, ge=0, le=1, description="Of what is likely, so much is considered.")
     max_tokens: int | None = Field(None, ge=1, le=128_000, description="The longest answer; `scribe` counts words.")
     n: int = Field(1, ge=1, le=4, description="How many answers.")
     stop: Annotated[list[Stop], Field(max_length=4), at_most(4)] | Stop = Field(

@@ -42,6 +42,25 @@ def ask(prompt: str = "a cat", **more: Any) -> dict[str, Any]:
         ("What is the capital of France?", "unable", "What is the capital of France?"),
         ("translate this to German", "unable", "translate this to German"),
         ("a title fight between two boxers", "enhance", "a title fight between two boxers"),
+        ("enhance: a boat", "enhance", "a boat"),
+        ("caption this: a boat at sea", "caption", "a boat at sea"),
+        ("negative prompts for anime art", "negative", "anime art"),
+        ("make a picture of a horse", "enhance", "a horse"),
+        ("I want a picture of a sleeping cat", "enhance", "a sleeping cat"),
+        ("a picture of a horse on a wall", "enhance", "a picture of a horse on a wall"),
+        ("Write a short story about a lost robot", "story", "a lost robot"),
+        ("write a story from these keywords: fox, moon", "story", "fox, moon"),
+        ("a story book on a table", "enhance", "a story book on a table"),
+        ("tell me about dragons", "describe", "dragons"),
+        ("hello!", "about", "hello!"),
+        ("Hi there, how are you?", "about", "Hi there, how are you?"),
+        ("Who are you?", "about", "Who are you?"),
+        ("hello kitty on a bench", "enhance", "hello kitty on a bench"),
+        ("tell me a joke", "unable", "tell me a joke"),
+        ("Write a haiku about autumn", "unable", "Write a haiku about autumn"),
+        ("a letter on a desk", "enhance", "a letter on a desk"),
+        ("1 + 1", "unable", "1 + 1"),
+        ("make it rhyme", "unable", "make it rhyme"),
     ],
 )
 def test_what_is_asked(text: str, kind: str, subject: str) -> None:
@@ -75,6 +94,36 @@ def test_what_it_adds_contradicts_nothing_as_the_illustrator_reads_it(subject: s
         for aspect in ("mood", "weather"):
             assert getattr(given, aspect) in {frozenset(), getattr(seen, aspect)}, text
         assert len(text) > len(subject)
+
+
+def test_a_story_has_all_key_words_in_it() -> None:
+    for seed in range(20):
+        text = ask("write a story from key words: fox, moon, two owls", seed=seed)["text"]
+        assert all(word in text for word in ("a fox", "the fox", "the moon", "two owls")), text
+        assert "a moon" not in text
+        assert "morning" not in text
+        assert "afternoon" not in text
+
+
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        ("a lost robot in the rain", "the lost robot"), ("Anna", "Anna"), ("wolves", "the wolves"), ("old glass", "an old glass"),
+        ("my dog", "my dog"), ("an owl who cannot fly", "the owl"),
+    ],
+)  # fmt: skip
+def test_a_story_calls_its_hero_as_people_do(about: str, says: str) -> None:
+    assert says in ask(f"write a story about {about}")["text"]
+
+
+def test_names_keep_their_capitals() -> None:
+    for seed in range(10):
+        assert "Paris in spring" in ask("describe Paris in spring", seed=seed)["text"]
+        assert " a castle" in ask("describe: A castle", seed=seed)["text"]
+
+
+def test_who_greets_is_told_who_is_there() -> None:
+    assert ask("hello")["text"].startswith("I am scribe, a set of rules and not a language model.")
 
 
 def test_an_instruction_is_followed_where_the_prompt_leaves_it_open() -> None:

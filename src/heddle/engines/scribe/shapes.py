@@ -32,6 +32,7 @@ _NAMED: Mapping[str, Kind] = {
     "alttext": "caption",
     "summary": "caption",
     "description": "describe",
+    "story": "story",
     "negativeprompt": "negative",
     "tags": "tags",
     "keywords": "tags",
@@ -147,7 +148,7 @@ class _Filling:
         if kind in {"integer", "number"}:
             return _number(found, kind, self._task.count)
         if kind in {"boolean", "null"}:
-            return (self._task.kind != "unable") if kind == "boolean" else None
+            return (self._task.kind not in {"about", "unable"}) if kind == "boolean" else None
         return _fitted(text or self._written(name), found)
 
     def _plain(self, schema: Any) -> JSON:
@@ -201,7 +202,7 @@ class _Filling:
         if bare in _SUBJECTS:
             return self._task.subject
         kind = _NAMED.get(bare)
-        if kind is None or self._task.kind in {kind, "unable"}:
+        if kind is None or self._task.kind in {kind, "about", "unable"}:
             return self._text
         chance = random.Random(f"{self._text} {bare}")  # noqa: S311 - repeatable, not secret
         return writing.write(Task(kind, self._task.subject, 4 if kind == "variations" else 1), chance, 1)

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from heddle.engines.scribe import prose
 from heddle.engines.scribe.tasks import Task
 
 #: Places without weather and without an hour of the day.
@@ -79,11 +80,6 @@ _STOPWORDS = frozenset(
     {"a", "an", "the", "of", "in", "on", "at", "with", "and", "or", "to", "for", "from", "by", "under", "over", "near"}
     | {"its", "it", "is", "are", "as", "into", "this", "that", "some", "very", "two", "three"}
 )
-_OPENINGS = ("Here is", "We see", "This is", "Before us lies")
-_CLOSINGS = (
-    "Nothing hurries here.", "The air holds still for a moment.", "It is a picture to stay with for a while.",
-    "Every small thing has its place.", "The eye wanders, and comes back.",
-)  # fmt: skip
 
 
 #: Words of an instruction that a prompt takes over as they are.
@@ -102,10 +98,11 @@ def write(task: Task, chance: random.Random, temperature: float) -> str:
     """The text. At temperature 0 the first of each list is taken, and less is added."""
     if task.kind == "variations":
         return "\n".join(f"{i + 1}. {_enhance(task.subject, chance, max(temperature, 0.5))}" for i in range(task.count))
-    if task.kind == "describe":
-        scene = _enhance(task.subject, chance, temperature)
-        opening, closing = _pick(_OPENINGS, chance, temperature), _pick(_CLOSINGS, chance, temperature)
-        return f"{opening} {scene[:1].lower()}{scene[1:]}. {closing}"
+    if task.kind in {"describe", "story"}:
+        subject = task.subject.strip().rstrip(".,;")
+        lacking = {aspect for aspect in _ASPECTS if not _says(aspect, subject)}
+        tell = prose.describe if task.kind == "describe" else prose.story
+        return tell(subject, lacking, lambda options: _pick(options, chance, temperature))
     if task.kind == "enhance":
         return _enhance(_wished(task), chance, temperature)
     return _PLAIN[task.kind](task.subject)
@@ -165,11 +162,18 @@ def _negative(subject: str) -> str:
     return ", ".join(word for word in _NEGATIVE if word not in subject.lower())
 
 
+_ABLE = (
+    "I can improve a picture prompt, and write negative prompts, titles, captions, tags, variations, short descriptions "
+    "and little stories from key words."
+)
+
+
+def _about(_subject: str) -> str:
+    return f"I am scribe, a set of rules and not a language model. {_ABLE}"
+
+
 def _unable(_subject: str) -> str:
-    return (
-        "I am scribe, a set of rules and not a language model, so I cannot answer that. I can improve a picture "
-        "prompt, and write negative prompts, titles, captions, tags, variations and short descriptions."
-    )
+    return f"I am scribe, a set of rules and not a language model, so I cannot answer that. {_ABLE}"
 
 
 _PLAIN: Mapping[str, Callable[[str], str]] = {
@@ -177,5 +181,6 @@ _PLAIN: Mapping[str, Callable[[str], str]] = {
     "title": _title,
     "caption": _sentence,
     "tags": _tags,
+    "about": _about,
     "unable": _unable,
 }
