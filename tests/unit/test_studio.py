@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.moving import moving
 
 from heddle.errors import JobError
 from heddle.studio import audio, previews, sandbox, video
@@ -39,6 +40,13 @@ def test_a_video_with_sound(file_format: video.Format) -> None:
     assert facts.duration_ms == pytest.approx(1500, abs=30)
     assert (facts.rate, facts.channels) == (48_000, 2)
     assert data == made()
+
+
+@pytest.mark.parametrize("side", [64, 96, 128, 144])
+def test_the_same_frames_give_the_same_bytes(side: int) -> None:
+    """Sides whose macroblocks do not come in eights: x264's widest code is not repeatable there."""
+    shown = moving(12, side=side)
+    assert len({video.write(shown, fps=Fraction(12)) for _ in range(6)}) == 1
 
 
 def test_an_mp4_begins_with_its_index() -> None:
