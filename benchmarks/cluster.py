@@ -36,6 +36,7 @@ from heddle.db.migrate import migrate
 from heddle.db.postgres import PostgreSQL
 from heddle.domain import now
 from heddle.settings import Settings
+from heddle.steps import Facts
 from heddle.workflows.planning import Draft, Look, Planner
 from postgres import pgbench, verbs
 
@@ -76,7 +77,7 @@ async def by_verbs(server: Postgres, seconds: float) -> float:
     planner = Planner(settings)
 
     def make() -> Draft:
-        look = Look(find=lambda _: None, size_of=lambda _: None)
+        look = Look(find=lambda _: None, facts_of=lambda _: Facts())
         return planner.plan(REQUEST, account_id=1, key=None, look=look, at=now())
 
     dialect = PostgreSQL(server.create())
