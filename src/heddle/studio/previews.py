@@ -67,7 +67,7 @@ def _preview(image: Any) -> Preview:
     image.thumbnail((SIDE, SIDE))
     out = io.BytesIO()
     image.save(out, "WEBP", quality=80, method=2)
-    tiny = image.resize((32, 32))
+    tiny = image.resize((16, 16))
     return Preview(
         data=out.getvalue(),
         width=image.width,
