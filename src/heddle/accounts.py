@@ -67,14 +67,22 @@ def create(tx: Tx, username: str, at: datetime, *, email: str | None = None, tie
     return Account(id=row["id"], username=username, email=email, tier=tier, created_at=at)
 
 
-def of_token(tx: Tx, token: str, at: datetime | None = None) -> Account | None:
-    """The account that this clear text opens now; None when it is unknown, expired or revoked."""
-    row = tx.one(
-        "SELECT a.id, a.username, a.email, a.tier, a.created_at FROM tokens t JOIN accounts a ON a.id = t.account_id"
-        " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)",
-        (_hash(token), to_ms(at or now())),
+def of_tokens(tx: Tx, tokens: Sequence[str], at: datetime | None = None) -> list[Account | None]:
+    """The accounts that these clear texts open now; None for what is unknown, expired or revoked."""
+    hashes = [_hash(token) for token in tokens]
+    found = tx.all(
+        "SELECT t.hash, a.id, a.username, a.email, a.tier, a.created_at FROM tokens t"  # noqa: S608
+        f" JOIN accounts a ON a.id = t.account_id WHERE t.hash IN ({marks(hashes)})"
+        " AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)",
+        (*hashes, to_ms(at or now())),
     )
-    return None if row is None else _account(row)
+    opened = {row["hash"]: _account(row) for row in found}
+    return [opened.get(one) for one in hashes]
+
+
+def of_token(tx: Tx, token: str, at: datetime | None = None) -> Account | None:
+    """The same for one."""
+    return of_tokens(tx, [token], at)[0]
 
 
 def of_id(tx: Tx, account_id: int) -> Account | None:

@@ -8,6 +8,7 @@ Finishing a job deletes its row, so the table stays as small as the backlog. Job
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -363,35 +364,48 @@ def slots(tx: Tx, at: datetime) -> list[SlotReport]:
 
 
 def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:
-    """Where the waiting jobs of these workflows stand in the queue. Counts no further than `_FAR`."""
+    """Where the waiting jobs of these workflows stand in the queue, in its order. Counts no further than `_FAR`."""
     if not workflow_ids:
         return []
     mine = tx.all(
-        "SELECT job_id, account_id, engine, finishes, cost, memory_mb FROM queued_jobs"  # noqa: S608
+        "SELECT job_id, workflow_id, account_id, engine, finishes, cost, memory_mb FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NULL AND workflow_id IN ({marks(workflow_ids)}) ORDER BY finishes, job_id",
         workflow_ids,
     )
     paces = _paces(tx) if mine else {}
+    told = Counter[str]()
+    lines: dict[int, _Line] = {}
     found: list[Place] = []
-    before, before_s, last = 0, 0.0, (-1.0, "")
-    for row in mine[:_PLACES]:
+    for row in mine:
+        told[row["workflow_id"]] += 1
+        if told[row["workflow_id"]] > _PLACES:
+            continue
+        line = lines.setdefault(row["account_id"], _Line())
         here = (row["finishes"], row["job_id"])
-        for between in _between(tx, row["account_id"], (last, here), at, _FAR - before):
-            before += between["n"]
-            before_s += between["cost"] * paces.get(between["engine"], _S_PER_BUZZ)
-        own_s = row["cost"] * paces.get(row["engine"], _S_PER_BUZZ)
+        for between in _between(tx, row["account_id"], (line.last, here), at, _FAR - line.before):
+            line.before += between["n"]
+            line.before_s += between["cost"] * paces.get(between["engine"], _S_PER_BUZZ)
+        line.last = here
         found.append(
             Place(
                 job_id=row["job_id"],
                 engine=row["engine"],
                 memory_mb=row["memory_mb"],
-                before=before,
-                before_s=before_s,
-                own_s=own_s,
+                before=line.before,
+                before_s=line.before_s,
+                own_s=row["cost"] * paces.get(row["engine"], _S_PER_BUZZ),
             )
         )
-        last = here
     return found
+
+
+@dataclass(slots=True)
+class _Line:
+    """What stands before an account's place, counted so far."""
+
+    last: tuple[float, str] = (-1.0, "")
+    before: int = 0
+    before_s: float = 0.0
 
 
 def _between(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ import pytest
 from tests.cluster import Cluster, running
 from tests.postgres import Postgres
 
-from heddle import queue
-from heddle.db import Database
+from heddle import accounts, queue
+from heddle.api.auth import KNOWN_S
+from heddle.db import Database, Tx
 from heddle.db.postgres import PostgreSQL
+from heddle.domain import now
 from heddle.workflows import audit
 
 pytestmark = pytest.mark.slow
@@ -62,6 +64,29 @@ def leases(dsn: str) -> int:
     with closing(Database(PostgreSQL(dsn))) as db:
         [row] = db.look(lambda tx: tx.all("SELECT COUNT(*) AS n FROM queued_jobs WHERE owner IS NOT NULL"))
         return row["n"]
+
+
+def test_a_revoked_token_opens_for_a_second_at_most(tmp_path: Path, dsn: str) -> None:
+    with running(tmp_path, dsn, {"api": 2}) as cluster, closing(Database(PostgreSQL(dsn))) as db:
+        token_id, clear = db.apply(_new_token, 1)
+
+        def statuses() -> list[int]:
+            headers = {"Authorization": f"Bearer {clear}"}
+            urls = [f"{cluster[f'api-{n}'].url}/v2/consumer/workflows" for n in range(2)]
+            return [httpx.get(url, headers=headers, trust_env=False).status_code for url in urls]
+
+        assert statuses() == [200, 200]
+        db.apply(_revoke, token_id)
+        time.sleep(KNOWN_S)
+        assert statuses() == [401, 401]
+
+
+def _new_token(tx: Tx, account_ids: Sequence[int]) -> list[tuple[str, str]]:
+    return [accounts.create_token(tx, account_id, "brief", now()) for account_id in account_ids]
+
+
+def _revoke(tx: Tx, token_ids: Sequence[str]) -> list[bool]:
+    return [accounts.revoke_token(tx, token_id, now()) for token_id in token_ids]
 
 
 def test_processes_are_one_server(tmp_path: Path, dsn: str) -> None:

@@ -149,4 +149,4 @@ def test_the_places_of_what_is_parked(db: Database, bob: int) -> None:
     assert [place.before for place in places] == [300, 301]
     assert db.look(queue.places, [theirs.id], AT)[0].before <= 1
     db.apply(queue.report_slots, queue.Census(dispatcher="d", slots=slots(1), at=AT))
-    assert db.look(waiting.outlooks, last, AT)[places[0].job_id].before == 300
+    assert db.look(waiting.outlooks, [last], AT)[places[0].job_id].before == 300

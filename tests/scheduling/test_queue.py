@@ -194,7 +194,7 @@ def test_what_fits_nowhere_hides_nothing_and_is_told_so(db: Database) -> None:
     assert {a.workflow_id for a in claimed(db, 0, reports=[slot])} == {small.id}
     assert {a.workflow_id for a in claimed(db, 0, reports=[slot, replace(slot, name="two", memory_mb=21)])} == {huge.id}
     db.apply(queue.report_slots, queue.Census(dispatcher="d", slots=[slot], at=AT))
-    outlook = next(iter(db.look(waiting.outlooks, huge, AT, Policy()).values()))
+    outlook = next(iter(db.look(waiting.explained, huge, AT, Policy()).values()))
     assert outlook.start_at is None
     assert [why.code for why in outlook.slots] == ["memory"]
 

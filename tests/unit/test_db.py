@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from heddle.db import Database, Dialect, Tx
+from heddle.db import Database, Dialect, Tx, marks
 from heddle.db.migrate import migrate, scripts
 from heddle.errors import HeddleError, NotFound, Unavailable, UsageError
 
@@ -58,6 +58,29 @@ def test_a_bug_in_one_item_does_not_fail_its_neighbors(db: Database) -> None:
     assert isinstance(same, sqlite3.IntegrityError | psycopg.errors.UniqueViolation)
     assert (c, d) == ("c", "d")
     assert db.look(count) == 3
+
+
+def test_what_many_ask_is_answered_together(db: Database) -> None:
+    """On a server; where a question costs no hop it is answered at once. A refusal, or a bug, is one asker's own."""
+    asked: list[int] = []
+
+    def named(tx: Tx, names: Sequence[str]) -> list[str | HeddleError]:
+        asked.append(len(names))
+        if "bug" in names:
+            raise RuntimeError("in the middle")
+        known = {row["name"] for row in tx.all(f"SELECT name FROM signing_keys WHERE name IN ({marks(names)})", names)}
+        return [n if n in known else NotFound(n) for n in names]
+
+    async def main() -> list[object]:
+        await asyncio.gather(*(db.write(put, f"n{i}") for i in range(300)))
+        names = [f"n{i}" for i in range(300)] + ["unknown", "bug", "n0"]
+        return await asyncio.gather(*(db.ask(named, n) for n in names), return_exceptions=True)
+
+    *found, unknown, bug, again = asyncio.run(main())
+    assert [*found, again] == [f"n{i}" for i in range(300)] + ["n0"]
+    assert isinstance(unknown, NotFound)
+    assert isinstance(bug, RuntimeError)
+    assert max(asked) > 50 if db.shared else max(asked) == 1
 
 
 def test_a_failed_verb_leaves_nothing(db: Database) -> None:

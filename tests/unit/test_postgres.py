@@ -114,6 +114,19 @@ def test_values_keep_their_kind(db: Database) -> None:
     assert ask(db, "SELECT CAST(? AS INTEGER) AS yes", [True]) == [{"yes": 1}]
 
 
+def test_lists_keep_their_values(db: Database) -> None:
+    """Whatever a text holds, it comes back from an array as it was; nothing is no text."""
+    odd = ["", " ", "NULL", "null", ",", "{}", "{", '"', "\\", '\\"', "\n", "\t", "ü", "🦊", "a\0b", "'; --", "$1"]
+    insert = "INSERT INTO signing_keys (name, value) VALUES (?, ?)"
+    write(db, lambda tx: tx.many(insert, [(f"k{i:02d}", text) for i, text in enumerate(odd)]))
+    found = ask(db, "SELECT value FROM signing_keys WHERE name LIKE 'k%' ORDER BY name")
+    kept = [text.replace("\0", "\ufffd") for text in odd]
+    assert [row["value"] for row in found] == kept
+    asked = [text for text in odd if text]
+    sql = f"SELECT value FROM signing_keys WHERE value IN ({marks(asked)})"
+    assert {row["value"] for row in ask(db, sql, asked)} == set(kept) - {""}
+
+
 def test_ids_are_ordered_byte_by_byte(db: Database) -> None:
     names = ["wf_0a", "wf_0B", "wf_Z", "wf_a"]
     write(db, lambda tx: tx.many("INSERT INTO signing_keys (name, value) VALUES (?, '')", [(n,) for n in names]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from heddle.accounts import Account
 from heddle.blobs import Signer
 from heddle.db import Database
 from heddle.domain import now
@@ -41,6 +42,8 @@ class Deps:
     storage: Storage
     signer: Signer
     planner: Planner
+    #: Tokens that were looked up lately: whom each opens, and until when that holds; kept by `auth.py`.
+    known: dict[str, tuple[Account, float]] = field(default_factory=dict[str, tuple[Account, float]])
 
 
 def deps(request: Request) -> Deps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ from heddle.contract.orchestration import (
 from heddle.db import Tx
 from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
-from heddle.errors import InvalidRequest, NotFound
+from heddle.errors import HeddleError, InvalidRequest, NotFound
 from heddle.matching import Policy
 from heddle.steps import Facts, outputs
 from heddle.workflows import amend, rows, submit, waiting
@@ -91,8 +91,11 @@ async def get_workflow(request: Request) -> Response:
     parts, who = deps(request), await account(request)
     given = request.query_params.get("why", "")
     wanted = base.validate(GetWorkflow, {"why": given} if given else {})
-    policy = Policy(defer_s=parts.settings.defer_s) if wanted.why else None
-    found, outlooks = await parts.db.read(_with_outlook, who.id, request.path_params["workflowId"], policy)
+    asked = (who.id, request.path_params["workflowId"])
+    if wanted.why:
+        found, outlooks = await parts.db.read(_explained, *asked, Policy(defer_s=parts.settings.defer_s))
+    else:
+        found, outlooks = await parts.db.ask(_with_outlooks, asked)
     headers = {} if found.status.terminal else {"Retry-After": "1"}
     return answer(_shown(request, found, outlooks), headers=headers)
 
@@ -141,17 +144,35 @@ async def _amend(request: Request, who: Account, **change: Any) -> Response:
 
 
 def _one(tx: Tx, account_id: int, workflow_id: str) -> Workflow:
-    found = rows.get(tx, [workflow_id], account_id)
-    if not found:
-        raise NotFound(f"there is no workflow {workflow_id!r}")
-    return _with_progress(tx, found)[0]
+    found = _some(tx, [(account_id, workflow_id)])[0]
+    if isinstance(found, HeddleError):
+        raise found
+    return found
 
 
-def _with_outlook(
-    tx: Tx, account_id: int, workflow_id: str, policy: Policy | None
-) -> tuple[Workflow, dict[str, Outlook]]:
+def _some(tx: Tx, asked: Sequence[tuple[int, str]]) -> list[Workflow | HeddleError]:
+    """Workflows as their accounts see them."""
+    found = rows.get(tx, list(dict.fromkeys(workflow_id for _, workflow_id in asked)), kept=True)
+    known = {(w.account_id, w.id): w for w in _with_progress(tx, found)}
+    return [known.get(one) or NotFound(f"there is no workflow {one[1]!r}") for one in asked]
+
+
+def _with_outlooks(
+    tx: Tx, asked: Sequence[tuple[int, str]]
+) -> list[tuple[Workflow, Mapping[str, Outlook]] | HeddleError]:
+    """Question: workflows, each with what awaits its jobs."""
+    found = _some(tx, asked)
+    outlooks = waiting.outlooks(tx, [w for w in found if isinstance(w, Workflow)], now())
+    return [(w, _of(w, outlooks)) if isinstance(w, Workflow) else w for w in found]
+
+
+def _of(workflow: Workflow, outlooks: Mapping[str, Outlook]) -> Mapping[str, Outlook]:
+    return {job.id: outlooks[job.id] for step in workflow.steps for job in step.jobs if job.id in outlooks}
+
+
+def _explained(tx: Tx, account_id: int, workflow_id: str, policy: Policy) -> tuple[Workflow, Mapping[str, Outlook]]:
     found = _one(tx, account_id, workflow_id)
-    return found, waiting.outlooks(tx, found, now(), policy)
+    return found, waiting.explained(tx, found, now(), policy)
 
 
 def _page(tx: Tx, account_id: int, wanted: QueryWorkflows) -> list[Workflow]:

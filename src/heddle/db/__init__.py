@@ -15,7 +15,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -36,6 +36,8 @@ BATCH = 1000
 
 #: Threads that read from a server at most; each has a connection of its own.
 _READERS = 8
+#: How many of them answer questions of one kind: few, so that what comes meanwhile waits together.
+_TOGETHER = 2
 
 #: How often a transaction that met another one is tried.
 _TRIES = 4
@@ -201,6 +203,38 @@ class _Inbox:
             self._changed.notify_all()
 
 
+class _Desk:
+    """Where questions that many ask at once are answered together: whoever reads takes all that wait of one kind."""
+
+    def __init__(self, readers: ThreadPoolExecutor, answer: Callable[[Verb[Any, Any], Sequence[Any]], Sequence[Any]]):
+        self._readers = readers
+        self._answer = answer
+        self._lines: dict[Verb[Any, Any], deque[_Waiting]] = {}
+        self._busy: Counter[Verb[Any, Any]] = Counter()
+        self._lock = threading.Lock()
+
+    def put(self, waiting: _Waiting) -> None:
+        question = waiting.verb
+        with self._lock:
+            self._lines.setdefault(question, deque()).append(waiting)
+            if self._busy[question] == _TOGETHER:
+                return
+            self._busy[question] += 1
+        self._readers.submit(self._work, question)
+
+    def _work(self, question: Verb[Any, Any]) -> None:
+        while taken := self._take(question):
+            _resolve(list(zip(taken, self._answer(question, [w.item for w in taken]), strict=True)))
+
+    def _take(self, question: Verb[Any, Any]) -> list[_Waiting]:
+        with self._lock:
+            line = self._lines[question]
+            taken = [line.popleft() for _ in range(min(BATCH, len(line)))]
+            if not taken:
+                self._busy[question] -= 1
+            return taken
+
+
 class Database:
     """Writer threads with group commit; reads on connections of their own, which never queue behind writes."""
 
@@ -209,6 +243,7 @@ class Database:
         self._inbox = _Inbox(mixed=dialect.writers == 1)
         self._writers: list[threading.Thread] = []
         self._readers = ThreadPoolExecutor(_READERS, "heddle-reader") if dialect.shared else None
+        self._desk = _Desk(self._readers, self._answers) if self._readers else None
         self._closed = False
         #: Why the last transaction could not be written; None while all is well.
         self.trouble: str | None = None
@@ -349,6 +384,30 @@ class Database:
         if self._readers is None:
             return self.look(query, *args)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.look, query, *args)
+
+    async def ask(self, question: Verb[I, O], item: I) -> O:
+        """Like `read`, for what many ask at the same time: those that wait share a state, and its statements.
+
+        Raises the item's own refusal, as `write` does.
+        """
+        if self._desk is None:
+            outcome = self.look(question, [item])[0]
+            if isinstance(outcome, HeddleError):
+                raise outcome
+            return outcome
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[O] = loop.create_future()
+        self._desk.put(_Waiting(question, item, future, loop))
+        return await future
+
+    def _answers(self, question: Verb[I, O], items: Sequence[I]) -> Sequence[O | Exception]:
+        """In a reader's thread. One item that fails does not fail its neighbors, unless the database itself says no."""
+        try:
+            return self.look(question, items)
+        except Exception as error:  # noqa: BLE001 - belongs to the callers, not to this thread
+            if len(items) == 1 or isinstance(error, Unavailable):
+                return [error] * len(items)
+            return [self._answers(question, [item])[0] for item in items]
 
     def look(self, query: Callable[..., T], *args: Any) -> T:
         """The same for code that has no event loop."""

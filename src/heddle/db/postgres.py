@@ -325,6 +325,24 @@ class _Text(StrDumper):
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
 
+class _Array(Dumper):
+    """A list of texts, numbers or nothings. psycopg's own looks up the type of each element."""
+
+    oid = 0
+
+    def dump(self, obj: Any) -> bytes:
+        return f"{{{','.join(map(_element, obj))}}}".encode()
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\ufffd")
+        return f'"{text}"'
+    return str(int(value)) if isinstance(value, int) else repr(float(value))
+
+
 class _Truth(Dumper):
     """Truth is kept as 0 and 1."""
 
@@ -347,6 +365,7 @@ def _adapters() -> AdaptersMap:
     adapters.register_dumper(str, _Text)
     adapters.register_dumper(int, Int8Dumper)
     adapters.register_dumper(bool, _Truth)
+    adapters.register_dumper(list, _Array)
     adapters.register_loader("numeric", _Number)
     return adapters
 

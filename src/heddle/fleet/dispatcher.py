@@ -121,13 +121,13 @@ class Dispatcher:
             self._wake.clear()
             try:
                 async with self._claiming:
-                    more = not self._closing and await self._claim()
-                nap = 0.0 if more else await self._nap()
+                    if not self._closing:
+                        await self._claim()
+                nap = await self._nap()
             except Exception as error:  # noqa: BLE001 - see `_put_off`
                 _put_off("claim jobs", error)
                 nap = POLL_S
-            if nap > 0:
-                await _wait(self._wake, nap)
+            await _wait(self._wake, nap)
 
     async def _nap(self) -> float:
         """Until the next job's time comes (a retry with back-off), a second at most."""
@@ -137,11 +137,11 @@ class Dispatcher:
         at = await self._db.read(queue.next_at, moment)
         return POLL_S if at is None else min(POLL_S, max(0.005, at / 1000 - moment.timestamp()))
 
-    async def _claim(self) -> bool:
-        """Claim what the executor takes; True when there may be more."""
+    async def _claim(self) -> None:
+        """Claim what the executor takes. Whatever comes into the queue, or makes room here, wakes for the next one."""
         slots, short = self._executor.slots(), self._short_slots()
         if not any(slot.room > 0 for slot in [*slots, *short]):
-            return False
+            return
         wanted = advance.Claim(
             owner=self._owner,
             slots=slots,
@@ -153,7 +153,6 @@ class Dispatcher:
         attempts = await self._db.write(advance.claim, wanted)
         for attempt in attempts:
             self._hand_over(attempt)
-        return bool(attempts)
 
     def _short_slots(self) -> list[SlotReport]:
         """The slots with the room that jobs find in them which are shorter than the way to a worker."""

@@ -143,9 +143,9 @@ def claim(tx: Tx, claims: Sequence[Claim]) -> list[list[Attempt]]:
 
 
 def _claim(tx: Tx, wanted: Claim, caps: _Caps, seen: list[Mapping[str, Front]]) -> list[Attempt]:
-    taken = _match(tx, wanted, wanted.slots, caps, seen)
-    if wanted.short_slots:
-        taken += _match(tx, wanted, _fuller(wanted.short_slots, taken), caps, seen)
+    taken, all_taken = _match(tx, wanted, wanted.slots, caps, seen)
+    if wanted.short_slots and not all_taken:
+        taken += _match(tx, wanted, _fuller(wanted.short_slots, taken), caps, seen)[0]
     return _attempts(tx, taken)
 
 
@@ -159,14 +159,17 @@ class _Taken(NamedTuple):
 
 def _match(
     tx: Tx, wanted: Claim, slots: Sequence[SlotReport], caps: _Caps, seen: list[Mapping[str, Front]]
-) -> list[_Taken]:
+) -> tuple[list[_Taken], bool]:
     """Choose jobs for slots and give them to the owner; `seen` gets how far the queues are.
+
+    Also says whether nothing is left of what these slots can run and their accounts may.
 
     Again while there is room: without those whose accounts are at their cap, who make way for the ones behind them,
     and without the jobs that another claimer was faster to take.
     """
     capped, hiding, lost = frozenset[int](), frozenset[int](), set[str]()
     taken: list[_Taken] = []
+    all_taken = matching.reach(slots) > 0
     until = wanted.at + timedelta(seconds=wanted.lease_s)
     while window := _window(tx, wanted, slots, caps, capped=capped, lost=lost):
         bounds = caps.of({job.account_id for job in window})
@@ -180,6 +183,7 @@ def _match(
         chosen = [_Taken(c, leases[c.job_id], jobs[c.job_id]) for c in plan.choices if c.job_id in leases]
         taken += chosen
         others = not plan.capped <= capped and len(window) >= matching.reach(slots)
+        all_taken = len(chosen) == len(window) < matching.reach(slots)
         slots = _fuller(slots, chosen)
         beaten = {choice.job_id for choice in plan.choices} - set(leases)
         capped |= plan.capped
@@ -187,8 +191,9 @@ def _match(
         lost |= beaten
         if not (beaten or others) or not any(slot.room > 0 for slot in slots):
             break
-    queue.park(tx, sorted(hiding), window[-1].finish if window else math.inf)
-    return taken
+    if hiding:
+        caps.park(hiding, window[-1].finish if window else math.inf)
+    return taken, all_taken and not caps.parked()
 
 
 def _window(
@@ -221,6 +226,7 @@ class _Caps:
         self._tx = tx
         self._known: dict[int, int | None] = {}
         self._holds = False
+        self._parked: list[int] | None = None
 
     def of(self, account_ids: set[int]) -> dict[int, int]:
         """Of those that are bounded."""
@@ -238,11 +244,18 @@ class _Caps:
 
     def parked(self) -> dict[int, int]:
         """Accounts with parked jobs and room for some, and how many of them are worth a look."""
-        if not (ids := queue.parked(self._tx)):
+        if self._parked is None:
+            self._parked = queue.parked(self._tx)
+        if not (ids := self._parked):
             return {}
         bounds, running = _bounds(self._tx, ids), queue.running(self._tx, ids)
         room = {i: bounds[i] - running.get(i, 0) if i in bounds else _PARKED for i in ids}
         return {i: matching.PER_PLACE * places for i, places in room.items() if places > 0}
+
+    def park(self, account_ids: frozenset[int], up_to: float) -> None:
+        """What these have waiting up to there makes way for what is behind it."""
+        queue.park(self._tx, sorted(account_ids), up_to)
+        self._parked = None
 
 
 def _bounds(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:

@@ -297,15 +297,15 @@ def arrived(tx: Tx, blob_ids: Sequence[str]) -> list[tuple[str, int]]:
 # ── reading ───────────────────────────────────────────────────────────────────
 
 
-def get(tx: Tx, workflow_ids: Sequence[str], account_id: int | None = None) -> list[Workflow]:
+def get(tx: Tx, workflow_ids: Sequence[str], *, kept: bool = False) -> list[Workflow]:
     """Workflows with steps and jobs, in the order asked for; unknown ones are left out.
 
-    With an account, those that it does not own or has deleted are left out too.
+    With `kept`, those that were deleted are left out too.
     """
     found = {
         row["id"]: row
         for row in _where_workflow(tx, "SELECT * FROM workflows", workflow_ids, column="id")
-        if account_id is None or (row["account_id"] == account_id and row["deleted_at"] is None)
+        if not kept or row["deleted_at"] is None
     }
     jobs: dict[tuple[str, int], list[Job]] = defaultdict(list)
     for row in _where_workflow(tx, "SELECT * FROM jobs", list(found), order="workflow_id, step, idx"):

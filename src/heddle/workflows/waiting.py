@@ -34,15 +34,22 @@ class Outlook:
     slots: Sequence[Why] = ()
 
 
-def outlooks(tx: Tx, workflow: Workflow, at: datetime, policy: Policy | None = None) -> dict[str, Outlook]:
-    """Of the jobs of a workflow that wait for a slot. With a policy, also what each slot says to the first of them."""
-    if all(job.status is not Status.UNASSIGNED for step in workflow.steps for job in step.jobs):
+def outlooks(tx: Tx, workflows: Sequence[Workflow], at: datetime) -> dict[str, Outlook]:
+    """Of the jobs of these workflows that wait for a slot, by their ids."""
+    waiting = [w.id for w in workflows if any(j.status is Status.UNASSIGNED for step in w.steps for j in step.jobs)]
+    if not waiting:
         return {}
-    places = queue.places(tx, [workflow.id], at)
+    places = queue.places(tx, waiting, at)
     slots = queue.slots(tx, at) if places else []
-    found = {place.job_id: _outlook(place, slots, at) for place in places}
-    if policy is not None and places:
-        first = places[0].job_id
+    return {place.job_id: _outlook(place, slots, at) for place in places}
+
+
+def explained(tx: Tx, workflow: Workflow, at: datetime, policy: Policy) -> dict[str, Outlook]:
+    """The same of one workflow, with what each slot says to the first of its jobs."""
+    found = outlooks(tx, [workflow], at)
+    if found:
+        first = next(iter(found))
+        slots = queue.slots(tx, at)
         found[first] = replace(found[first], slots=_explain(tx, workflow.account_id, first, slots, at, policy))
     return found
 
