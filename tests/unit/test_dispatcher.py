@@ -9,11 +9,13 @@ from tests.drafts import draft, slots
 
 from heddle import queue
 from heddle.db import Database, Dialect
-from heddle.domain import Workflow, now
+from heddle.domain import Status, Workflow, now
+from heddle.errors import Unavailable
 from heddle.fleet.dispatcher import Dispatcher
+from heddle.fleet.messages import Done
 from heddle.matching import SlotReport
 from heddle.settings import Settings
-from heddle.workflows import amend, submit
+from heddle.workflows import advance, amend, rows, submit
 
 
 class Taker:
@@ -26,7 +28,7 @@ class Taker:
         self.canceled: list[queue.Pair] = []
 
     async def start(self, sink: Any) -> None:
-        pass
+        self.sink = sink
 
     def free(self, lookahead: int | None = None) -> int:
         return 1 if self.open and not self.runs and lookahead is None else 0
@@ -46,6 +48,20 @@ class Taker:
 
     async def close(self, grace_s: float) -> None:
         pass
+
+
+class Faint(Database):
+    """Cannot take the ends of jobs for a while."""
+
+    left = 2
+
+    def put(self, verb: Any, item: Any) -> asyncio.Future[Any]:
+        if verb is not advance.finish or not self.left:
+            return super().put(verb, item)
+        self.left -= 1
+        refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        refused.set_exception(Unavailable("not now"))
+        return refused
 
 
 class Late(Database):
@@ -84,6 +100,31 @@ def test_what_is_claimed_during_a_look_is_not_stopped(settings: Settings, db: Da
         await asyncio.gather(running, return_exceptions=True)
         late.close()
         assert executor.canceled == []
+
+    asyncio.run(main())
+
+
+def test_a_result_that_cannot_be_written_now_is_written_before_the_end(
+    settings: Settings, db: Database, dialect: Dialect
+) -> None:
+    async def main() -> None:
+        faint, executor = Faint(dialect), Taker()
+        dispatcher = Dispatcher(faint, executor, settings, alone=False)
+        await dispatcher.start()
+        running = asyncio.create_task(dispatcher.run())
+        executor.open = True
+        made = await faint.write(submit.submit, draft(now(), [1]))
+        async with asyncio.timeout(30):
+            await executor.took.wait()
+        [(job_id, attempt)] = executor.runs
+        executor.sink(Done(job_id=job_id, attempt=attempt, artifacts=[]))
+        await dispatcher.close(5)
+        assert faint.left == 0
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        [ended] = faint.look(rows.get, [made.id])
+        assert ended.status is Status.SUCCEEDED
+        faint.close()
 
     asyncio.run(main())
 
