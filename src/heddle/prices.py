@@ -33,6 +33,12 @@ class Family:
     ecosystems: tuple[str, ...] = ()
 
 
+#: Of a language model that is of no family with a name.
+OTHER = "other"
+
+#: Families of language models, as their models' names begin.
+TEXT = ("llama", "gpt", "openai", "qwen", "mistral", "gemma", "deepseek", "claude", "gemini", OTHER)
+
 #: Image families by the name that `input.engine` gives.
 IMAGE: Mapping[str, Family] = {
     "sketch": Family(1.0, side=1000),

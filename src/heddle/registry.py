@@ -13,6 +13,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from heddle.errors import UsageError
+
 SEAMS = ("steps", "engines", "storages", "executors")
 
 _BUILT_IN: dict[str, dict[str, str]] = {
@@ -33,6 +35,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "engines": {
         "pocketsphinx": "heddle.engines.sphinx:Sphinx",
         "rules": "heddle.engines.rules:Rules",
+        "openai-api": "heddle.engines.openai_api:OpenAIApi",
         "scribe": "heddle.engines.scribe:Scribe",
         "sketch": "heddle.engines.sketch:Sketch",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
@@ -51,6 +54,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "ray": "heddle.fleet.ray.executor:RayExecutor",
     },
 }
+
+
+#: What the operator set for engines, by name: a table each of `engines.toml`.
+_OPTIONS: dict[str, Mapping[str, Any]] = {}
 
 
 class DuplicatePlugin(RuntimeError):
@@ -76,6 +83,39 @@ def load(target: str) -> Any:
 def get(seam: str, name: str) -> Any:
     """The plug-in called `name`; KeyError when there is none."""
     return load(targets(seam)[name])
+
+
+def configure(options: Mapping[str, Mapping[str, Any]]) -> None:
+    """From now on engines are built with these in this process. Raises UsageError when an engine cannot use them."""
+    known = targets("engines")
+    for name in options:
+        if name not in known:
+            raise UsageError(f"[{name}] is no engine", f"there are: {', '.join(sorted(known))}")
+    set_options(options)
+    for name in options:
+        engine(name)
+
+
+def set_options(options: Mapping[str, Mapping[str, Any]]) -> None:
+    """The same without a look at them: for processes that are told what another one has looked at."""
+    _OPTIONS.clear()
+    _OPTIONS.update(options)
+
+
+def options() -> dict[str, dict[str, Any]]:
+    """What was set, for processes elsewhere."""
+    return {name: dict(table) for name, table in _OPTIONS.items()}
+
+
+def engine(name: str, target: str | None = None) -> Any:
+    """A new engine with its options. Raises UsageError when it has none, or cannot use one of them."""
+    made = load(target or targets("engines")[name])()
+    given = _OPTIONS.get(name)
+    if given is not None:
+        if not hasattr(made, "configure"):
+            raise UsageError(f"[{name}] has no options", "leave the table out")
+        made.configure(given)
+    return made
 
 
 def add(seam: str, name: str, target: str) -> None:

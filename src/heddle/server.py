@@ -17,7 +17,7 @@ from typing import IO, Any, Literal, Protocol
 
 import uvicorn
 
-from heddle import accounts, registry, storage
+from heddle import accounts, options, registry, storage
 from heddle.api.app import create_app
 from heddle.api.deps import Deps, link_expiry
 from heddle.api.probes import probes_app
@@ -69,6 +69,7 @@ def prepare(settings: Settings, *, quiet: bool = False, duties: frozenset[Duty] 
     for seam, name in (("storages", settings.storage), ("executors", settings.executor)):
         _plugin(seam, name)
     private_folder(settings.folder)
+    registry.configure(options.read(settings))
     dialect = dialects.choose(settings)
     migrate(dialect)
     db = Database(dialect)

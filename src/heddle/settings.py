@@ -96,6 +96,9 @@ class Settings:
     s3_direct_uploads: bool = _setting(
         False, "Hand out upload URLs that lead to the bucket; what arrives there is checked before it is a blob."
     )
+    engines_file: str = _setting(
+        "", "The file with options of engines; empty: `engines.toml` in the data folder, where there is one."
+    )
     executor: str = _setting("local", "How a job gets to a process: the name of an executor plug-in.")
     slots: int = _setting(0, "Worker processes on this machine; 0: one per CPU core, at most four.", low=0, high=1024)
     ray_address: str = _setting(

@@ -96,7 +96,7 @@ def page(operations: Sequence[Operation]) -> Handler:
 
     @cache
     def written() -> str:
-        engines = {name: registry.load(target)().offer() for name, target in registry.targets("engines").items()}
+        engines = {name: registry.engine(name).offer() for name in registry.targets("engines")}
         return reference.page(build(operations), engines)
 
     async def docs(request: Request) -> Response:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from heddle import __version__, registry, settings, steps, storage
+from heddle import __version__, options, registry, settings, steps, storage
 from heddle.db import Dialect, dialects, migrate
 from heddle.db.dialects import FILE
 from heddle.db.sqlite import SQLite
@@ -68,6 +68,7 @@ def doctor(ctx: click.Context, as_json: bool, all_settings: bool) -> None:
     if all_settings:
         _print_settings(current)
         return
+    registry.configure(options.read(current))
     engines = {name: _load_engine(name) for name in registry.targets("engines")}
     findings = list(examine(current, engines))
     if as_json:
@@ -249,7 +250,7 @@ def _able(name: str, engines: Mapping[str, _Found]) -> dict[str, Any]:
 
 def _load_engine(name: str) -> _Found:
     try:
-        engine: Engine = registry.get("engines", name)()
+        engine: Engine = registry.engine(name)
         return engine.offer(), engine.missing()
     except Exception as error:  # noqa: BLE001 - a stranger's plug-in may fail in any way, and this report must say so
         return f"cannot be loaded: {type(error).__name__}: {error}"

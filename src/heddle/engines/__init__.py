@@ -7,7 +7,7 @@ process, to run. It never sees the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -103,6 +103,18 @@ class Loader(Protocol):
 
     def unload(self, model: str) -> None:
         """Let it go."""
+        ...
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """An engine that the operator sets up, by a table of its name in `engines.toml`, has this method as well."""
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Take the table, where there is one: before everything else, in the server and in workers.
+
+        Raises UsageError that names the option, its value and what would be right.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import msgspec
 
@@ -18,14 +19,17 @@ from heddle.settings import child_environment
 #: For all engines together.
 _PATIENCE_S = 60.0
 
+Targets = dict[str, str]
+Options = dict[str, dict[str, Any]]
+
 _lines = msgspec.json.Decoder(tuple[str, list[str]])
 
 
-def missing(engines: dict[str, str]) -> dict[str, list[str]]:
+def missing(engines: Targets, options: Options) -> dict[str, list[str]]:
     """By the engine's name: sentences that say why it cannot run here; none when it can."""
     found: dict[str, list[str]] = {}
     while left := {name: target for name, target in engines.items() if name not in found}:
-        said, end = _ask(left)
+        said, end = _ask(left, options)
         found.update(said)
         culprit = next((name for name in left if name not in said), None)
         if culprit is not None:
@@ -33,13 +37,13 @@ def missing(engines: dict[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def _ask(engines: dict[str, str]) -> tuple[dict[str, list[str]], str]:
+def _ask(engines: Targets, options: Options) -> tuple[dict[str, list[str]], str]:
     """What the engines said until the process ended, and how it ended."""
     command = [sys.executable, "-P", "-m", "heddle.fleet.abilities"]
     try:
         done = subprocess.run(
             command,
-            input=msgspec.json.encode(engines),
+            input=msgspec.json.encode((engines, {name: options[name] for name in options if name in engines})),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=child_environment(),
@@ -55,9 +59,9 @@ def _read(output: bytes) -> dict[str, list[str]]:
     return dict(_lines.decode(line) for line in output.splitlines())
 
 
-def _look(target: str) -> list[str]:
+def _look(name: str, target: str) -> list[str]:
     try:
-        return [str(sentence) for sentence in registry.load(target)().missing()]
+        return [str(sentence) for sentence in registry.engine(name, target).missing()]
     except BaseException as error:  # noqa: BLE001 - engines are strangers' code
         return [f"it cannot be loaded: {type(error).__name__}: {error}"]
 
@@ -66,8 +70,10 @@ def main() -> None:
     # What engines print must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    for name, target in msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str]).items():
-        answers.write(msgspec.json.encode((name, _look(target))) + b"\n")
+    engines, options = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Targets, Options])
+    registry.set_options(options)
+    for name, target in engines.items():
+        answers.write(msgspec.json.encode((name, _look(name, target))) + b"\n")
 
 
 if __name__ == "__main__":

@@ -574,6 +574,7 @@ def _hello(settings: Settings) -> Hello:
         engines=dict(registry.targets("engines")),
         storage=registry.targets("storages")[settings.storage],
         storage_options=storage.options(settings),
+        engine_options=registry.options(),
         memory_mb=settings.worker_memory_mb,
     )
 

@@ -370,7 +370,7 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 
 def _lookaheads() -> dict[str, int]:
     """Engines whose jobs are so short that a worker should have a row of them."""
-    offers = {name: registry.get("engines", name)().offer() for name in registry.targets("engines")}
+    offers = {name: registry.engine(name).offer() for name in registry.targets("engines")}
     return {name: offer.lookahead for name, offer in offers.items() if offer.lookahead}
 
 

@@ -14,10 +14,10 @@ from heddle.matching import SlotReport
 from heddle.settings import Settings
 
 
-def _can_run(target: str) -> bool:
+def _can_run(name: str) -> bool:
     """Workers are children of this process: what it misses, they miss."""
     try:
-        return not registry.load(target)().missing()
+        return not registry.engine(name).missing()
     except Exception:  # noqa: BLE001 - engines are strangers' code; the jobs of this one fail and say why
         return True
 
@@ -27,7 +27,7 @@ class LocalExecutor:
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         self._slots = settings.slots or min(4, os.cpu_count() or 1)
-        able = frozenset(name for name, target in registry.targets("engines").items() if _can_run(target))
+        able = frozenset(name for name in registry.targets("engines") if _can_run(name))
 
         def hire(name: str, heard: Callable[[FromWorker], None]) -> Hand:
             worker = WorkerProcess(name, heard)

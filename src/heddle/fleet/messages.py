@@ -36,6 +36,8 @@ class Hello(Message, tag="hello", frozen=True):
     engines: dict[str, str]
     storage: str
     storage_options: dict[str, str]
+    #: What the operator set for engines, by name.
+    engine_options: dict[str, dict[str, Any]] = {}
     memory_mb: int = 0
 
 

@@ -390,7 +390,7 @@ def _load(name: str, targets: dict[str, str]) -> Engine:
     if name not in targets:
         raise JobError(f"there is no engine {name!r} here; there are {sorted(targets)}", reason="engine_unavailable")
     try:
-        return registry.load(targets[name])()
+        return registry.engine(name, targets[name])
     except (JobError, MemoryError):
         raise
     except BaseException as error:
@@ -583,6 +583,7 @@ def main(fd: int) -> None:
     if not isinstance(hello, Hello):
         raise SystemExit(f"the first message was {hello!r}; it should be hello")
     _limit(hello.memory_mb)
+    registry.set_options(hello.engine_options)
     worker = Worker(hello, registry.load(hello.storage)(hello.storage_options), channel.say)
     threading.Thread(target=_listen, args=(messages, worker, channel.say), name="channel", daemon=True).start()
     channel.say(Ready(slot=hello.slot, pid=os.getpid()))

@@ -8,18 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from heddle import prices
 from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
 from heddle.steps import FactsOf, Plan, Result
 
 _SEEDS = 2**32
-
-#: Families of language models, as their models' names begin.
-_MODELS = ("llama", "gpt", "openai", "qwen", "mistral", "gemma", "deepseek", "claude", "gemini")
-
-#: A model that is of none of them.
-OTHER = "other"
 
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -86,14 +81,14 @@ def _family(given: TextGenInput) -> str | None:
     if given.engine is not None or given.model is None or not given.model.isprintable():
         return given.engine
     name = given.model.lower().removeprefix("urn:air:").rpartition("/")[2]
-    return next((family for family in ("scribe", *_MODELS) if name.startswith(family)), OTHER)
+    return next((family for family in ("scribe", *prices.TEXT) if name.startswith(family)), prices.OTHER)
 
 
 class TextGen:
     """Plans answers."""
 
     model = TextGenInput
-    families = ("scribe", *_MODELS, OTHER)
+    families = ("scribe", *prices.TEXT)
     media: Mapping[str, tuple[str, ...]] = {}
     gives: Mapping[str, str] = {
         "text": "text",
@@ -115,10 +110,13 @@ class TextGen:
             "family": family,
             "messages": [{"role": m.role, "text": m.text} for m in given.messages]
             or [{"role": "user", "text": given.prompt}],
+            "model": given.model,
             "enhance": given.ecosystem is not None,
+            "ecosystem": given.ecosystem,
             "instruction": given.instruction,
             "negativePrompt": given.negative_prompt,
             "temperature": given.temperature,
+            "topP": given.top_p,
             "maxWords": given.max_tokens,
             "n": given.n,
             "stop": [given.stop] if isinstance(given.stop, str) else list(given.stop),

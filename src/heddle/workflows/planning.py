@@ -268,7 +268,7 @@ class _Under:
 
 
 def _ready(name: str) -> _Ready:
-    engine: Engine = registry.get("engines", name)()
+    engine: Engine = registry.engine(name)
     return _Ready(name, engine, engine.offer(), engine.missing())
 
 

@@ -54,4 +54,4 @@ class ComfyGraph:
 
 def _pictures() -> Engine:
     """By name, because engines do not know each other."""
-    return registry.get("engines", PICTURES)()
+    return registry.engine(PICTURES)

@@ -149,7 +149,8 @@ class SlotActor:
         self._said = 0
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._engines: dict[str, list[str]] | None = None
+        self._engines: dict[str, list[str]] = {}
+        self._asked: object = None
 
     # ── a dispatcher comes and goes ───────────────────────────────────────────
 
@@ -326,10 +327,10 @@ class SlotActor:
 
     # ── about itself ──────────────────────────────────────────────────────────
 
-    async def report(self, engines: dict[str, str]) -> bytes:
+    async def report(self, engines: dict[str, str], options: dict[str, dict[str, Any]]) -> bytes:
         """Engines are asked once, in a process of their own: what they import may crash or fill the memory."""
-        if self._engines is None or self._engines.keys() != engines.keys():
-            self._engines = await asyncio.to_thread(missing, engines)
+        if self._asked != (engines, options):
+            self._engines, self._asked = await asyncio.to_thread(missing, engines, options), (engines, options)
         return encoder.encode(
             Report(
                 slot=self._name,

@@ -202,7 +202,7 @@ class RayWorker:
     async def _ask_able(self) -> None:
         """Which engines can run on the actor's node; it says so once it has asked them. Until then all may be tried."""
         with suppress(RayError, msgspec.DecodeError):
-            body = await self._actor.report.remote(dict(registry.targets("engines")))
+            body = await self._actor.report.remote(dict(registry.targets("engines")), registry.options())
             said = reports.decode(body).engines
             self.able = frozenset(name for name, missing in said.items() if not missing)
 

@@ -103,7 +103,9 @@ async def _slot(cluster: Cluster, name: str) -> Slot:
         actor = await cluster.find(name)
         if actor is None:
             return Slot(name, problem="has just gone")
-        body = await cluster.answer(actor.report.remote(dict(registry.targets("engines"))), _REPORT_S)
+        body = await cluster.answer(
+            actor.report.remote(dict(registry.targets("engines")), registry.options()), _REPORT_S
+        )
     except Silent as error:
         return Slot(name, problem=first_line(error))
     return Slot(name, reports.decode(body))

@@ -1,0 +1,275 @@
+"""Chat completions over HTTP: one request an answer, streamed, so that a cancel stops the server within a token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, Self, cast
+
+import httpx
+import msgspec
+
+from heddle.domain import JSON
+from heddle.engines import JobContext
+from heddle.engines.openai_api import TOKENS
+from heddle.engines.openai_api.options import Options
+from heddle.errors import EngineFailed, JobError
+
+#: What all choices together may be long, in bytes: they are kept with the workflow.
+_MOST_BYTES = 200_000
+#: And a line of the stream.
+_LINE_BYTES = 1_000_000
+
+_CONNECT_S = 10.0
+
+#: Statuses of a server that may be able to answer later.
+_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+
+_ENHANCE = (
+    "You improve prompts for pictures{family}. Rewrite what the user sends as one vivid, concrete prompt: subject,"
+    " setting, composition, light, style. Keep what the user asked for. Answer with the prompt alone."
+)
+
+
+class Chat:
+    """A connection to the server, for one job."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        headers = {"Authorization": f"Bearer {options.key}"} if options.key else {}
+        limit = httpx.Timeout(options.silence_s, connect=_CONNECT_S)
+        self._client = httpx.Client(
+            base_url=options.url.rstrip("/"), headers=headers, timeout=limit, trust_env=False, follow_redirects=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def answer(self, payload: JSON, context: JobContext) -> dict[str, Any]:
+        """All choices in the shape of a chat completion, with the first text beside it. Raises JobError."""
+        context.progress(0.0, "asking")
+        asked = self._request(payload)
+        made = [self._choice(asked, payload, i, context) for i in range(payload["n"])]
+        shown: dict[str, Any] = {
+            "id": f"chatcmpl-{context.job_id}",
+            "object": "chat.completion",
+            "created": 0,
+            "model": asked["model"],
+            "choices": [
+                {"index": i, "message": {"role": "assistant", "content": one.text}, "finishReason": one.finish}
+                for i, one in enumerate(made)
+            ],
+            "usage": _usage(made),
+            "text": made[0].text,
+        }
+        if payload["json"]:
+            shown["parsed"] = _parsed(made[0])
+        if payload["enhance"]:
+            shown["enhancedPrompt"] = made[0].text
+        return {name: value for name, value in shown.items() if value is not None}
+
+    def _request(self, payload: JSON) -> dict[str, Any]:
+        asked = {
+            "model": self._model(payload),
+            "messages": _messages(payload),
+            "temperature": payload["temperature"],
+            "top_p": payload.get("topP"),
+            "max_tokens": payload.get("maxWords") or TOKENS,
+            "stop": payload["stop"] or None,
+            "response_format": _format(payload),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        return {name: value for name, value in asked.items() if value is not None}
+
+    def _model(self, payload: JSON) -> str:
+        """As the caller says, by the operator's names; else the operator's; else the server's first."""
+        wanted = str(payload.get("model") or self._options.model)
+        if wanted:
+            return self._options.models.get(wanted, wanted)
+        with _Speaking(self._client):
+            answer = self._client.get("/models")
+            _check(answer)
+            models = [one.id for one in msgspec.json.decode(answer.content, type=_Models).data]
+        if not models:
+            raise EngineFailed("model: the server lists none; name one")
+        return models[0]
+
+    def _choice(self, asked: dict[str, Any], payload: JSON, index: int, context: JobContext) -> _Choice:
+        choice, most = _Choice(), _MOST_BYTES // payload["n"]
+        body = asked | {"seed": (payload["seed"] + index) % 2**31}
+        with _Speaking(self._client), self._client.stream("POST", "/chat/completions", json=body) as answer:
+            if answer.is_error:
+                answer.read()
+            _check(answer)
+            for event in _events(answer):
+                choice.take(event)
+                if len(choice.text.encode()) > most:
+                    choice.cut(most)
+                    break
+                done = (index + min(0.99, choice.pieces / asked["max_tokens"])) / payload["n"]
+                context.progress(done, f"{choice.pieces} tokens")
+        return choice
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+
+
+class _Part(msgspec.Struct):
+    delta: _Delta = msgspec.field(default_factory=_Delta)
+    finish_reason: str | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Event(msgspec.Struct):
+    """What is read of a line of the stream."""
+
+    choices: list[_Part] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+class _Refusal(msgspec.Struct):
+    error: Any
+
+
+class _Choice:
+    """An answer as it comes in."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.pieces = 0
+        self.finish: Literal["stop", "length"] = "stop"
+        self.usage = _Usage()
+
+    def take(self, event: _Event) -> None:
+        """A part of it. What is of another kind (reasoning, tools) is passed over."""
+        if event.error is not None:
+            raise EngineFailed(f"the server broke off: {_said(event.error)}")
+        for one in event.choices or []:
+            self.text += one.delta.content or ""
+            self.pieces += 1
+            if one.finish_reason == "length":
+                self.finish = "length"
+        self.usage = event.usage or self.usage
+
+    def cut(self, most: int) -> None:
+        """To so many bytes."""
+        self.text, self.finish = self.text.encode()[:most].decode(errors="ignore"), "length"
+
+
+class _Speaking:
+    """Errors of the connection as the job's."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._where = client.base_url.netloc.decode()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, httpx.TimeoutException):
+            raise _away(f"the server at {self._where} said nothing for too long") from error
+        if isinstance(error, httpx.HTTPError):
+            raise _away(f"the server at {self._where} cannot be reached: {error}") from error
+        if isinstance(error, ValueError):
+            raise EngineFailed(f"the server at {self._where} does not speak chat completions: {error}") from error
+
+
+def _away(message: str) -> JobError:
+    return JobError(message, reason="engine_unavailable", retryable=True)
+
+
+def _check(answer: httpx.Response) -> None:
+    """Raises JobError unless it is one of 200 to 299."""
+    if answer.is_success:
+        return
+    said = f"the server answered {answer.status_code}: {_reason(answer)}"
+    if answer.status_code in _LATER:
+        raise _away(said)
+    if answer.status_code in {401, 403}:
+        raise JobError(f"{said}; check key under [openai-api] in engines.toml", reason="engine_unavailable")
+    raise EngineFailed(said)
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return _said(msgspec.json.decode(answer.content, type=_Refusal).error)
+    except ValueError:
+        return _short(answer.text)
+
+
+def _said(error: Any) -> str:
+    return _short(cast("dict[str, Any]", error).get("message", "") if isinstance(error, dict) else error)
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def _events(answer: httpx.Response) -> Iterator[_Event]:
+    """Of the stream. Raises ValueError for what is none."""
+    left = b""
+    for piece in answer.iter_raw():
+        *lines, left = (left + piece).split(b"\n")
+        if len(left) > _LINE_BYTES:
+            raise ValueError("a line without end")
+        for line in lines:
+            data = line.strip().removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+            if data == b"[DONE]":
+                return
+            if data:
+                yield msgspec.json.decode(data, type=_Event)
+
+
+def _messages(payload: JSON) -> list[dict[str, str]]:
+    said = [{"role": m["role"], "content": m["text"]} for m in payload["messages"]]
+    if payload["enhance"]:
+        family = f" made by models of the family {payload['ecosystem']}" if payload.get("ecosystem") else ""
+        task = " ".join(filter(None, [_ENHANCE.format(family=family), payload.get("instruction")]))
+    else:
+        task = payload.get("instruction")
+    return [{"role": "system", "content": task}, *said] if task else said
+
+
+def _format(payload: JSON) -> dict[str, Any] | None:
+    if not payload["json"]:
+        return None
+    schema = payload.get("schema")
+    if schema is None:
+        return {"type": "json_object"}
+    named = schema if isinstance(schema.get("schema"), dict) else {"schema": schema}
+    return {"type": "json_schema", "json_schema": {"name": "answer", **named}}
+
+
+def _parsed(choice: _Choice) -> Any:
+    if choice.finish == "length":
+        return None
+    try:
+        return json.loads(choice.text)
+    except ValueError as error:
+        raise EngineFailed(f"responseFormat: the model's answer is no JSON: {_short(choice.text)!r}") from error
+
+
+def _usage(made: list[_Choice]) -> dict[str, int]:
+    """Of the whole; what a server did not count is counted by the pieces that it sent."""
+    prompt = max(one.usage.prompt_tokens or 0 for one in made)
+    said = sum(one.pieces if one.usage.completion_tokens is None else one.usage.completion_tokens for one in made)
+    return {"promptTokens": prompt, "completionTokens": said, "totalTokens": prompt + said}
