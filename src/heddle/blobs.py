@@ -117,7 +117,7 @@ def store(tx: Tx, items: Sequence[Stored], at: datetime) -> list[Blob | CallerEr
     fresh: list[Blob] = []
     outcomes: list[Blob | CallerError] = []
     for item in items:
-        outcome = _fresh(item, at) if item.account_id is not None else _keep(promised.get(item.blob_id), item, at)
+        outcome = uploaded(item, at) if item.account_id is not None else _keep(promised.get(item.blob_id), item, at)
         outcomes.append(outcome)
         if isinstance(outcome, CallerError):
             continue
@@ -235,7 +235,8 @@ def _update(tx: Tx, kept: Sequence[Blob]) -> None:
     )
 
 
-def _fresh(item: Stored, at: datetime) -> Blob:
+def uploaded(item: Stored, at: datetime) -> Blob:
+    """The record that bytes become for which there was no promise."""
     assert item.account_id is not None
     return Blob(
         id=item.blob_id,

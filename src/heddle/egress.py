@@ -16,7 +16,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self, cast
@@ -109,6 +109,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Into:
+    """Where a body goes that is not to be held in memory."""
+
+    #: Awaited with the number of bytes that may come, before the first one; this takes nothing from the time limit.
+    expect: Callable[[int], Awaitable[None]]
+    #: Called with each piece.
+    add: Callable[[bytes], object]
 
 
 # ── URLs ──────────────────────────────────────────────────────────────────────
@@ -278,26 +288,38 @@ class Client:
         assert answer is not None
         return answer
 
-    async def get(self, url: str, *, max_bytes: int, timeout_s: float) -> Answer:
-        """Fetch at most `max_bytes`, over at most three redirects. Raises FetchFailed when no answer came."""
+    async def get(self, url: str, *, max_bytes: int, timeout_s: float, into: Into | None = None) -> Answer:
+        """Fetch at most `max_bytes`, over at most three redirects. Raises FetchFailed when no answer came.
+
+        With `into`, the body of an answer with status 200 goes there, and those of others nowhere.
+        """
         parsed = self._checked(url, https_only=False)
-        async with _limited(parsed.host, timeout_s):
+        async with _limited(parsed.host, timeout_s) as limit:
             for _ in range(_MOST_HOPS + 1):
-                answer = await self._get_once(url, max_bytes)
+                answer = await self._get_once(url, max_bytes, into, limit)
                 if answer.status not in (301, 302, 303, 307, 308):
                     return answer
                 url = _next_hop(answer)
         raise FetchFailed(f"{parsed.host} redirects more than {_MOST_HOPS} times")
 
-    async def _get_once(self, url: str, max_bytes: int) -> Answer:
+    async def _get_once(self, url: str, max_bytes: int, into: Into | None, limit: asyncio.Timeout) -> Answer:
         parsed = self._checked(url, https_only=False)
         async with self._pool.stream("GET", _core(parsed), headers=_headers(parsed, {})) as got:
             headers = _lower(got.headers)
             if headers.get("content-encoding", "identity").lower() != "identity":
                 # Nobody asked for it, and a few bytes could unpack to gigabytes.
                 raise FetchFailed(f"{parsed.host} answered with a compressed body")
-            body = await _read(got.aiter_stream(), headers.get("content-length", ""), max_bytes, parsed.host)
-            return Answer(url=url, status=got.status, headers=headers, body=body)
+            answer = Answer(url=url, status=got.status, headers=headers)
+            if into is not None and got.status != 200:
+                return answer
+            most = _most(headers.get("content-length", ""), max_bytes, parsed.host)
+            if into is not None:
+                await _untimed(limit, into.expect(most))
+                await _read(got.aiter_stream(), max_bytes, parsed.host, into.add)
+                return answer
+            parts: list[bytes] = []
+            await _read(got.aiter_stream(), max_bytes, parsed.host, parts.append)
+            return replace(answer, body=b"".join(parts))
 
     def _checked(self, url: str, *, https_only: bool) -> _Url:
         if problem := url_problem(url, allow_private=self._allow_private, https_only=https_only):
@@ -353,11 +375,11 @@ def _getaddrinfo(host: str, port: int) -> list[str]:
 
 
 @asynccontextmanager
-async def _limited(host: str, seconds: float) -> AsyncGenerator[None]:
+async def _limited(host: str, seconds: float) -> AsyncGenerator[asyncio.Timeout]:
     """A time limit for everything inside, and what went wrong there in our words."""
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        async with asyncio.timeout(seconds) as limit:
+            yield limit
     except TimeoutError as error:
         raise FetchFailed(f"{host} did not answer within {seconds:g} s") from error
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -377,17 +399,32 @@ async def _drain(chunks: AsyncIterable[bytes]) -> None:
                     return
 
 
-async def _read(chunks: AsyncIterable[bytes], length: str, max_bytes: int, host: str) -> bytes:
-    if length.isdecimal() and int(length) > max_bytes:
+async def _untimed(limit: asyncio.Timeout, wait: Awaitable[None]) -> None:
+    """Wait for something that is not the other side's doing."""
+    loop, until = asyncio.get_running_loop(), limit.when()
+    assert until is not None
+    begun = loop.time()
+    limit.reschedule(None)
+    await wait
+    limit.reschedule(until + loop.time() - begun)
+
+
+def _most(length: str, max_bytes: int, host: str) -> int:
+    """How many bytes may come, by what the answer says of itself."""
+    if not length.isdecimal():
+        return max_bytes
+    if int(length) > max_bytes:
         raise AnswerTooLarge(f"{host} answered with {length} bytes, more than {max_bytes}")
-    parts: list[bytes] = []
+    return int(length)
+
+
+async def _read(chunks: AsyncIterable[bytes], max_bytes: int, host: str, add: Callable[[bytes], object]) -> None:
     size = 0
     async for chunk in chunks:
         size += len(chunk)
         if size > max_bytes:
             raise AnswerTooLarge(f"{host} answered with more than {max_bytes} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
+        add(chunk)
 
 
 def _next_hop(answer: Answer) -> str:

@@ -108,6 +108,11 @@ def inline(mime: str) -> bool:
     return mime.partition("/")[0] in {"image", "video", "audio"}
 
 
+def lasts(mime: str) -> bool:
+    """Whether it is sound or video, which `measure` has to look into."""
+    return mime.partition("/")[0] in {"audio", "video"}
+
+
 def examine(file: BinaryIO, said: str, max_pixels: int, *, exact: bool) -> Media:
     """What the bytes are. `said` is a type of ours or ""; with `exact` they must be just that.
 
@@ -128,7 +133,7 @@ def measure(file: BinaryIO, found: Media, *, max_pixels: int, max_s: float) -> M
 
     Raises UnsupportedMedia for what does not decode, and TooLarge for too many pixels or seconds.
     """
-    if found.mime.partition("/")[0] not in {"audio", "video"}:
+    if not lasts(found.mime):
         return found
     file.seek(0)
     try:

@@ -22,6 +22,7 @@ from heddle.api.app import create_app
 from heddle.api.deps import Deps, link_expiry
 from heddle.api.probes import probes_app
 from heddle.api.protocol import Protocol as HttpProtocol
+from heddle.api.room import Room
 from heddle.blobs import Signer
 from heddle.chores import first_run
 from heddle.chores.timer import Timer
@@ -86,7 +87,8 @@ def _parts(settings: Settings, db: Database, duties: frozenset[Duty], *, quiet: 
     # Before the token, which is shown once: a start that is refused must not use it up.
     store = open_storage(settings)
     token = first_run.first_account(db, settings, now(), token=not quiet) if "api" in duties else None
-    return Parts(settings, db, Deps(settings, db, store, Signer.from_db(db), Planner(settings)), token)
+    room = Room(settings.sources_at_once, settings.sources_mb * 1024 * 1024, settings.sources_wait_s)
+    return Parts(settings, db, Deps(settings, db, store, Signer.from_db(db), Planner(settings), room), token)
 
 
 @asynccontextmanager

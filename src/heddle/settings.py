@@ -184,6 +184,15 @@ class Settings:
     sources_private: bool = _setting(
         False, "Development: allow sources of a step to be fetched from loopback and private addresses."
     )
+    sources_at_once: int = _setting(
+        16, "Sources that one process fetches at the same time; one account has half of them at most.", low=1, high=1024
+    )
+    sources_mb: int = _setting(
+        256, "Room in MiB for the bytes of sources that are on their way, in one process.", low=1, high=2**20
+    )
+    sources_wait_s: float = _setting(
+        10.0, "How long a submit waits for that room before it is answered with 503.", low=0.1, high=600
+    )
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."
     )

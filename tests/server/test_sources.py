@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from tests.elsewhere import Elsewhere, png
 from tests.serving import WORKFLOWS, Serving, ended
 
 from heddle.studio import audio, video
-
-
-def png(width: int = 96, height: int = 64) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (width, height), (180, 60, 20)).save(file, "PNG")
-    return file.getvalue()
-
-
-class Elsewhere:
-    """A web server that somebody keeps pictures on; `asked` are the paths it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        files = {"/a.png": (png(), "image/png"), "/odd": (png(), "text/html"), "/page": (b"<html>", "text/html")}
-        asked = self.asked
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # the library's name
-                asked.append(self.path)
-                body, kind = files.get(self.path, (b"", ""))
-                self.send_response(200 if kind else 404)
-                self.send_header("Content-Type", kind or "text/plain")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
@@ -98,6 +59,7 @@ def test_a_link_of_ours_is_the_blob_itself(client: httpx.Client) -> None:
     ("given", "says"),
     [
         ("{url}/nothing", "answered with status 404"),
+        ("{url}/empty", "it is empty"),
         ("{url}/page", "it is text/plain, and this must be image"),
         ("http://127.0.0.1:1/a.png", "port 1 is not"),
         ("http://127.0.0.1:1025/a.png", "127.0.0.1"),

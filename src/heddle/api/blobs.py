@@ -106,7 +106,7 @@ async def _collected(request: Request, blob: Blob) -> Blob:
     parts = deps(request)
     if blob.state == "stored" or not arrivals.wanted(parts.settings, parts.storage):
         return blob
-    await intake.in_thread(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
+    await intake.to_probe(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
     return await _own(request)
 
 
@@ -154,7 +154,7 @@ async def upload_blob(request: Request) -> Response:
     incoming = Incoming(limit, _too_large(limit))
     try:
         said = media.named(await _read_upload(request, incoming, parts.settings.upload_ttl_s, limit))
-        arrived = await intake.in_thread(intake.take, parts, incoming, new_id("blob"), said, owner.id)
+        arrived = await intake.take(parts, incoming, new_id("blob"), said, owner.id)
     finally:
         incoming.close()
     return _shown(request, await intake.store(parts, arrived), 201)
@@ -172,7 +172,7 @@ async def put_blob(request: Request) -> Response:
         await receive(request, incoming.add, (link.expires_at - now()).total_seconds())
         if link.size is not None and incoming.size != link.size:
             raise _wrong_size(link.size, incoming.size)
-        arrived = await intake.in_thread(intake.take, parts, incoming, blob_id, link.mime, None)
+        arrived = await intake.take(parts, incoming, blob_id, link.mime, None)
     finally:
         incoming.close()
     return _shown(request, await intake.store(parts, arrived), 201)

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from heddle.accounts import Account
+from heddle.api.room import Room
 from heddle.blobs import Signer
 from heddle.db import Database
 from heddle.domain import now
@@ -42,6 +43,8 @@ class Deps:
     storage: Storage
     signer: Signer
     planner: Planner
+    #: Shared by the sources of all requests.
+    room: Room = field(default_factory=Room)
     #: Tokens that were looked up lately: whom each opens, and until when that holds; kept by `auth.py`.
     known: dict[str, tuple[Account, float]] = field(default_factory=dict[str, tuple[Account, float]])
 

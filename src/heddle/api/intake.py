@@ -13,6 +13,7 @@ from heddle.api.deps import Deps
 from heddle.api.incoming import Incoming, disk_trouble
 from heddle.blobs import Blob, Stored
 from heddle.errors import HeddleError, InvalidRequest, Unavailable
+from heddle.media import Media
 from heddle.storage import Storage
 from heddle.workflows import advance
 
@@ -23,17 +24,32 @@ T = TypeVar("T")
 #: event loop lends out to the downloads.
 _threads = ThreadPoolExecutor(4, thread_name_prefix="heddle-upload")
 
+#: Sound and video are looked into in child processes, which may take long over a bad file: nothing else waits there.
+_probes = ThreadPoolExecutor(2, thread_name_prefix="heddle-probe")
 
-def take(parts: Deps, incoming: Incoming, blob_id: str, said: str, account_id: int | None) -> Stored:
+
+async def take(parts: Deps, incoming: Incoming, blob_id: str, said: str, account_id: int | None) -> Stored:
     """Through the gate and into storage. `said` is binding when a promise (no account) is kept."""
     if incoming.size == 0:
         raise InvalidRequest.of("file" if account_id is not None else "body", "empty; there is nothing to keep")
+    found = await look(parts, incoming, said, exact=account_id is None)
+    return await keep(parts, incoming, found, blob_id, account_id)
+
+
+async def look(parts: Deps, incoming: Incoming, said: str, *, exact: bool = False) -> Media:
+    """What the bytes are, by their beginning. Raises UnsupportedMedia and TooLarge."""
+    return await in_thread(media.examine, incoming.file, said, parts.settings.max_pixels, exact=exact)
+
+
+async def keep(parts: Deps, incoming: Incoming, found: Media, blob_id: str, account_id: int | None) -> Stored:
+    """Sound and video are looked into, and the bytes go into storage."""
     limits = parts.settings
-    found = media.examine(incoming.file, said, limits.max_pixels, exact=account_id is None)
-    found = media.measure(incoming.file, found, max_pixels=limits.max_pixels, max_s=limits.max_media_s)
+    if media.lasts(found.mime):
+        found = await to_probe(
+            media.measure, incoming.file, found, max_pixels=limits.max_pixels, max_s=limits.max_media_s
+        )
     key = blobs.upload_key(blob_id)
-    with disk_trouble():
-        parts.storage.write(key, incoming.pieces())
+    await in_thread(_write, parts.storage, key, incoming)
     return Stored(
         blob_id=blob_id,
         account_id=account_id,
@@ -48,21 +64,31 @@ def take(parts: Deps, incoming: Incoming, blob_id: str, said: str, account_id: i
     )
 
 
+def _write(storage: Storage, key: str, incoming: Incoming) -> None:
+    with disk_trouble():
+        storage.write(key, incoming.pieces())
+
+
 async def store(parts: Deps, arrived: Stored) -> Blob:
     """Make the record, and let whoever waits for it go on; bytes that are refused here are taken back."""
     try:
         return await parts.db.write(advance.arrive, arrived)
     except HeddleError:
-        await in_thread(discard, parts.storage, arrived.key)
+        await discard(parts, arrived.key)
         raise
 
 
-def discard(storage: Storage, key: str) -> None:
+async def discard(parts: Deps, *keys: str) -> None:
     """Take bytes back that became no blob."""
     with suppress(OSError, Unavailable):  # the sweep will try again
-        storage.delete(key)
+        await in_thread(parts.storage.delete, *keys)
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run what blocks on bytes."""
     return await asyncio.get_running_loop().run_in_executor(_threads, lambda: call(*args, **kwargs))
+
+
+async def to_probe(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run what looks into sound and video."""
+    return await asyncio.get_running_loop().run_in_executor(_probes, lambda: call(*args, **kwargs))

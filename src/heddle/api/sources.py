@@ -1,7 +1,8 @@
 """Sources of steps that are not blob ids: links to our own blobs, URLs, data: URLs and base64 become blobs.
 
 All of a request is checked with stand-ins first, so that nothing is fetched for one that would be refused anyway.
-Bytes from elsewhere come through the guarded client and the media gate, as every upload does.
+Bytes from elsewhere come through the guarded client and the media gate, as every upload does. Their records are
+written with the workflow: a request that is refused in the end leaves bytes that nobody knows of, and takes them back.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -18,16 +20,18 @@ from heddle import egress, media
 from heddle.api import intake
 from heddle.api.deps import Deps
 from heddle.api.incoming import Incoming
+from heddle.api.room import Hold
+from heddle.blobs import Stored
 from heddle.contract.base import path as join
 from heddle.domain import new_id
 from heddle.egress import FetchFailed
-from heddle.errors import CallerError, InvalidRequest, TooLarge, UnsupportedMedia
+from heddle.errors import CallerError, InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
 from heddle.steps import takes
 
 #: Sources of one request that are not blob ids.
 MOST = 50
 
-#: Fetched at the same time, and how long each may take.
+#: Brought in at the same time for one request, and how long each fetch may take.
 _AT_ONCE = 4
 _FETCH_S = 30.0
 
@@ -35,7 +39,7 @@ _ID = re.compile(r"blob_[0-9A-Z]{26}")
 _OWN = re.compile(r"/v2/consumer/blobs/(?:content/)?(blob_[0-9A-Z]{26})")
 
 #: Stands for a blob that is still to be made, while the rest of the request is checked.
-_STAND_IN = "blob_00000000000000000000000000"
+STAND_IN = "blob_00000000000000000000000000"
 
 
 #: Step type -> field pattern -> the media that it may hold.
@@ -49,6 +53,22 @@ class Given:
     at: tuple[str | int, ...]
     value: str
     media: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A request with blob ids alone, and the bytes that came for it: they lie in storage, and no record names them."""
+
+    raw: Any
+    stored: Sequence[Stored] = ()
+
+    def facts(self, blob_id: str) -> Stored | None:
+        """What is known of a blob that is still to be recorded."""
+        return next((one for one in self.stored if one.blob_id == blob_id), None)
+
+    async def discard(self, parts: Deps) -> None:
+        """Take the bytes back."""
+        await intake.discard(parts, *(one.key for one in self.stored))
 
 
 class Sources:
@@ -68,33 +88,30 @@ class Sources:
             raise InvalidRequest.of("steps", f"at most {MOST} sources may be given as URLs or bytes; upload the others")
 
     @property
-    def given(self) -> Sequence[Given]:
-        """What is still to be brought in."""
-        return self._given
+    def steps(self) -> frozenset[int]:
+        """The steps for which something is still to be brought in."""
+        return frozenset(int(one.at[1]) for one in self._given)
 
     def checked(self) -> Any:
         """The request with stand-ins for what is still to be brought in."""
-        return self._with({one.at: _STAND_IN for one in self._given})
+        return self._with({one.at: STAND_IN for one in self._given})
 
-    async def bring(self, parts: Deps, account_id: int) -> Any:
-        """The request with blob ids alone. Raises InvalidRequest with every source that cannot be had."""
-        limit = asyncio.Semaphore(_AT_ONCE)
+    async def bring(self, parts: Deps, account_id: int) -> Brought:
+        """Fetch, check and store. Raises InvalidRequest with every source that cannot be had; then nothing is kept."""
+        places: dict[str, list[Given]] = defaultdict(list)
+        for one in self._given:
+            places[_name(one.value)].append(one)
         async with egress.Client(allow_private=parts.settings.sources_private, connections=_AT_ONCE) as client:
-            made = [_bring(one, parts, client, account_id, limit) for one in self._given]
+            carrier = _Carrier(parts, client, account_id)
+            made = [carrier.bring(listed[0].value, [one.media for one in listed]) for listed in places.values()]
             found = await asyncio.gather(*made, return_exceptions=True)
-        problems: dict[str, list[str]] = {}
-        ids: dict[tuple[str | int, ...], str] = {}
-        for one, outcome in zip(self._given, found, strict=True):
-            if isinstance(outcome, str):
-                ids[one.at] = outcome
-            elif isinstance(outcome, CallerError | FetchFailed):
-                problems[join(one.at)] = [_problem(outcome)]
-            else:
-                raise outcome
-        if problems:
-            first = next(iter(problems))
-            raise InvalidRequest(f"{first}: {problems[first][0]}", problems)
-        return self._with(ids)
+        brought = Brought(raw=self._raw, stored=carrier.stored)
+        try:
+            ids = _ids(zip(places.values(), found, strict=True))
+        except BaseException:
+            await brought.discard(parts)
+            raise
+        return replace(brought, raw=self._with(ids))
 
     def _with(self, ids: Mapping[tuple[str | int, ...], str]) -> Any:
         if not ids:
@@ -103,6 +120,37 @@ class Sources:
         for at, blob_id in ids.items():
             _put(made, at, blob_id)
         return made
+
+
+def _ids(outcomes: Iterable[tuple[Sequence[Given], Stored | BaseException]]) -> dict[tuple[str | int, ...], str]:
+    """The blob id for each place. Raises InvalidRequest with all places for which there is none."""
+    ids: dict[tuple[str | int, ...], str] = {}
+    problems: dict[str, list[str]] = {}
+    trouble: list[BaseException] = []
+    for places, outcome in outcomes:
+        if isinstance(outcome, CallerError | FetchFailed):
+            problems |= {join(one.at): [_problem(outcome)] for one in places}
+        elif isinstance(outcome, BaseException):
+            trouble.append(outcome)
+        else:
+            ids |= {one.at: outcome.blob_id for one in places}
+            problems |= {
+                join(one.at): [_unfit(outcome.mime, [one.media])]
+                for one in places
+                if not takes(one.media, outcome.mime)
+            }
+    # What passes by itself is said last: whoever tries again should not then hear of a mistake.
+    for error in sorted(trouble, key=lambda e: isinstance(e, Unavailable)):
+        if not (problems and isinstance(error, Unavailable)):
+            raise error
+    if problems:
+        first = next(iter(problems))
+        raise InvalidRequest(f"{first}: {problems[first][0]}", problems)
+    return ids
+
+
+def _unfit(mime: str, wanted: Sequence[tuple[str, ...]]) -> str:
+    return f"it is {mime}, and this must be {' or '.join(dict.fromkeys(kind for kinds in wanted for kind in kinds))}"
 
 
 def _problem(error: CallerError | FetchFailed) -> str:
@@ -174,32 +222,70 @@ def _is_elsewhere(value: str) -> bool:
     return media.unwrap(raw)[0] is not raw
 
 
-async def _bring(one: Given, parts: Deps, client: egress.Client, account_id: int, limit: asyncio.Semaphore) -> str:
-    """One source as a blob of the account; its id."""
-    async with limit:
-        data, said = await _bytes(one.value, parts, client)
-        most = parts.settings.max_upload_mb * 1024 * 1024
-        incoming = Incoming(most, TooLarge(f"it is larger than the {most} bytes that this server takes"))
-        try:
+def _is_address(value: str) -> bool:
+    return value[:32].lstrip().lower().startswith(("http://", "https://"))
+
+
+def _name(value: str) -> str:
+    """The same for two texts that mean the same source."""
+    return egress.normal(value) if _is_address(value) else value
+
+
+class _Carrier:
+    """Brings in the sources of one request. The same bytes are stored once, wherever they came from."""
+
+    def __init__(self, parts: Deps, client: egress.Client, account_id: int) -> None:
+        self._parts = parts
+        self._client = client
+        self._account_id = account_id
+        self._most = parts.settings.max_upload_mb * 1024 * 1024
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._locks: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._stored: dict[tuple[str, str], Stored] = {}
+
+    @property
+    def stored(self) -> Sequence[Stored]:
+        """What is there now."""
+        return list(self._stored.values())
+
+    async def bring(self, value: str, wanted: Sequence[tuple[str, ...]]) -> Stored:
+        """One source; `wanted` are the media that its places take."""
+        async with self._at_once:
+            incoming = Incoming(
+                self._most, TooLarge(f"it is larger than the {self._most} bytes that this server takes")
+            )
+            try:
+                with self._parts.room.hold() as hold:
+                    said = await self._receive(value, incoming, hold)
+                    return await self._keep(incoming, said, wanted)
+            finally:
+                incoming.close()
+
+    async def _receive(self, value: str, incoming: Incoming, hold: Hold) -> str:
+        """Get the bytes; the type that somebody gave them, "" when nobody did."""
+        if not _is_address(value):
+            await hold.expect(len(value))
+            data, said = await intake.in_thread(media.unwrap, value.encode())
             incoming.add(data)
-            arrived = await intake.in_thread(intake.take, parts, incoming, new_id("blob"), said, account_id)
-        finally:
-            incoming.close()
-        if not takes(one.media, arrived.mime):
-            await intake.in_thread(intake.discard, parts.storage, arrived.key)
-            raise UnsupportedMedia(f"it is {arrived.mime}, and this must be {' or '.join(one.media)}")
-        return (await intake.store(parts, arrived)).id
+            return said
+        into = egress.Into(expect=hold.expect, add=incoming.add)
+        async with self._parts.room.place(self._account_id):
+            answer = await self._client.get(value, max_bytes=self._most, timeout_s=_FETCH_S, into=into)
+        if answer.status != 200:
+            raise FetchFailed(f"{urlsplit(value).hostname} answered with status {answer.status}")
+        try:
+            return media.named(answer.headers.get("content-type", ""))
+        except UnsupportedMedia:
+            return ""  # servers say text/html of anything; the bytes decide
 
-
-async def _bytes(value: str, parts: Deps, client: egress.Client) -> tuple[bytes, str]:
-    """The bytes and the type that somebody gave them, "" when nobody did."""
-    if not value.lstrip()[:8].lower().startswith(("http://", "https://")):
-        data, said = media.unwrap(value.encode())
-        return data, said
-    answer = await client.get(value, max_bytes=parts.settings.max_upload_mb * 1024 * 1024, timeout_s=_FETCH_S)
-    if answer.status != 200:
-        raise FetchFailed(f"{urlsplit(value).hostname} answered with status {answer.status}")
-    try:
-        return answer.body, media.named(answer.headers.get("content-type", ""))
-    except UnsupportedMedia:
-        return answer.body, ""  # servers say text/html of anything; the bytes decide
+    async def _keep(self, incoming: Incoming, said: str, wanted: Sequence[tuple[str, ...]]) -> Stored:
+        if incoming.size == 0:
+            raise UnsupportedMedia("it is empty; there is nothing to keep")
+        found = await intake.look(self._parts, incoming, said)
+        if not any(takes(kinds, found.mime) for kinds in wanted):
+            raise UnsupportedMedia(_unfit(found.mime, wanted))
+        same = (incoming.sha256, found.mime)
+        async with self._locks[same]:
+            if same not in self._stored:
+                self._stored[same] = await intake.keep(self._parts, incoming, found, new_id("blob"), self._account_id)
+            return self._stored[same]

@@ -15,7 +15,8 @@ from heddle import blobs, logs, queue, traces
 from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
-from heddle.api.sources import Sources
+from heddle.api.sources import STAND_IN, Brought, Sources
+from heddle.blobs import Blob, Stored
 from heddle.catalog import versions
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import (
@@ -29,7 +30,7 @@ from heddle.contract.orchestration import (
 from heddle.db import Tx
 from heddle.domain import Artifact, Workflow, now
 from heddle.egress import check_url
-from heddle.errors import HeddleError, InvalidRequest, NotFound
+from heddle.errors import CallerError, HeddleError, InvalidRequest, NotFound
 from heddle.matching import Policy
 from heddle.steps import Facts, outputs
 from heddle.workflows import amend, rows, submit, waiting
@@ -47,33 +48,52 @@ async def submit_workflow(request: Request) -> Response:
     key = _idempotency_key(request)
     request_hash = hashlib.sha256(body).hexdigest() if key else None
 
-    async def plan(raw: Any) -> Draft:
-        wanted = base.validate(WorkflowRequest, raw)
+    async def plan(brought: Brought) -> Draft:
+        wanted = base.validate(WorkflowRequest, brought.raw)
         if wanted.callback_url is not None:
             _check_callback(parts, wanted.callback_url)
 
         def draft(tx: Tx) -> Draft:
-            look = _look(tx, who.id)
+            look = _look(tx, who.id, brought)
             return parts.planner.plan(
                 wanted, account_id=who.id, key=key, request_hash=request_hash, look=look, at=now()
             )
 
-        return await parts.db.read(draft)
+        return replace(await parts.db.read(draft), stored=brought.stored)
 
     with traces.span("plan"):
-        draft = await plan(sources.checked())
-    if sources.given:
-        if key and (known := await parts.db.read(_submitted, who.id, key, request_hash)):
-            return answer(_shown(request, known), 202)  # nothing is fetched a second time
+        draft = await plan(brought := Brought(raw=sources.checked()))
+    if sources.steps:
+        foreseen = await parts.db.read(submit.foresee, draft, frozenset({STAND_IN}), _least(draft, sources.steps))
+        if isinstance(foreseen, HeddleError):
+            raise foreseen
+        if foreseen is not None:
+            return answer(_shown(request, foreseen), 202)  # nothing is fetched a second time
         with traces.span("fetch"):
-            raw = await sources.bring(parts, who.id)
-        draft = await plan(raw)
-    here = traces.current()
-    draft = replace(draft, new=replace(draft.new, traceparent=str(here) if here else None))
-    with traces.span("commit"):
-        written = await parts.db.write(submit.submit, draft)
+            brought = await sources.bring(parts, who.id)
+    try:
+        if brought.stored:
+            draft = await plan(brought)
+        here = traces.current()
+        draft = replace(draft, new=replace(draft.new, traceparent=str(here) if here else None))
+        with traces.span("commit"):
+            written = await parts.db.write(submit.submit, draft)
+    except CallerError:  # after any other error it may have been written; if it was not, the sweep finds the bytes
+        await brought.discard(parts)
+        raise
+    if written.id != draft.new.workflow.id:  # the same key was faster
+        await brought.discard(parts)
     logs.note(workflow_id=written.id)
     return answer(_shown(request, written), 202)
+
+
+def _least(draft: Draft, unknown: frozenset[int]) -> int:
+    """What a workflow costs at least, when nothing is known of the sources of some steps: 1 Buzz for each of these,
+    and for each that works on what they make."""
+    steps = draft.new.workflow.steps
+    while more := {step.index for step in steps if not unknown.isdisjoint(step.follows)} - unknown:
+        unknown |= more
+    return sum(1 if step.index in unknown else sum(job.cost for job in step.jobs) for step in steps)
 
 
 async def query_workflows(request: Request) -> Response:
@@ -216,14 +236,12 @@ def _check_callback(parts: Deps, url: str) -> None:
     check_url(url, allow_private=parts.settings.callbacks_private, https_only=True, path="callbackUrl")
 
 
-def _submitted(tx: Tx, account_id: int, key: str, request_hash: str | None) -> Workflow | None:
-    """What was submitted before with the same key and the same body."""
-    workflow_id, known = rows.by_idempotency_key(tx, [(account_id, key)]).get((account_id, key), (None, None))
-    return _one(tx, account_id, workflow_id) if workflow_id is not None and known == request_hash else None
+def _look(tx: Tx, account_id: int, brought: Brought) -> Look:
+    def facts_of(blob_id: str) -> Facts:
+        stored = brought.facts(blob_id)
+        return _facts(tx, account_id, blob_id) if stored is None else _known(stored)
 
-
-def _look(tx: Tx, account_id: int) -> Look:
-    return Look(find=lambda air: _air(tx, air), facts_of=lambda blob_id: _facts(tx, account_id, blob_id))
+    return Look(find=lambda air: _air(tx, air), facts_of=facts_of)
 
 
 def _air(tx: Tx, air: str) -> str | None:
@@ -237,12 +255,16 @@ def _facts(tx: Tx, account_id: int, blob_id: str) -> Facts:
         return Facts()
     if found.state != "stored":
         return Facts(mime=found.mime)
+    return _known(found)
+
+
+def _known(blob: Blob | Stored) -> Facts:
     return Facts(
-        mime=found.mime,
-        width=found.width,
-        height=found.height,
-        duration_ms=found.duration_ms,
-        fps=found.metadata.get("fps"),
+        mime=blob.mime,
+        width=blob.width,
+        height=blob.height,
+        duration_ms=blob.duration_ms,
+        fps=blob.metadata.get("fps"),
     )
 
 

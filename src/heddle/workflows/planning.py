@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from heddle import air, registry, steps
+from heddle.blobs import Stored
 from heddle.contract.orchestration import StepRequest, WorkflowRequest
 from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
 from heddle.engines import Engine, Loader, Offer
@@ -45,6 +46,8 @@ class Draft:
 
     new: NewWorkflow
     sources: Sequence[tuple[int, Source]]
+    #: Sources that came with the request: their bytes are in storage, and they are recorded with the workflow.
+    stored: Sequence[Stored] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,29 @@ def submit(tx: Tx, drafts: Sequence[Draft]) -> list[Workflow | HeddleError]:
     for i, decider in first.items():
         outcomes[i] = decided.get(decider) or _same(once[decider], checked[i])
     paid = [new for i, new in once.items() if decided[i] is None]
+    blobs.store(tx, [stored for i in once if decided[i] is None for stored in drafts[i].stored], _at(drafts))
     events.emit(tx, [events.of_workflow(new.workflow) for new in paid], _at(drafts))
     return [outcomes[i] for i in range(len(drafts))]
+
+
+def foresee(tx: Tx, draft: Draft, coming: frozenset[str], least: int) -> Workflow | HeddleError | None:
+    """What `submit` would answer, as far as can be told before the sources in `coming` are there; None: perhaps yes.
+
+    `least` is what the draft costs at least, in Buzz. Keeps nobody waiting, and `submit` decides again.
+    """
+    if seen := _seen_before(tx, [draft]):
+        return seen[0]
+    refused: dict[int, Workflow | HeddleError] = {}
+    there = replace(draft, sources=[(step, s) for step, s in draft.sources if s.blob_id not in coming])
+    if not _check_sources(tx, {0: there}, refused):
+        return refused[0]
+    account = draft.new.workflow.account_id
+    limits = accounts.limits(tx, [account])
+    if _too_many(tx, {0: draft.new}, limits):
+        return _quota(limits[account])
+    if (has := ledger.balance(tx, account).available) < least:
+        return InsufficientBuzz(f"this costs {least} Buzz or more and the account has {has}")
+    return None
 
 
 def entries(workflow: Workflow, weight: float, steps: frozenset[int] | None = None) -> list[queue.Entry]:
@@ -80,6 +101,7 @@ def _check_sources(
     """Sources must exist and belong to the account; promised ones make their step wait."""
     # Kept, so that bytes that arrive just now find the step that waits for them, or this step finds the bytes.
     known = blobs.get(tx, sorted({s.blob_id for d in drafts.values() for _, s in d.sources}), keep=tx.for_share)
+    known |= {s.blob_id: blobs.uploaded(s, _at([d])) for d in drafts.values() for s in d.stored}
     promised = [b.id for b in known.values() if b.state == "promised"]
     waiting = Counter(dict.fromkeys(promised, 0) | rows.waits_on(tx, promised))
     checked: dict[int, NewWorkflow] = {}
