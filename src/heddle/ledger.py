@@ -120,14 +120,32 @@ def check(tx: Tx) -> list[str]:
     return [*_check_balances(tx), *_check_entries(tx)]
 
 
-def moved(tx: Tx) -> dict[str, tuple[int, int]]:
-    """Per workflow: what was held, and what of it was settled or refunded."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What was held for a workflow, and what of it was settled and refunded since."""
+
+    held: int = 0
+    settled: int = 0
+    refunded: int = 0
+
+    @property
+    def closed(self) -> int:
+        """What is held no more."""
+        return self.settled + self.refunded
+
+
+def moved(tx: Tx) -> dict[str, Moved]:
+    """Per workflow."""
     found = tx.all(
         "SELECT workflow_id, SUM(CASE kind WHEN 'hold' THEN amount ELSE 0 END) AS held,"
-        " SUM(CASE kind WHEN 'hold' THEN 0 ELSE amount END) AS ended"
+        " SUM(CASE kind WHEN 'settle' THEN amount ELSE 0 END) AS settled,"
+        " SUM(CASE kind WHEN 'refund' THEN amount ELSE 0 END) AS refunded"
         " FROM ledger_entries WHERE workflow_id IS NOT NULL GROUP BY workflow_id"
     )
-    return {row["workflow_id"]: (row["held"], row["ended"]) for row in found}
+    return {
+        row["workflow_id"]: Moved(held=int(row["held"]), settled=int(row["settled"]), refunded=int(row["refunded"]))
+        for row in found
+    }
 
 
 _Entry = tuple[str, int, int, str | None, str | None]

@@ -122,7 +122,8 @@ def speech(payload: Mapping[str, Any]) -> float:
 
 # ── larger, smoother ──────────────────────────────────────────────────────────
 
-#: What is assumed of a source whose bytes are not there yet: a picture of 4 megapixels, 5 seconds of video.
+#: What is assumed of a source of which nobody says anything: a picture of 4 megapixels, 5 seconds of video. Steps that
+#: can tell how large theirs may be say so (`Learner`).
 _UNKNOWN_MEGAPIXELS, _UNKNOWN_MS, _UNKNOWN_FPS = 4.0, 5000, 24.0
 
 
@@ -135,9 +136,10 @@ def megapixels(payload: Mapping[str, Any]) -> float:
 
 def frames(payload: Mapping[str, Any]) -> int:
     """How many pictures there are: 1, or a video's frames."""
-    if payload.get("kind") == "image" or not (payload.get("kind") == "video" or payload.get("durationMs")):
+    lasts = payload.get("durationMs")
+    if payload.get("kind") == "image" or not (payload.get("kind") == "video" or lasts):
         return 1
-    seconds = (payload.get("durationMs") or _UNKNOWN_MS) / 1000
+    seconds = (_UNKNOWN_MS if lasts is None else lasts) / 1000
     return max(1, round(seconds * (payload.get("fps") or _UNKNOWN_FPS)))
 
 

@@ -12,7 +12,7 @@ from heddle import prices
 from heddle.errors import InvalidRequest
 from heddle.steps import Facts, Plan
 from heddle.steps.image_gen import ImageGen
-from heddle.workflows.planning import share
+from heddle.workflows.pricing import share
 
 
 def plan(source: tuple[int, int] | None = None, **given: Any) -> Plan:

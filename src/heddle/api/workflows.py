@@ -16,7 +16,6 @@ from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
 from heddle.api.sources import STAND_IN, Brought, Sources
-from heddle.blobs import Blob, Stored
 from heddle.catalog import versions
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import (
@@ -33,7 +32,7 @@ from heddle.egress import check_url
 from heddle.errors import CallerError, HeddleError, InvalidRequest, NotFound
 from heddle.matching import Policy
 from heddle.steps import Facts, outputs
-from heddle.workflows import amend, rows, submit, waiting
+from heddle.workflows import amend, pricing, rows, submit, waiting
 from heddle.workflows.planning import Draft, Look
 from heddle.workflows.waiting import Outlook
 
@@ -239,7 +238,7 @@ def _check_callback(parts: Deps, url: str) -> None:
 def _look(tx: Tx, account_id: int, brought: Brought) -> Look:
     def facts_of(blob_id: str) -> Facts:
         stored = brought.facts(blob_id)
-        return _facts(tx, account_id, blob_id) if stored is None else _known(stored)
+        return _facts(tx, account_id, blob_id) if stored is None else pricing.known(stored)
 
     return Look(find=lambda air: _air(tx, air), facts_of=facts_of)
 
@@ -255,17 +254,7 @@ def _facts(tx: Tx, account_id: int, blob_id: str) -> Facts:
         return Facts()
     if found.state != "stored":
         return Facts(mime=found.mime)
-    return _known(found)
-
-
-def _known(blob: Blob | Stored) -> Facts:
-    return Facts(
-        mime=blob.mime,
-        width=blob.width,
-        height=blob.height,
-        duration_ms=blob.duration_ms,
-        fps=blob.metadata.get("fps"),
-    )
+    return pricing.known(found)
 
 
 def _idempotency_key(request: Request) -> str | None:

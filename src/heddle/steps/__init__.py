@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -102,6 +102,17 @@ class Facts:
         """Width and height."""
         return (self.width, self.height) if self.width and self.height else None
 
+    def otherwise(self, most: Facts) -> Facts:
+        """With what is assumed in the place of what is not known; a size is known whole or not at all."""
+        sized = self if self.size else most
+        return Facts(
+            mime=self.mime or most.mime,
+            width=sized.width,
+            height=sized.height,
+            duration_ms=most.duration_ms if self.duration_ms is None else self.duration_ms,
+            fps=self.fps or most.fps,
+        )
+
 
 #: What is known of a source blob.
 FactsOf = Callable[[str], Facts]
@@ -143,4 +154,16 @@ class StepType(Protocol):
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         """What the step gives, as the API shows it; `results` are those of its succeeded jobs, in order."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A step type whose jobs cost more or less depending on what their sources are."""
+
+    def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
+        """A payload of this type with what is known of its sources, for its price: the dearest is what it costs.
+
+        One, when all that matters is known; else with the largest sources that there may be.
+        """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, cast
 
 from pydantic import AliasChoices, ConfigDict, Field
@@ -22,8 +23,10 @@ from heddle.steps import FactsOf, Plan, Resource, Result, Source
 MOST_BYTES = 256 * 1024
 MOST_BYTES_TOGETHER = 8 * 1024 * 1024
 
-#: What a picture counts as while its size is not known.
+#: What a picture counts as while its size is not known, and as what its drawing is paid for until then: the first of
+#: these that is not too large for the graph.
 _USUAL_SIDE = 1024
+_LARGEST_FIRST = (4096, 3072, 2048, 1536, 1024, 768, 512)
 
 #: Names by which a caller says that this server's own engine may draw, whatever models the graph names.
 _OWN_ENGINES = frozenset({OWN_FAMILY, "comfy-graph"})
@@ -96,6 +99,20 @@ class Comfy:
             resources=models.resources(),
             asked=models.asked,
         )
+
+    def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
+        if not any(row.get("sized") is False for row in payload["drawings"]):
+            return [dict(payload)]
+        for side in _LARGEST_FIRST:
+
+            def size_of(blob_id: str, side: int = side) -> Size:
+                width, height = facts_of(blob_id).size or (side, side)
+                return Size(width=width, height=height)
+
+            with suppress(InvalidRequest):  # so large a picture would be refused
+                graph = checker.checked(payload["workflow"], size_of=size_of)
+                return [{**payload, "drawings": list(_drawings(graph)), **_result_size(graph)}]
+        return [dict(payload)]
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         return {"blobs": [r.blob for r in results if not r.role]}
@@ -213,8 +230,9 @@ def _known(ecosystem: str) -> str:
 def _drawings(graph: Graph) -> Iterator[dict[str, Any]]:
     """What samplers draw, for the price."""
     for node in graph.of(*SEEDS):
-        size = graph.sizes[node.id] or Size(width=_USUAL_SIDE, height=_USUAL_SIDE)
-        row = {"width": size.width, "height": size.height, "count": size.count}
+        known = graph.sizes[node.id]
+        size = known or Size(width=_USUAL_SIDE, height=_USUAL_SIDE)
+        row = {"width": size.width, "height": size.height, "count": size.count} | ({} if known else {"sized": False})
         yield {**row, "steps": node.number("steps"), "cfgScale": node.values["cfg"]}
 
 

@@ -15,6 +15,9 @@ from heddle.steps import Facts, FactsOf, Plan, Result, Source
 #: Pixels per side that a source may have, and the factors.
 SIDE, FACTORS = 2048, (2, 3)
 
+#: Of the largest source that there may be, while it is not there: frames, and frames per second.
+_FRAMES, _FPS = 1008, 24.0
+
 _Blob = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -60,11 +63,12 @@ class Interpolate:
         facts = facts_of(source.blob_id)
         if facts.size is not None and max(facts.size) > SIDE:
             raise InvalidRequest.of(source.path, f"{facts.width}x{facts.height} is more than {SIDE} pixels per side")
-        factor = _factor(given, facts)
+        target = given.fps if given.interpolation_factor is None else None
+        factor = given.interpolation_factor or _factor(target, facts)
         payload: dict[str, Any] = {
             "source": source.blob_id,
             "interpolationFactor": factor,
-            "targetFps": given.fps if given.interpolation_factor is None else None,
+            "targetFps": target,
             "outputFormat": given.output_format,
             "width": facts.width,
             "height": facts.height,
@@ -77,6 +81,14 @@ class Interpolate:
             payloads=[{name: value for name, value in payload.items() if value is not None}],
             sources=[source],
         )
+
+    def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
+        facts, target = facts_of(payload["source"]), payload.get("targetFps")
+        if target is None:
+            return [_described(payload, payload["interpolationFactor"], facts.otherwise(_most(_FPS)))]
+        if facts.fps is not None:
+            return [_described(payload, _nearest(target, facts.fps), facts.otherwise(_most(facts.fps)))]
+        return [_described(payload, factor, facts.otherwise(_most(target / factor))) for factor in FACTORS]
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         return {"video": next((r.blob for r in results if not r.role), None)}
@@ -93,15 +105,30 @@ def _source(given: InterpolateInput) -> Source:
     return found[0]
 
 
-def _factor(given: InterpolateInput, facts: Facts) -> int:
-    """As given; by `fps` where the source's is known; 2. An engine that is told `targetFps` looks at the source."""
-    if given.interpolation_factor is not None:
-        return given.interpolation_factor
-    if given.fps is None or not facts.fps:
+def _factor(target: float | None, facts: Facts) -> int:
+    """By the frame rate that is wanted, where the source's is known; 2. An engine that is told `targetFps` looks at
+    the source."""
+    if target is None or not facts.fps:
         return 2
-    for factor in FACTORS:
-        if abs(given.fps / facts.fps - factor) < 0.02:
-            return factor
+    factor = _nearest(target, facts.fps)
+    if abs(target / facts.fps - factor) < 0.02:
+        return factor
     raise InvalidRequest.of(
-        "fps", f"{given.fps:g} is neither twice nor three times the source's {facts.fps:g} frames per second"
+        "fps", f"{target:g} is neither twice nor three times the source's {facts.fps:g} frames per second"
     )
+
+
+def _nearest(target: float, fps: float) -> int:
+    return min(FACTORS, key=lambda factor: abs(target / fps - factor))
+
+
+def _described(payload: JSON, factor: int, facts: Facts) -> dict[str, Any]:
+    """With what the result will be."""
+    size = {"width": facts.width, "height": facts.height}
+    fps = None if facts.fps is None else facts.fps * factor
+    return {**payload, **size, "interpolationFactor": factor, "durationMs": facts.duration_ms, "fps": fps}
+
+
+def _most(fps: float) -> Facts:
+    """A source with as many pixels in all as the engine here takes: two thirds of a minute of Full HD."""
+    return Facts(width=1920, height=1080, duration_ms=round(_FRAMES / fps * 1000), fps=fps)

@@ -79,6 +79,9 @@ class Transcribe:
             sources=[Source(blob_id=source, path=path, media=_MEDIA)],
         )
 
+    def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
+        return [{**payload, "durationMs": facts_of(payload["media"]).duration_ms or LONGEST_S * 1000}]
+
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         subtitles = {r.role: r.blob for r in results if r.role in {"srt", "vtt"}}
         return {**(dict(results[0].output) if results else {}), **subtitles}

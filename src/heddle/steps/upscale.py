@@ -71,24 +71,25 @@ class Upscale:
             _check_size(size, kind, facts)
         payload: dict[str, Any] = {
             "source": source.blob_id,
-            "kind": kind,
             "scaleFactor": given.scale_factor,
             "numberOfRepeats": given.number_of_repeats,
             "model": given.model,
             "outputFormat": given.output_format,
-            "width": size and size[0],
-            "height": size and size[1],
-            "durationMs": facts.duration_ms if kind == "video" else None,
-            "fps": facts.fps if kind == "video" else None,
         }
         return Plan(
             family=_family(given),
             operation="upscale",
-            payloads=[{name: value for name, value in payload.items() if value is not None}],
+            payloads=[_described({k: v for k, v in payload.items() if v is not None}, kind, facts)],
             sources=[source],
             resources=[Resource(air=given.model, path="model")] if given.model else [],
             ecosystems=("other",),
         )
+
+    def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
+        facts = facts_of(payload["source"])
+        kind = payload.get("kind") or _kind(facts)
+        kinds = [kind] if kind else ["image", "video"]
+        return [_described(payload, one, facts.otherwise(_most(payload, one))) for one in kinds]
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         return {"video" if r.blob.get("type") == "video" else "blob": r.blob for r in results if not r.role}
@@ -113,6 +114,32 @@ def _source(given: UpscaleInput) -> Source:
 def _kind(facts: Facts) -> str | None:
     """Image or video; None while nobody knows."""
     return facts.mime.partition("/")[0] if facts.mime else None
+
+
+def _larger(payload: JSON) -> int:
+    """How many times wider and taller the result is."""
+    return payload["scaleFactor"] ** payload["numberOfRepeats"]
+
+
+def _described(payload: JSON, kind: str | None, facts: Facts) -> dict[str, Any]:
+    """With what the result will be, as far as it follows from the source."""
+    larger, moving = _larger(payload), kind == "video"
+    result = {
+        "kind": kind,
+        "width": facts.size and facts.size[0] * larger,
+        "height": facts.size and facts.size[1] * larger,
+        "durationMs": facts.duration_ms if moving else None,
+        "fps": facts.fps if moving else None,
+    }
+    return {**payload, **{name: value for name, value in result.items() if value is not None}}
+
+
+def _most(payload: JSON, kind: str) -> Facts:
+    """A source of which the result is as large as the engine here makes any: 64 megapixels, a minute of Full HD."""
+    larger = _larger(payload)
+    if kind == "video":
+        return Facts(width=-(-1920 // larger), height=-(-1080 // larger), duration_ms=62_000, fps=24.0)
+    return Facts(width=8000 // larger, height=8000 // larger)
 
 
 def _check_format(given: UpscaleInput, kind: str | None) -> None:

@@ -22,7 +22,7 @@ from heddle.errors import CallerError
 from heddle.fairness import Front
 from heddle.matching import Choice, Policy, SlotReport, Waiting, choose
 from heddle.queue import Lease, Pair
-from heddle.workflows import events, following, rows
+from heddle.workflows import events, following, pricing, rows
 from heddle.workflows.events import Change
 from heddle.workflows.rows import JobEnd, JobState
 from heddle.workflows.submit import entries
@@ -466,9 +466,11 @@ def _release(tx: Tx, ready: Mapping[str, set[int]], at: datetime) -> None:
 
 
 def _enqueue(tx: Tx, free: Mapping[str, set[int]], at: datetime) -> list[JobEnd]:
-    """Queue the jobs of steps, with what they refer to filled in; how those end for which that cannot be done."""
+    """Queue the jobs of steps, with what they refer to filled in, at the price that their sources make; how those end
+    for which that cannot be done."""
     ends = following.fill(tx, free, at)
     failed = {end.job_id for end in ends}
+    pricing.again(tx, [w.steps[i] for w in rows.get(tx, list(free)) for i in sorted(free[w.id])])
     released = rows.get(tx, list(free))
     limits = accounts.limits(tx, [w.account_id for w in released])
     mine = [e for w in released for e in entries(w, limits[w.account_id].weight, frozenset(free[w.id]))]

@@ -6,7 +6,6 @@ refused with every reason.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from heddle.engines import Engine, Loader, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, FactsOf, Plan, Source, StepType
-from heddle.workflows import references
+from heddle.workflows import pricing, references
 from heddle.workflows.references import Bound, Reference, is_token, readable
 from heddle.workflows.rows import NewWorkflow
 
@@ -184,7 +183,7 @@ class Planner:
             # A stand-in loads no models, so it takes any that are named.
             known = {} if stands_in_for else _resolve(plan, ready.name, look.find)
         payloads = [_payload(p, ready.name, stands_in_for, known) for p in plan.payloads]
-        costs = share([ready.engine.price(p) for p in payloads])
+        costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
         jobs = [
             Job(
                 id=new_id("job"),
@@ -238,18 +237,6 @@ class Planner:
             return stand_ins[0], plan.family
         path, name = plan.asked or ("engine", plan.family)
         raise InvalidRequest.of(path, _why_not(name, named, stand_ins))
-
-
-def share(prices: Sequence[float]) -> list[int]:
-    """Whole Buzz per job: together the rounded-up sum, at least 1, each as near its own price as can be."""
-    exact = math.fsum(prices)
-    total = max(1, math.ceil(round(exact, 6)))
-    costs: list[int] = []
-    running = 0.0
-    for price in prices:
-        running += price / exact if exact else 1 / len(prices)
-        costs.append(round(running * total) - sum(costs))
-    return costs
 
 
 class _Under:

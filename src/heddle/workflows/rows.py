@@ -250,6 +250,11 @@ def set_payloads(tx: Tx, changes: Iterable[tuple[str, JSON, Sequence[str]]]) -> 
     )
 
 
+def set_costs(tx: Tx, changes: Iterable[tuple[str, int]]) -> None:
+    """What jobs cost when they succeed: (id, Buzz). Never more than before, or the hold would not be enough."""
+    tx.many("UPDATE jobs SET cost = ? WHERE id = ? AND cost > ?", [(cost, job_id, cost) for job_id, cost in changes])
+
+
 def set_tags(tx: Tx, workflow: Workflow, tags: Sequence[str]) -> None:
     """Give a workflow other tags."""
     tx.run("UPDATE workflows SET tags = ? WHERE id = ?", (_text(tags), workflow.id))
@@ -543,6 +548,14 @@ def _moment(ms: int) -> datetime:
 def costs(tx: Tx) -> list[tuple[str, bool, int]]:
     """Every workflow: (id, whether it ended, what it costs)."""
     return [(r["id"], r["status"] in TERMINAL, r["cost"]) for r in tx.all("SELECT id, status, cost FROM workflows")]
+
+
+def earned(tx: Tx) -> dict[str, int]:
+    """What the succeeded jobs of workflows cost together, where there are any."""
+    found = tx.all(
+        "SELECT workflow_id, SUM(cost) AS earned FROM jobs WHERE status = ? GROUP BY workflow_id", (Status.SUCCEEDED,)
+    )
+    return {row["workflow_id"]: int(row["earned"]) for row in found}
 
 
 def with_progress(workflow: Workflow, done: Mapping[str, float]) -> Workflow:

@@ -1,0 +1,110 @@
+"""Pricing: what the jobs of a step cost, by what is known of their sources.
+
+A job is paid for at submit, when its source may still be on its way: then it costs what it could cost at most. Once
+the source is there it is priced again, and never costs more than before. So nobody pays more than they were shown, and
+a hold is always enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from heddle import blobs, registry
+from heddle.blobs import Blob, Stored
+from heddle.db import Tx
+from heddle.domain import JSON, Job, Step
+from heddle.engines import Engine
+from heddle.steps import Facts, FactsOf, Learner, StepType
+from heddle.workflows import rows
+
+log = logging.getLogger(__name__)
+
+
+def known(blob: Blob | Stored) -> Facts:
+    """What is known of bytes that are there."""
+    return Facts(
+        mime=blob.mime,
+        width=blob.width,
+        height=blob.height,
+        duration_ms=blob.duration_ms,
+        fps=blob.metadata.get("fps"),
+    )
+
+
+def costs(kind: StepType, engine: Engine, payloads: Sequence[JSON], facts_of: FactsOf) -> list[int]:
+    """Whole Buzz for each job of a step."""
+    return share([_price(kind, engine, payload, facts_of) for payload in payloads])
+
+
+def _price(kind: StepType, engine: Engine, payload: JSON, facts_of: FactsOf) -> float:
+    if not isinstance(kind, Learner):
+        return engine.price(payload)
+    return max(engine.price(possible) for possible in kind.learn(payload, facts_of))
+
+
+def share(prices: Sequence[float]) -> list[int]:
+    """Whole Buzz per job: together the rounded-up sum, at least 1, each as near its own price as can be."""
+    exact = math.fsum(prices)
+    total = max(1, math.ceil(round(exact, 6)))
+    costs: list[int] = []
+    running = 0.0
+    for price in prices:
+        running += price / exact if exact else 1 / len(prices)
+        costs.append(round(running * total) - sum(costs))
+    return costs
+
+
+# ── when the sources are there ────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A step to be priced again, with what its jobs work on."""
+
+    step: Step
+    payloads: Sequence[JSON]
+
+
+def again(tx: Tx, steps: Sequence[Step]) -> None:
+    """Steps have all their sources: write down what their jobs cost, where that is less than was held for them."""
+    due, facts = _due(tx, [step for step in steps if step.jobs and isinstance(_kind(step.type), Learner)])
+    rows.set_costs(tx, [change for one in due for change in _changes(one, facts)])
+
+
+def _due(tx: Tx, steps: Sequence[Step]) -> tuple[list[_Due], dict[str, Facts]]:
+    found = rows.payloads(tx, [job.id for step in steps for job in step.jobs])
+    sources = sorted({blob_id for _, inputs in found.values() for blob_id in inputs})
+    facts = {blob_id: known(blob) for blob_id, blob in blobs.get(tx, sources).items() if blob.state == "stored"}
+    return [_Due(step, [found[job.id][0] for job in step.jobs]) for step in steps], facts
+
+
+def _changes(due: _Due, facts: Mapping[str, Facts]) -> list[tuple[str, int]]:
+    jobs: Sequence[Job] = due.step.jobs
+    kind = _kind(due.step.type)
+    assert kind is not None
+    try:
+        now = costs(kind, _engine(jobs[0].engine), due.payloads, lambda blob_id: facts.get(blob_id, Facts()))
+    except Exception as error:  # a plug-in's arithmetic must not hold up the others of this transaction
+        log.warning("job %s costs what was held for it: %s", jobs[0].id, error, exc_info=True)
+        return []
+    return [(job.id, cost) for job, cost in zip(jobs, now, strict=True) if cost < job.cost]
+
+
+@cache
+def _kind(name: str) -> StepType | None:
+    """None where this process does not have it."""
+    target = registry.targets("steps").get(name)
+    try:
+        return None if target is None else registry.load(target)()
+    except Exception as error:  # as above
+        log.warning("steps %s cost what was held for them: %s", name, error, exc_info=True)
+        return None
+
+
+@cache
+def _engine(name: str) -> Engine:
+    return registry.get("engines", name)()
