@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from heddle.domain import Callback, Job, Priority, Status, Step, Workflow, new_id
@@ -11,9 +12,22 @@ from heddle.workflows.planning import Draft
 from heddle.workflows.rows import NewWorkflow
 
 
-def slots(count: int, engine: str = "noop") -> list[SlotReport]:
-    """So many idle slots, for a claim."""
-    return [SlotReport(name=f"slot-{n}", engines=frozenset({engine})) for n in range(count)]
+def slots(count: int, *engines: str) -> list[SlotReport]:
+    """So many idle slots, for a claim; of the engine `noop` when none is named."""
+    return [SlotReport(name=f"slot-{n}", engines=frozenset(engines or {"noop"})) for n in range(count)]
+
+
+def to_be_priced(wanted: Draft, source: str) -> Draft:
+    """The same as transcripts of a source, whose length decides the price once it is there."""
+    steps = [
+        replace(
+            step,
+            type="transcribe",
+            jobs=[replace(job, engine="pocketsphinx", payload={"media": source}) for job in step.jobs],
+        )
+        for step in wanted.new.workflow.steps
+    ]
+    return replace(wanted, new=replace(wanted.new, workflow=replace(wanted.new.workflow, steps=steps)))
 
 
 def draft(

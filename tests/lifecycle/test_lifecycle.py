@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.drafts import draft, slots
+from tests.drafts import draft, slots, to_be_priced
 
 from heddle import blobs, queue
 from heddle.blobs import Promise, Stored
@@ -62,6 +62,7 @@ class Life(RuleBasedStateMachine):
         self.at = now()
         self.ended: dict[str, Status] = {}
         self.keys: dict[str, str] = {}
+        self.prices: dict[str, int] = {}
 
     def teardown(self) -> None:
         self.db.close()
@@ -97,9 +98,17 @@ class Life(RuleBasedStateMachine):
             return multiple()
         return self._submit(draft(self.at, jobs, 2, [blob_id], None))
 
-    @rule(blob_id=promises)
-    def upload(self, blob_id: str) -> None:
-        item = Stored(blob_id=blob_id, key=f"u/{blob_id}", mime="image/png", size=3, sha256="00")
+    @rule(target=workflows, blob_id=promises, jobs=st.lists(st.integers(1, 2), min_size=1, max_size=2))
+    def submit_to_be_priced(self, blob_id: str, jobs: list[int]) -> object:
+        if not self.db.look(blobs.get, [blob_id]):
+            return multiple()
+        return self._submit(to_be_priced(draft(self.at, jobs, 4, [blob_id], None), blob_id))
+
+    @rule(blob_id=promises, seconds=st.integers(0, 200))
+    def upload(self, blob_id: str, seconds: int) -> None:
+        item = Stored(
+            blob_id=blob_id, key=f"u/{blob_id}", mime="image/png", size=3, sha256="00", duration_ms=seconds * 1000
+        )
         promised = self.db.look(blobs.get, [blob_id]).get(blob_id)
         good = promised is not None and promised.state == "promised"
         try:
@@ -110,7 +119,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=attempts, limit=st.integers(1, 4))
     def claim(self, limit: int) -> object:
-        wanted = advance.Claim(owner="me", slots=slots(limit), lease_s=20, at=self.at)
+        wanted = advance.Claim(owner="me", slots=slots(limit, "noop", "pocketsphinx"), lease_s=20, at=self.at)
         return multiple(*self.db.apply(advance.claim, wanted))
 
     @rule(attempt=attempts)
@@ -166,6 +175,12 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def the_books_are_right(self) -> None:
         assert self.db.look(audit.check) == []
+
+    @invariant()
+    def prices_never_rise(self) -> None:
+        for job in (job for w in self.db.look(_everything) for step in w.steps for job in step.jobs):
+            assert job.cost <= self.prices.get(job.id, job.cost)
+            self.prices[job.id] = job.cost
 
     @invariant()
     def statuses_follow_from_jobs(self) -> None:
