@@ -12,6 +12,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from heddle.arazzo.findings import Severity
+from heddle.arazzo.lint import lint
 from heddle.cli.run import run
 
 sys.path.append(str(Path(__file__).parents[1] / "arazzo"))
@@ -161,6 +163,13 @@ def test_by_the_letter_no_seed_can_run(api: SeedApi, document: str) -> None:
     result = CliRunner().invoke(run, [str(SEEDS / document), "--server", api.url, "--strict", *inputs])
     assert result.exit_code == 1
     assert not api.stub.got  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", sorted(SEEDS.glob("*.yml")), ids=lambda path: path.name)
+def test_a_seed_is_valid_but_lenient(path: Path) -> None:
+    found = lint(path)
+    assert {one.code for one in found} <= {"unbraced-expression", "bare-comparison", "bare-operation"}
+    assert {one.severity for one in found} == {Severity.WARNING}
 
 
 def test_the_stub_is_strict() -> None:

@@ -27,7 +27,11 @@ MAX_REGEX_SUBJECT = 100_000
 
 
 class CriterionError(HeddleError):
-    """A criterion that can never be decided as it is written."""
+    """A criterion that can never be decided as it is written. `code` is one of `findings.RULES`."""
+
+    def __init__(self, message: str, code: str = "bad-condition") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +138,14 @@ def compile_criterion(
     if kind == "simple":
         return _simple(condition, compiler, place)
     if context is None:
-        raise CriterionError(f"a criterion of the type {kind} needs a `context`, such as $response.body")
+        raise CriterionError(
+            f"a criterion of the type {kind} needs a `context`, such as $response.body", "missing-field"
+        )
     if kind == "regex":
         return _matching(condition, context, compiler)
     if kind == "jsonpath" and version in (None, "rfc9535"):
         return _selecting(condition, context, compiler, place)
-    raise CriterionError(_unsupported(kind, version))
+    raise CriterionError(_unsupported(kind, version), "not-supported")
 
 
 def _simple(condition: str, compiler: Compiler, place: Callable[[], Place]) -> Simple:
@@ -147,8 +153,10 @@ def _simple(condition: str, compiler: Compiler, place: Callable[[], Place]) -> S
         tree = parse_condition(condition, lambda: compiler.leniency.allows("double-quotes", place, condition))
         for expression in references(tree):
             compiler.checked(expression, place)
-    except (ConditionError, ExpressionError) as error:
+    except ConditionError as error:
         raise CriterionError(error.message) from error
+    except ExpressionError as error:
+        raise CriterionError(error.message, error.code) from error
     return Simple(condition, tree)
 
 
@@ -178,9 +186,9 @@ def _context_template(context: str, compiler: Compiler) -> Template:
     try:
         template = compiler.text(context)
     except ExpressionError as error:
-        raise CriterionError(error.message) from error
+        raise CriterionError(error.message, error.code) from error
     if not isinstance(template, Whole):
-        raise CriterionError(f"the context {context!r} is not a runtime expression")
+        raise CriterionError(f"the context {context!r} is not a runtime expression", "bad-expression")
     return template
 
 
@@ -191,7 +199,7 @@ def _condition_template(condition: str, compiler: Compiler) -> Template:
     try:
         return Compiler(Leniency(frozenset()), compiler.inputs, compiler.steps).text(condition)
     except ExpressionError as error:
-        raise CriterionError(error.message) from error
+        raise CriterionError(error.message, error.code) from error
 
 
 def _context(template: Template, scope: Scope) -> Any:

@@ -177,17 +177,19 @@ class _Reader:
     def _version(self, root: Mapping[str, Any]) -> str:
         if "arazzo" not in root:
             hint = "this is an OpenAPI description; name the Arazzo document that uses it" if "openapi" in root else ""
-            raise self._error((), "this is not an Arazzo document: the field `arazzo` is missing", hint)
+            raise self._error((), "this is not an Arazzo document: the field `arazzo` is missing", hint, "not-arazzo")
         version = str(root["arazzo"])
         if not _VERSION.fullmatch(version):
-            raise self._error(("arazzo",), f"Arazzo {version} is not supported", "this runner speaks Arazzo 1.0.x")
+            raise self._error(
+                ("arazzo",), f"Arazzo {version} is not supported", "this runner speaks Arazzo 1.0.x", "unknown-version"
+            )
         return version
 
     def _source(self, data: Any, way: Way) -> Source:
         fields = self._object(data, way)
         kind = self._text(fields, "type", way, "openapi")
         if kind not in ("openapi", "arazzo"):
-            raise self._error((*way, "type"), f"the source type {kind!r} is not openapi or arazzo")
+            raise self._error((*way, "type"), f"the source type {kind!r} is not openapi or arazzo", code="wrong-value")
         return Source(self._text(fields, "name", way), self._text(fields, "url", way), kind, way)
 
     def _workflow(self, data: Any, way: Way) -> Workflow:
@@ -215,7 +217,9 @@ class _Reader:
         if len(targets) != 1:
             found = " and ".join(targets) or "none"
             raise self._error(
-                way, f"step {name!r} needs exactly one of operationId, operationPath, workflowId; found {found}"
+                way,
+                f"step {name!r} needs exactly one of operationId, operationPath, workflowId; found {found}",
+                code="conflicting-fields",
             )
         return Step(
             id=name,
@@ -236,7 +240,7 @@ class _Reader:
         fields = self._reused(data, way, "parameters")
         where = self._maybe_text(fields, "in", way)
         if where not in (None, "path", "query", "header", "cookie"):
-            raise self._error((*way, "in"), f"{where!r} is not path, query, header or cookie")
+            raise self._error((*way, "in"), f"{where!r} is not path, query, header or cookie", code="wrong-value")
         return Parameter(self._text(fields, "name", way), where, self._need(fields, "value", way), way)
 
     def _body(self, fields: Mapping[str, Any], way: Way) -> Body | None:
@@ -265,7 +269,7 @@ class _Reader:
         if isinstance(condition, bool):
             condition = str(condition).lower()  # YAML reads the condition `true` as a truth value
         if not isinstance(condition, str):
-            raise self._error(way, "a criterion needs a text `condition`")
+            raise self._error(way, "a criterion needs a text `condition`", code="missing-field")
         return CriterionText(condition, str(kind), version, self._maybe_text(fields, "context", way), way)
 
     def _success_action(self, data: Any, way: Way) -> Action:
@@ -291,21 +295,31 @@ class _Reader:
 
     def _check_action(self, action: Action) -> None:
         if action.kind not in ("end", "goto", "retry"):
-            raise self._error((*action.way, "type"), f"the action type {action.kind!r} is not end, goto or retry")
+            raise self._error(
+                (*action.way, "type"), f"the action type {action.kind!r} is not end, goto or retry", code="wrong-value"
+            )
         if action.step is not None and action.workflow is not None:
-            raise self._error(action.way, f"action {action.name!r} names both a stepId and a workflowId")
+            raise self._error(
+                action.way, f"action {action.name!r} names both a stepId and a workflowId", code="conflicting-fields"
+            )
         if action.kind == "goto" and action.step is None and action.workflow is None:
-            raise self._error(action.way, f"the goto {action.name!r} needs a stepId or a workflowId")
+            raise self._error(
+                action.way, f"the goto {action.name!r} needs a stepId or a workflowId", code="missing-field"
+            )
 
     def _outputs(self, fields: Mapping[str, Any], way: Way) -> Mapping[str, Any]:
         outputs = self._object(fields.get("outputs") or {}, (*way, "outputs"))
         for name, value in outputs.items():
             if not _KEY.fullmatch(name):
                 raise self._error(
-                    (*way, "outputs", name), f"the output name {name!r} may hold letters, digits, `.`, `_` and `-` only"
+                    (*way, "outputs", name),
+                    f"the output name {name!r} may hold letters, digits, `.`, `_` and `-` only",
+                    code="wrong-value",
                 )
             if not isinstance(value, str):
-                raise self._error((*way, "outputs", name), f"the output {name!r} is not a runtime expression")
+                raise self._error(
+                    (*way, "outputs", name), f"the output {name!r} is not a runtime expression", code="wrong-type"
+                )
         return outputs
 
     def _reused(self, data: Any, way: Way, component: str) -> Mapping[str, Any]:
@@ -317,12 +331,18 @@ class _Reader:
         try:
             found = parse(reference)
         except ExpressionError as error:
-            raise self._error((*way, "reference"), error.message) from error
+            raise self._error((*way, "reference"), error.message, code="unknown-component") from error
         if not isinstance(found, Component) or found.kind != component:
-            raise self._error((*way, "reference"), f"{reference!r} does not name one of $components.{component}")
+            raise self._error(
+                (*way, "reference"),
+                f"{reference!r} does not name one of $components.{component}",
+                code="unknown-component",
+            )
         target = self._object(self._components.get(component) or {}, ("components", component)).get(found.name)
         if target is None:
-            raise self._error((*way, "reference"), f"there is no {reference!r} in this document")
+            raise self._error(
+                (*way, "reference"), f"there is no {reference!r} in this document", code="unknown-component"
+            )
         merged = dict(self._object(target, ("components", component, found.name)))
         return merged | {"value": fields["value"]} if "value" in fields else merged
 
@@ -340,19 +360,21 @@ class _Reader:
             return ()
         if not isinstance(items, list) or (required and not items):
             raise self._error(
-                (*way, name) if name in fields else way, f"`{name}` must be a list with at least one entry"
+                (*way, name) if name in fields else way,
+                f"`{name}` must be a list with at least one entry",
+                code="wrong-type",
             )
         entries = cast("list[Any]", items)
         return tuple(read(item, (*way, name, index)) for index, item in enumerate(entries))
 
     def _object(self, value: Any, way: Way) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            raise self._error(way, f"{_called(way)} must be an object, not {_kind(value)}")
+            raise self._error(way, f"{called(way)} must be an object, not {kind_of(value)}", code="wrong-type")
         return cast("dict[str, Any]", value)
 
     def _need(self, fields: Mapping[str, Any], name: str, way: Way) -> Any:
         if name not in fields:
-            raise self._error(way, f"`{name}` is missing in {_called(way)}")
+            raise self._error(way, f"`{name}` is missing in {called(way)}", code="missing-field")
         return fields[name]
 
     def _text(self, fields: Mapping[str, Any], name: str, way: Way, default: Any = _MISSING) -> str:
@@ -367,7 +389,7 @@ class _Reader:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)  # `version: 1.0` and `stepId: 1` are numbers to YAML
         if not isinstance(value, str):
-            raise self._error(way, f"{_called(way)} must be text, not {_kind(value)}")
+            raise self._error(way, f"{called(way)} must be text, not {kind_of(value)}", code="wrong-type")
         return value
 
     def _number(self, fields: Mapping[str, Any], name: str, way: Way) -> float | None:
@@ -375,18 +397,20 @@ class _Reader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise self._error((*way, name), f"`{name}` must be a number that is not negative, not {value!r}")
+            raise self._error(
+                (*way, name), f"`{name}` must be a number that is not negative, not {value!r}", code="wrong-value"
+            )
         return float(value)
 
     def _unique(self, named: Any, what: str) -> None:
         seen: set[str] = set()
         for name, way in named:
             if name in seen:
-                raise self._error(way, f"the {what} {name!r} appears twice")
+                raise self._error(way, f"the {what} {name!r} appears twice", code="duplicate-name")
             seen.add(name)
 
-    def _error(self, way: Way, problem: str, hint: str = "") -> DocumentError:
-        return self._tree.error(way, problem, hint)
+    def _error(self, way: Way, problem: str, hint: str = "", code: str = "not-runnable") -> DocumentError:
+        return self._tree.error(way, problem, hint, code)
 
 
 def merged_actions(own: tuple[Action, ...], inherited: tuple[Action, ...]) -> tuple[Action, ...]:
@@ -411,7 +435,7 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _called(way: Way) -> str:
+def called(way: Way) -> str:
     """`workflows[0].steps[2].name`, or `the document`."""
     shown = ""
     for key in way:
@@ -419,6 +443,6 @@ def _called(way: Way) -> str:
     return f"`{shown.lstrip('.')}`" if way else "the document"
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "empty"}
     return names.get(cast("type[Any]", type(value)), "a number")

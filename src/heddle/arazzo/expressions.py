@@ -14,7 +14,11 @@ from heddle.errors import HeddleError
 
 
 class ExpressionError(HeddleError):
-    """A text that is not a runtime expression, and why."""
+    """A text that is not a runtime expression, or one that names nothing. `code` is one of `findings.RULES`."""
+
+    def __init__(self, message: str, code: str = "bad-expression") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class _Absent:

@@ -43,6 +43,23 @@ class InputSchema:
     def names(self) -> frozenset[str]:
         return frozenset(self._properties) | frozenset(self.required)
 
+    @property
+    def closed(self) -> bool:
+        """Whether `names` are all the inputs there can be."""
+        return bool(self._properties) and self._schema.get("additionalProperties") in (None, False)
+
+    def check(self) -> None:
+        """Raises UsageError for what is not a JSON Schema, or refers to nothing."""
+        from jsonschema import Draft202012Validator  # noqa: PLC0415 - a tenth of a second that --help need not pay
+        from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
+        list(self.fields())
+        try:
+            Draft202012Validator.check_schema(self._schema)
+        except SchemaError as error:
+            where = ".".join(str(key) for key in error.absolute_path)
+            raise UsageError(f"the inputs are no JSON Schema: {where or 'they'}: {error.message}") from error
+
     def fields(self) -> Iterator[InputField]:
         for name in (*self._properties, *(name for name in self.required if name not in self._properties)):
             schema = self._resolved(self._properties.get(name, {}))
@@ -91,7 +108,7 @@ class InputSchema:
         return values
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
-        if self._schema.get("additionalProperties") not in (None, False) or not self._properties:
+        if not self.closed:
             return
         unknown = next((name for name in given if name not in self.names), None)
         if unknown is None:

@@ -48,6 +48,7 @@ class Operation:
     server: str
     parameters: Mapping[tuple[str, str], ParameterShape]
     bodies: tuple[BodyShape, ...]
+    body_required: bool = False
 
     def shape(self, name: str, where: str) -> ParameterShape:
         """The declared shape, or the default one of its place."""
@@ -118,6 +119,7 @@ class Description:
             server=self._server_of(item, fields),
             parameters={_key(shape): shape for shape in shapes},
             bodies=tuple(self._bodies(fields)),
+            body_required=self._resolved(fields.get("requestBody")).get("required") is True,
         )
 
     def _server_of(self, item: Mapping[str, Any], fields: Mapping[str, Any]) -> str:

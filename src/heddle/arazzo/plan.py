@@ -5,8 +5,9 @@ All that can be wrong with a document is found here, before the first request le
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,7 +163,7 @@ class _Planner:
         while waiting:
             workflow = self._document.workflow(waiting.pop())
             if workflow is not None and workflow.id not in self.planned:
-                self.planned[workflow.id] = _WorkflowPlanner(
+                self.planned[workflow.id] = WorkflowPlanner(
                     self._document, workflow, self._descriptions, self._leniency
                 ).plan()
                 waiting += _named_workflows(self.planned[workflow.id])
@@ -175,8 +176,8 @@ class _Planner:
             self._check_dependencies(other, (*above, name))
 
 
-class _WorkflowPlanner:
-    """Plans one Arazzo workflow."""
+class WorkflowPlanner:
+    """Plans one Arazzo workflow, piece by piece; `lint` asks for the pieces one at a time."""
 
     def __init__(
         self, document: Document, workflow: Workflow, descriptions: Mapping[str, Description], leniency: Leniency
@@ -185,26 +186,26 @@ class _WorkflowPlanner:
         self._workflow = workflow
         self._descriptions = descriptions
         self._leniency = leniency
-        self._inputs = InputSchema(workflow.inputs, document.tree.value)
+        self.inputs = InputSchema(workflow.inputs, document.tree.value)
         self._steps = {step.id: index for index, step in enumerate(workflow.steps)}
-        self._compiler = Compiler(leniency, self._inputs.names, self._steps)
+        self._compiler = Compiler(leniency, self.inputs.names, self._steps)
 
     def plan(self) -> PlannedWorkflow:
         workflow = self._workflow
         for name in workflow.depends_on:
-            self._known_workflow(name, (*workflow.way, "dependsOn"))
+            self.known_workflow(name, (*workflow.way, "dependsOn"))
         return PlannedWorkflow(
             id=workflow.id,
-            inputs=self._inputs,
+            inputs=self.inputs,
             depends_on=workflow.depends_on,
             steps=tuple(self._step(step) for step in workflow.steps),
             outputs=self._outputs(workflow.outputs, workflow.way),
         )
 
     def _step(self, step: Step) -> PlannedStep:
-        operation = self._operation(step)
+        operation = self.operation(step)
         if step.workflow is not None:
-            self._known_workflow(step.workflow, (*step.way, "workflowId"))
+            self.known_workflow(step.workflow, (*step.way, "workflowId"))
         parameters = merged_parameters(step.parameters, self._workflow.parameters)
         return PlannedStep(
             id=step.id,
@@ -213,7 +214,7 @@ class _WorkflowPlanner:
             operation=operation,
             workflow=step.workflow,
             parameters=self._parameters(step, operation, parameters) if operation else (),
-            arguments=() if operation else tuple((one.name, self._value(one.value, one.way)) for one in parameters),
+            arguments=() if operation else tuple((one.name, self.value(one.value, one.way)) for one in parameters),
             body=self._body(step, operation) if operation else None,
             success_criteria=self._criteria(step.success_criteria),
             on_success=self._actions(merged_actions(step.on_success, self._workflow.success_actions), success=True),
@@ -222,7 +223,7 @@ class _WorkflowPlanner:
             place=self._at(step.way),
         )
 
-    def _operation(self, step: Step) -> Operation | None:
+    def operation(self, step: Step) -> Operation | None:
         if step.operation is not None:
             return self._operation_named(step.operation, (*step.way, "operationId"))
         if step.path is not None:
@@ -234,15 +235,18 @@ class _WorkflowPlanner:
             return self._qualified(name, way)
         owners = [one for one in self._descriptions.values() if name in one.operation_ids()]
         if not owners:
-            raise self._error(way, f"no source has the operation {name!r}", self._suggestion(name))
+            raise self._error(way, f"no source has the operation {name!r}", self._suggestion(name), "unknown-operation")
         if len(owners) > 1:
             listed = ", ".join(f"$sourceDescriptions.{one.source}.{name}" for one in owners)
-            raise self._error(way, f"several sources have the operation {name!r}", f"write one of: {listed}")
+            raise self._error(
+                way, f"several sources have the operation {name!r}", f"write one of: {listed}", "ambiguous-operation"
+            )
         if len(self._descriptions) > 1 and not self._leniency.allows("bare-operation", self._at(way), name):
             raise self._error(
                 way,
                 f"the operation {name!r} must name its source, as the document has several",
                 f"write $sourceDescriptions.{owners[0].source}.{name}",
+                "bare-operation",
             )
         operation = owners[0].operation(name)
         assert operation is not None
@@ -255,7 +259,12 @@ class _WorkflowPlanner:
             description.operation(reference.reference) if description and isinstance(reference, SourceField) else None
         )
         if operation is None:
-            raise self._error(way, f"there is no operation {text!r}", f"sources are: {', '.join(self._descriptions)}")
+            raise self._error(
+                way,
+                f"there is no operation {text!r}",
+                f"sources are: {', '.join(self._descriptions)}",
+                "unknown-operation",
+            )
         return operation
 
     def _operation_at(self, text: str, way: Way) -> Operation:
@@ -265,37 +274,49 @@ class _WorkflowPlanner:
                 way,
                 f"{text!r} is not an operationPath",
                 "it looks like '{$sourceDescriptions.<name>.url}#/paths/~1things/get'",
+                "wrong-value",
             )
         description = self._descriptions.get(match[1])
         operation = description.operation_at(match[2]) if description else None
         if operation is None:
-            raise self._error(way, f"there is no operation at {text!r}")
+            raise self._error(way, f"there is no operation at {text!r}", code="unknown-operation")
         return operation
 
     def _suggestion(self, name: str) -> str:
         known = [one for description in self._descriptions.values() for one in description.operation_ids()]
         same = [one for one in known if one.lower() == name.lower()]
-        return f"did you mean {same[0]!r}?" if same else f"known operations: {', '.join(known[:12])}"
+        return f"did you mean {same[0]!r}?" if same else close_to(name, known)
 
     def _parameters(
         self, step: Step, operation: Operation, parameters: tuple[Parameter, ...]
     ) -> tuple[PlannedParameter, ...]:
-        planned: list[PlannedParameter] = []
-        for parameter in parameters:
-            where = parameter.where or self._only_place(operation, parameter)
-            shape = operation.shape(parameter.name, where)
-            planned.append(PlannedParameter(shape, self._value(parameter.value, (*parameter.way, "value"))))
-        given = {one.shape.name for one in planned if one.shape.where == "path"}
+        planned = tuple(self.parameter(operation, parameter) for parameter in parameters)
+        self.check_path(step, operation, {one.shape.name for one in planned if one.shape.where == "path"})
+        return planned
+
+    def parameter(self, operation: Operation, parameter: Parameter) -> PlannedParameter:
+        where = parameter.where or self._only_place(operation, parameter)
+        shape = operation.shape(parameter.name, where)
+        return PlannedParameter(shape, self.value(parameter.value, (*parameter.way, "value")))
+
+    def check_path(self, step: Step, operation: Operation, given: Collection[str]) -> None:
+        """Every `{name}` of the path needs a value."""
         for name in _PATH_PARAMETER.findall(operation.path):
             if name not in given:
-                raise self._error(step.way, f"step {step.id!r} gives no value for the path parameter {name!r}")
-        return tuple(planned)
+                raise self._error(
+                    step.way,
+                    f"step {step.id!r} gives no value for the path parameter {name!r}",
+                    f"add a parameter {{name: {name}, in: path, value: …}}",
+                    "missing-path-parameter",
+                )
 
     def _only_place(self, operation: Operation, parameter: Parameter) -> str:
         places = [where for name, where in operation.parameters if name.lower() == parameter.name.lower()]
         if len(places) != 1:
             raise self._error(
-                parameter.way, f"the parameter {parameter.name!r} needs `in`: path, query, header or cookie"
+                parameter.way,
+                f"the parameter {parameter.name!r} needs `in`: path, query, header or cookie",
+                code="missing-field",
             )
         return places[0]
 
@@ -305,33 +326,24 @@ class _WorkflowPlanner:
             return None
         content_type = body.content_type or _default_content_type(operation)
         replacements = tuple(
-            (self._pointer(one.target, (*one.way, "target")), self._value(one.value, (*one.way, "value")))
+            (self.pointer(one.target, (*one.way, "target")), self.value(one.value, (*one.way, "value")))
             for one in body.replacements
         )
-        payload = self._value(body.payload, (*body.way, "payload"))
+        payload = self.value(body.payload, (*body.way, "payload"))
         place = self._document.tree.place(body.way)
         return PlannedBody(content_type, operation.body(content_type), payload, replacements, place)
 
-    def _pointer(self, target: str, way: Way) -> tuple[str, ...]:
+    def pointer(self, target: str, way: Way) -> tuple[str, ...]:
         try:
             return pointer_tokens(target)
         except ExpressionError as error:
-            raise self._error(way, error.message) from error
+            raise self._error(way, error.message, code="wrong-value") from error
 
     def _actions(self, actions: tuple[Action, ...], *, success: bool) -> tuple[PlannedAction, ...]:
-        return tuple(self._action(action, success=success) for action in actions)
+        return tuple(self.action(action, success=success) for action in actions)
 
-    def _action(self, action: Action, *, success: bool) -> PlannedAction:
-        if (
-            action.kind == "retry"
-            and success
-            and not self._leniency.allows("retry-on-success", self._at(action.way), action.name)
-        ):
-            raise self._error((*action.way, "type"), "`retry` belongs to onFailure; a step that succeeded uses goto")
-        if action.step is not None and action.step not in self._steps:
-            raise self._error((*action.way, "stepId"), f"there is no step {action.step!r} in this workflow")
-        if action.workflow is not None:
-            self._known_workflow(action.workflow, (*action.way, "workflowId"))
+    def action(self, action: Action, *, success: bool) -> PlannedAction:
+        self.check_action(action, success=success)
         return PlannedAction(
             name=action.name,
             kind=action.kind,
@@ -343,10 +355,32 @@ class _WorkflowPlanner:
             place=self._at(action.way),
         )
 
-    def _criteria(self, criteria: tuple[CriterionText, ...]) -> tuple[Criterion, ...]:
-        return tuple(self._criterion(criterion) for criterion in criteria)
+    def check_action(self, action: Action, *, success: bool) -> None:
+        """Whether it may stand here and its target is there."""
+        if (
+            action.kind == "retry"
+            and success
+            and not self._leniency.allows("retry-on-success", self._at(action.way), action.name)
+        ):
+            raise self._error(
+                (*action.way, "type"),
+                "`retry` belongs to onFailure; a step that succeeded uses goto",
+                code="retry-on-success",
+            )
+        if action.step is not None and action.step not in self._steps:
+            raise self._error(
+                (*action.way, "stepId"),
+                f"there is no step {action.step!r} in this workflow",
+                close_to(action.step, self._steps),
+                "unknown-step",
+            )
+        if action.workflow is not None:
+            self.known_workflow(action.workflow, (*action.way, "workflowId"))
 
-    def _criterion(self, text: CriterionText) -> Criterion:
+    def _criteria(self, criteria: tuple[CriterionText, ...]) -> tuple[Criterion, ...]:
+        return tuple(self.criterion(criterion) for criterion in criteria)
+
+    def criterion(self, text: CriterionText) -> Criterion:
         try:
             return compile_criterion(
                 text.condition,
@@ -357,34 +391,44 @@ class _WorkflowPlanner:
                 place=self._at((*text.way, "condition")),
             )
         except CriterionError as error:
-            raise self._error((*text.way, "condition"), error.message) from error
+            raise self._error((*text.way, "condition"), error.message, code=error.code) from error
 
     def _outputs(self, outputs: Mapping[str, Any], way: Way) -> tuple[tuple[str, Template], ...]:
-        return tuple((name, self._value(value, (*way, "outputs", name))) for name, value in outputs.items())
+        return tuple((name, self.value(value, (*way, "outputs", name))) for name, value in outputs.items())
 
-    def _value(self, value: Any, way: Way) -> Template:
+    def value(self, value: Any, way: Way) -> Template:
         try:
             return self._compiler.value(value, self._at(way))
         except ExpressionError as error:
-            raise self._error(way, error.message) from error
+            raise self._error(way, error.message, code=error.code) from error
 
     def _parsed(self, text: str, way: Way) -> Expression:
         try:
             return parse(text)
         except ExpressionError as error:
-            raise self._error(way, error.message) from error
+            raise self._error(way, error.message, code=error.code) from error
 
-    def _known_workflow(self, name: str, way: Way) -> None:
+    def known_workflow(self, name: str, way: Way) -> None:
         if name.startswith("$sourceDescriptions."):
-            raise self._error(way, "workflows of another Arazzo document are not supported yet")
+            raise self._error(way, "workflows of another Arazzo document are not supported yet", code="not-supported")
         if self._document.workflow(name) is None:
-            raise self._error(way, f"there is no workflow {name!r} in this document")
+            names = [workflow.id for workflow in self._document.workflows]
+            raise self._error(
+                way, f"there is no workflow {name!r} in this document", close_to(name, names), "unknown-workflow"
+            )
 
     def _at(self, way: Way) -> Callable[[], Place]:
         return lambda: self._document.tree.place(way)
 
-    def _error(self, way: Way, problem: str, hint: str = "") -> DocumentError:
-        return self._document.tree.error(way, problem, hint)
+    def _error(self, way: Way, problem: str, hint: str = "", code: str = "not-runnable") -> DocumentError:
+        return self._document.tree.error(way, problem, hint, code)
+
+
+def close_to(name: str, names: Iterable[str]) -> str:
+    """What was perhaps meant, else what there is."""
+    known = list(names)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known[:12])}"
 
 
 def _default_content_type(operation: Operation) -> str:

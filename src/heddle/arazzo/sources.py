@@ -34,13 +34,14 @@ def load_descriptions(document: Document, servers: Servers, paths: Mapping[str, 
     found: dict[str, Description] = {}
     for source in document.sources:
         if source.kind == "openapi":
-            tree = _find(document, source, paths.get(source.name))
+            tree = find_tree(document, source, paths.get(source.name))
             own = Description(source.name, tree)
             found[source.name] = Description(source.name, tree, servers.base(source.name, own.own_server()))
     return found
 
 
-def _find(document: Document, source: Source, given: Path | None) -> Tree:
+def find_tree(document: Document, source: Source, given: Path | None) -> Tree:
+    """The text of a source: at `given`, near the document, or in the package."""
     if given is not None:
         return read_tree(given)
     for candidate in _candidates(document, source):
@@ -53,6 +54,7 @@ def _find(document: Document, source: Source, given: Path | None) -> Tree:
         (*source.way, "url"),
         f"the description {source.url!r} of the source {source.name!r} was not found",
         f"put it beside the document or name it with --source {source.name}=PATH",
+        "missing-description",
     )
 
 

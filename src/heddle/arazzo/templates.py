@@ -132,9 +132,13 @@ class Compiler:
     def checked(self, expression: Expression, place: Callable[[], Place] | None = None) -> Expression:
         """Refuse a name that nothing in the workflow can ever give."""
         if isinstance(expression, StepOutput) and expression.step not in self.steps:
-            raise ExpressionError(f"{expression}: there is no step {expression.step!r} in this Arazzo workflow")
+            raise ExpressionError(
+                f"{expression}: there is no step {expression.step!r} in this Arazzo workflow", "unknown-step"
+            )
         if getattr(expression, "dotted", False) and not self.leniency.allows("dotted-body", place, str(expression)):
-            raise ExpressionError(f"{expression}: write the way into the body as a JSON Pointer after `#`")
+            raise ExpressionError(
+                f"{expression}: write the way into the body as a JSON Pointer after `#`", "dotted-body"
+            )
         return expression
 
     def _parts(self, text: str, place: Callable[[], Place] | None) -> Iterator[str | Expression]:

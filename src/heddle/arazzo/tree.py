@@ -43,11 +43,13 @@ class Place:
 
 
 class DocumentError(UsageError):
-    """A document that cannot be run; the message starts with the place."""
+    """A document that cannot be run; the message starts with the place. `code` is one of `findings.RULES`."""
 
-    def __init__(self, place: Place | str, problem: str, hint: str = "") -> None:
+    def __init__(self, place: Place | str, problem: str, hint: str = "", code: str = "not-runnable") -> None:
         super().__init__(f"{place}: {problem}", hint)
         self.place = place
+        self.problem = problem
+        self.code = code
 
 
 class Tree:
@@ -70,8 +72,22 @@ class Tree:
             node = child
         return _place(self.name, node)
 
-    def error(self, way: Way, problem: str, hint: str = "") -> DocumentError:
-        return DocumentError(self.place(way), problem, hint)
+    def key_place(self, way: Way) -> Place:
+        """The place of the key that leads to a value; of the value itself inside a list."""
+        holder = self._nodes()
+        for key in way[:-1]:
+            child = _child(holder, key)
+            if child is None:
+                return self.place(way)
+            holder = child
+        if isinstance(holder, yaml.MappingNode):
+            members: Sequence[tuple[yaml.Node, yaml.Node]] = holder.value
+            found = next((name for name, _ in members if name.value == str(way[-1])), None)
+            return _place(self.name, found) if found is not None else self.place(way)
+        return self.place(way)
+
+    def error(self, way: Way, problem: str, hint: str = "", code: str = "not-runnable") -> DocumentError:
+        return DocumentError(self.place(way), problem, hint, code)
 
     def _read(self) -> Any:
         if self._text.lstrip().startswith(("{", "[")):
@@ -129,13 +145,13 @@ def _compose(name: str, text: str) -> yaml.Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(name, mark.line + 1, mark.column + 1) if mark else name
-        raise DocumentError(place, error.problem or "this is not YAML") from error
+        raise DocumentError(place, error.problem or "this is not YAML", code="syntax") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise DocumentError(name, f"this is not YAML: {error}") from error
+        raise DocumentError(name, f"this is not YAML: {error}", code="syntax") from error
     finally:
         loader.dispose()
     if root is None:
-        raise DocumentError(name, "the file is empty", "an Arazzo document starts with `arazzo: 1.0.1`")
+        raise DocumentError(name, "the file is empty", "an Arazzo document starts with `arazzo: 1.0.1`", "syntax")
     return root
 
 
@@ -149,7 +165,9 @@ class _Builder:
     def build(self, node: yaml.Node, depth: int) -> Any:
         self._count += 1
         if self._count > MAX_NODES or depth > MAX_DEPTH:
-            raise DocumentError(_place(self._name, node), "the document is too large or too deeply nested")
+            raise DocumentError(
+                _place(self._name, node), "the document is too large or too deeply nested", code="syntax"
+            )
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -161,10 +179,10 @@ class _Builder:
         members: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise DocumentError(_place(self._name, key), "a key must be text")
+                raise DocumentError(_place(self._name, key), "a key must be text", code="syntax")
             name = str(key.value)
             if name in members:
-                raise DocumentError(_place(self._name, key), f"the key {name!r} appears twice")
+                raise DocumentError(_place(self._name, key), f"the key {name!r} appears twice", code="syntax")
             members[name] = self.build(value, depth + 1)
         return members
 
@@ -177,7 +195,7 @@ class _Builder:
             return text
         value = _plain(text)
         if type(value).__name__ != {"int": "int", "float": "float", "bool": "bool", "null": "NoneType"}.get(kind):
-            raise DocumentError(_place(self._name, node), f"{text!r} is not of the type {kind}")
+            raise DocumentError(_place(self._name, node), f"{text!r} is not of the type {kind}", code="syntax")
         return value
 
 

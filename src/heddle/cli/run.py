@@ -152,7 +152,7 @@ def _plan(asked: Asked, document: Document, target: Target) -> Plan:
     from heddle.arazzo.plan import make_plan  # noqa: PLC0415
     from heddle.arazzo.sources import load_descriptions  # noqa: PLC0415
 
-    paths = {name: Path(path) for name, path in _pairs(asked.sources, "--source", "NAME=PATH")}
+    paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
     descriptions = load_descriptions(document, target.servers, paths)
     plan = make_plan(document, asked.workflow, descriptions, _leniency(asked))
     _check_covered(plan, target.servers)
@@ -295,7 +295,7 @@ def _servers(texts: Sequence[str]) -> tuple[dict[str, str], str | None]:
 
 def _given_inputs(asked: Asked, schema: InputSchema) -> dict[str, Any]:
     given = _input_object(asked.input_values) if asked.input_values else {}
-    for name, text in _pairs(asked.inputs, "-i", "NAME=VALUE"):
+    for name, text in pairs(asked.inputs, "-i", "NAME=VALUE"):
         given[name] = _input_value(schema, name, text)
     return given
 
@@ -331,7 +331,7 @@ def _file_or_value(value: Any, folder: Path) -> object:
     return file_value(folder / str(fields["$file"])) if set(fields) == {"$file"} else fields
 
 
-def _pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:
+def pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for text in texts:
         name, equals, value = text.partition("=")
