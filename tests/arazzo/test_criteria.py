@@ -10,8 +10,10 @@ from heddle.arazzo.conditions import Undecidable
 from heddle.arazzo.criteria import Criterion, CriterionError, compile_criterion
 from heddle.arazzo.expressions import ABSENT, Call, Message, Scope
 from heddle.arazzo.leniency import Leniency, strict, without
+from heddle.arazzo.patterns import found
 from heddle.arazzo.templates import Compiler
 from heddle.arazzo.tree import Place
+from heddle.arazzo.xpaths import XPath, XPathError
 
 PLACE = Place("doc.yaml", 7, 3)
 
@@ -152,8 +154,7 @@ def test_an_absent_value_inside_a_condition_is_undecidable() -> None:
 @pytest.mark.parametrize(
     ("kind", "version", "said"),
     [
-        ("xpath", None, "xpath are not supported yet"),
-        ("jsonpath", "draft-goessner-dispatch-jsonpath-00", "not supported yet; rfc9535 is"),
+        ("jsonpath", "2", "JSONPath version '2' is not known"),
         ("sql", None, "'sql' is not a type of criterion"),
     ],
 )
@@ -169,3 +170,57 @@ def test_a_typed_criterion_needs_a_context() -> None:
         compiled("$.a", "jsonpath", context="body")
     with pytest.raises(CriterionError, match="there is no step 'two'"):
         compiled("$steps.two.outputs.x == 1", "simple", context=None)
+
+
+XML = '<?xml version="1.0"?><a><b n="1">hi</b><b n="2"/><c>5</c></a>'
+
+
+@pytest.mark.parametrize(
+    ("condition", "version", "holds"),
+    [
+        ("//b[@n = 2]", "xpath-10", True),
+        ("//c > 5", "xpath-10", False),
+        ("number(//b)", "xpath-10", False),
+        ("count(//b) = 2", "xpath-20", True),
+        ("//doc", "xpath-30", False),
+        ("some $b in //b satisfies $b/@n = 2", None, True),
+    ],
+)
+def test_xpath_by_its_effective_boolean_value(condition: str, version: str | None, holds: bool) -> None:
+    pytest.importorskip("elementpath", reason="XPath needs the library elementpath")
+    assert XPath(condition, version).holds(XML) is holds
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["unparsed-text('file:///etc/passwd')", "fn:doc ('x')", "environment-variable('HOME')", "json-doc#1('x')", "//b["],
+)
+def test_xpath_stays_inside_the_answer(condition: str) -> None:
+    with pytest.raises(XPathError):
+        XPath(condition, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "document type"),
+        ("<a", "is not XML"),
+        ("<a>&x;</a>", "is not XML"),
+    ],
+)
+def test_xml_that_is_refused_is_undecidable(answer: str, said: str) -> None:
+    pytest.importorskip("elementpath", reason="XPath needs the library elementpath")
+    with pytest.raises(Undecidable, match=said):
+        XPath("//a", "xpath-10").holds(answer)
+
+
+def test_a_pattern_that_never_ends_is_undecidable() -> None:
+    with pytest.raises(Undecidable, match="within 1 s"):
+        found("(a+)+$", "a" * 40 + "b")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "there"), [("(ab)+c", "ab" * 20 + "c", True), ("a+b", "a" * 5000, False)]
+)
+def test_a_pattern_that_may_take_long_is_searched_elsewhere(pattern: str, subject: str, there: bool) -> None:
+    assert found(pattern, subject) is there

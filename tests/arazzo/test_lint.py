@@ -152,7 +152,7 @@ VALID: list[Row] = [
                 "type": {"type": "jsonpath", "version": "draft-goessner-dispatch-jsonpath-00"},
             }
         },
-        [("not-supported", (*ONE, "successCriteria", 0, "condition"))],
+        [("goessner-jsonpath", (*ONE, "successCriteria", 0, "condition"))],
     ),
     (
         "a regular expression",

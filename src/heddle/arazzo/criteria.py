@@ -19,11 +19,13 @@ from jsonpath_rfc9535.selectors import FilterSelector
 from heddle.arazzo.conditions import ConditionError, Node, Undecidable, parse_condition, references, truth
 from heddle.arazzo.expressions import ABSENT, Body, Expression, ExpressionError, Scope
 from heddle.arazzo.leniency import Leniency
+from heddle.arazzo.patterns import compiled, found
 from heddle.arazzo.templates import Compiler, Literal, Template, Text, Whole, as_text, expressions_in
 from heddle.arazzo.tree import Place
+from heddle.arazzo.xpaths import XPathError, compile_xpath
 from heddle.errors import HeddleError
 
-MAX_REGEX_SUBJECT = 100_000
+GOESSNER = "draft-goessner-dispatch-jsonpath-00"
 
 
 class CriterionError(HeddleError):
@@ -60,11 +62,8 @@ class Matching:
         value = _context(self.context, scope)
         if value is None:
             return False
-        subject = as_text(value)
-        if len(subject) > MAX_REGEX_SUBJECT:
-            raise Undecidable(f"the context of {self.text!r} is longer than {MAX_REGEX_SUBJECT} characters")
         try:
-            return _regex(_condition(self.pattern, scope)).search(subject) is not None
+            return found(_condition(self.pattern, scope), as_text(value))
         except re.error as error:
             raise Undecidable(f"{self.text!r} is not a regular expression: {error}") from error
 
@@ -119,7 +118,35 @@ class Selecting:
         return [*expressions_in(self.context), *expressions_in(self.query)]
 
 
-Criterion: TypeAlias = Simple | Matching | Selecting
+@dataclass(frozen=True, slots=True)
+class Locating:
+    """An XPath expression whose effective boolean value must be true."""
+
+    text: str
+    context: Template
+    path: Template
+    version: str | None
+
+    def holds(self, scope: Scope) -> bool:
+        value = _context(self.context, scope)
+        if value is None:
+            return False
+        if not isinstance(value, str):
+            raise Undecidable(f"{self.text!r} needs XML, and the context is {type(value).__name__}")
+        try:
+            return compile_xpath(_condition(self.path, scope), self.version).holds(value)
+        except XPathError as error:
+            raise Undecidable(error.message) from error
+
+    def blind(self, scope: Scope) -> bool:
+        """Whether there is nothing to look at."""
+        return _context(self.context, scope) is None
+
+    def expressions(self) -> list[Expression]:
+        return [*expressions_in(self.context), *expressions_in(self.path)]
+
+
+Criterion: TypeAlias = Simple | Matching | Selecting | Locating
 Selection: TypeAlias = JSONPathQuery | FilterExpression
 
 _JSONPATH = JSONPathEnvironment()
@@ -143,8 +170,12 @@ def compile_criterion(
         )
     if kind == "regex":
         return _matching(condition, context, compiler)
-    if kind == "jsonpath" and version in (None, "rfc9535"):
+    if kind == "jsonpath" and version in (None, "rfc9535", GOESSNER):
+        if version == GOESSNER and not compiler.leniency.allows("goessner-jsonpath", place, condition):
+            raise CriterionError("JSONPath of Gössner's draft is read by RFC 9535 as a leniency only", "not-supported")
         return _selecting(condition, context, compiler, place)
+    if kind == "xpath":
+        return _locating(condition, version, context, compiler)
     raise CriterionError(_unsupported(kind, version), "not-supported")
 
 
@@ -164,7 +195,7 @@ def _matching(condition: str, context: str, compiler: Compiler) -> Matching:
     pattern = _condition_template(condition, compiler)
     if isinstance(pattern, Literal):
         try:
-            _regex(condition)
+            compiled(condition)
         except re.error as error:
             raise CriterionError(f"{condition!r} is not a regular expression: {error}") from error
     return Matching(condition, _context_template(context, compiler), pattern)
@@ -180,6 +211,16 @@ def _selecting(condition: str, context: str, compiler: Compiler, place: Callable
         if bare and not compiler.leniency.allows("bare-comparison", place, condition):
             raise CriterionError(f"{condition!r} is a bare comparison; RFC 9535 wants `$[?{condition}]`")
     return Selecting(condition, _context_template(context, compiler), query, compiler.leniency, place)
+
+
+def _locating(condition: str, version: str | None, context: str, compiler: Compiler) -> Locating:
+    path = _condition_template(condition, compiler)
+    if isinstance(path, Literal):
+        try:
+            compile_xpath(condition, version)
+        except XPathError as error:
+            raise CriterionError(error.message, error.code) from error
+    return Locating(condition, _context_template(context, compiler), path, version)
 
 
 def _context_template(context: str, compiler: Compiler) -> Template:
@@ -218,11 +259,6 @@ def _condition(template: Template, scope: Scope) -> str:
 
 
 @lru_cache(maxsize=512)
-def _regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
-
-
-@lru_cache(maxsize=512)
 def _compile_selection(text: str) -> Selection | None:
     """A query, else the filter of a bare comparison, else None."""
     try:
@@ -240,8 +276,6 @@ def _compile_selection(text: str) -> Selection | None:
 
 
 def _unsupported(kind: str, version: str | None) -> str:
-    if kind == "xpath":
-        return "criteria of the type xpath are not supported yet; simple, regex and jsonpath are"
     if kind == "jsonpath":
-        return f"JSONPath version {version!r} is not supported yet; rfc9535 is"
-    return f"{kind!r} is not a type of criterion; known are simple, regex and jsonpath"
+        return f"JSONPath version {version!r} is not known; {GOESSNER} and rfc9535 are"
+    return f"{kind!r} is not a type of criterion; known are simple, regex, jsonpath and xpath"

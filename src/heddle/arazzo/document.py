@@ -23,7 +23,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A description that the document points at."""
+    """A description that the document points at; an empty `kind` means that its text will tell."""
 
     name: str
     url: str
@@ -187,8 +187,8 @@ class _Reader:
 
     def _source(self, data: Any, way: Way) -> Source:
         fields = self._object(data, way)
-        kind = self._text(fields, "type", way, "openapi")
-        if kind not in ("openapi", "arazzo"):
+        kind = self._text(fields, "type", way, "")
+        if kind not in ("", "openapi", "arazzo"):
             raise self._error((*way, "type"), f"the source type {kind!r} is not openapi or arazzo", code="wrong-value")
         return Source(self._text(fields, "name", way), self._text(fields, "url", way), kind, way)
 

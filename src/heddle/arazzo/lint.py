@@ -40,7 +40,7 @@ from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.openapi import Description, Operation, media_type
 from heddle.arazzo.plan import WorkflowPlanner, close_to, make_plan
 from heddle.arazzo.shapes import misshapen
-from heddle.arazzo.sources import find_tree
+from heddle.arazzo.sources import Linked, Servers, find_tree, is_arazzo, load_linked
 from heddle.arazzo.templates import Literal, expressions_in
 from heddle.arazzo.tree import DocumentError, Place, Tree, Way, read_tree
 from heddle.errors import UsageError
@@ -89,6 +89,7 @@ def _sorted(findings: list[Finding]) -> list[Finding]:
 _LENIENT = {
     "unbraced-expression": ("holds an expression without braces", "write {$inputs.name} inside a longer text"),
     "bare-comparison": ("is a bare comparison, which is no JSONPath", "write $[?@.name == …], or a simple condition"),
+    "goessner-jsonpath": ("is JSONPath of Gössner's draft, and is read by RFC 9535", "most queries mean the same"),
     "double-quotes": ("has a text in double quotes", "texts stand in single quotes"),
     "dotted-body": ("leads into the body with dots", "write a JSON Pointer: $response.body#/name"),
     "bare-operation": ("does not name its source, and there are several", "write $sourceDescriptions.<name>.<id>"),
@@ -130,6 +131,8 @@ class _Linter:
         self._found: list[Finding] = []
         self._leniency = _Places(self._found.append)
         self._descriptions: dict[str, Description] = {}
+        self._others: dict[str, Linked] = {}
+        self._linked = Linked(document, self._descriptions, self._others)
         self._unseen: set[str] = set()
         self._planners: dict[str, WorkflowPlanner] = {}
         self._used_inputs: dict[str, set[str]] = {workflow.id: set() for workflow in document.workflows}
@@ -187,12 +190,12 @@ class _Linter:
     def _load(self, name: str) -> None:
         source = next(one for one in self._document.sources if one.name == name)
         way = (*source.way, "url")
-        if source.kind != "openapi":
-            self._unseen.add(name)
-            self.say(way, "not-supported", f"the source {name!r} is an Arazzo document, which is not followed yet")
-            return
         try:
-            self._descriptions[name] = Description(name, find_tree(self._document, source, self._paths.get(name)))
+            tree = find_tree(self._document, source, self._paths.get(name))
+            if is_arazzo(source, tree):
+                self._others[name] = load_linked(self._document, Servers(), self._paths).others[name]
+            else:
+                self._descriptions[name] = Description(name, tree)
         except DocumentError as error:
             self._unseen.add(name)
             code = "missing-description" if error.code == "missing-description" else "bad-description"
@@ -204,7 +207,7 @@ class _Linter:
     def _prepare(self, workflow: Workflow) -> None:
         way = (*workflow.way, "inputs")
         try:
-            planner = WorkflowPlanner(self._document, workflow, self._descriptions, self._leniency)
+            planner = WorkflowPlanner(self._linked, workflow, self._leniency)
             planner.inputs.check()
             self._planners[workflow.id] = planner
         except UsageError as error:
@@ -259,7 +262,7 @@ class _Linter:
             return
         for workflow in self._document.workflows:
             try:
-                make_plan(self._document, workflow.id, self._descriptions, Leniency())
+                make_plan(self._document, workflow.id, self._descriptions, Leniency(), self._others)
             except DocumentError as error:
                 if error.code != "not-supported":
                     self._found.append(of_error(error))
@@ -281,6 +284,8 @@ class _WorkflowLinter:
     def check(self) -> None:
         workflow, whole = self._workflow, self._whole
         for at, name in enumerate(workflow.depends_on):
+            if name.startswith("$sourceDescriptions."):
+                whole.use_source(name.split(".")[1])
             whole.attempt(lambda name=name, at=at: self._planner.known_workflow(name, (*workflow.way, "dependsOn", at)))
         general = _Spot("answer")
         self._actions(workflow.success_actions, general, success=True)
@@ -403,6 +408,8 @@ class _WorkflowLinter:
                 self._whole.say(action.way, "unguarded-retry", message, hint)
 
     def _criterion(self, text: CriterionText, spot: _Spot) -> None:
+        if text.kind != "simple" and text.context is None:
+            return  # the shape says so
         criterion = self._whole.attempt(lambda: self._planner.criterion(text))
         if criterion is not None:
             for expression in criterion.expressions():

@@ -34,6 +34,7 @@ from heddle.arazzo.inputs import InputSchema
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.openapi import Description, Operation, ParameterShape, origin
 from heddle.arazzo.requests import PlannedBody, PlannedParameter
+from heddle.arazzo.sources import Linked
 from heddle.arazzo.templates import Compiler, Template, Text, expressions_in
 from heddle.arazzo.tree import DocumentError, Place, Way
 
@@ -80,9 +81,12 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class PlannedWorkflow:
-    """One Arazzo workflow."""
+    """One Arazzo workflow. `key` is its id in the document that is run, and has the file in front in every other."""
 
     id: str
+    key: str
+    file: str
+    sources: Mapping[str, Mapping[str, Any]]
     inputs: InputSchema
     depends_on: tuple[str, ...]
     steps: tuple[PlannedStep, ...]
@@ -96,7 +100,6 @@ class Plan:
     document: Document
     main: PlannedWorkflow
     workflows: Mapping[str, PlannedWorkflow]
-    sources: Mapping[str, Mapping[str, Any]]
     leniency: Leniency
 
     def servers(self) -> tuple[str, ...]:
@@ -125,14 +128,17 @@ class Plan:
 
 
 def make_plan(
-    document: Document, workflow_id: str | None, descriptions: Mapping[str, Description], leniency: Leniency
+    document: Document,
+    workflow_id: str | None,
+    descriptions: Mapping[str, Description],
+    leniency: Leniency,
+    others: Mapping[str, Linked] | None = None,
 ) -> Plan:
-    """Raises DocumentError for the first thing that cannot work."""
+    """Raises DocumentError for the first thing that cannot work. `others` are the sources that are Arazzo documents."""
     main = choose_workflow(document, workflow_id)
-    planner = _Planner(document, descriptions, leniency)
-    planner.plan_all(main.id)
-    sources = {source.name: {"url": source.url, "type": source.kind} for source in document.sources}
-    return Plan(document, planner.planned[main.id], planner.planned, sources, leniency)
+    planner = _Planner(Linked(document, descriptions, others or {}), leniency)
+    planner.plan_all(main)
+    return Plan(document, planner.planned[main.id], planner.planned, leniency)
 
 
 def choose_workflow(document: Document, workflow_id: str | None) -> Workflow:
@@ -150,28 +156,30 @@ def choose_workflow(document: Document, workflow_id: str | None) -> Workflow:
 
 
 class _Planner:
-    """Plans an Arazzo workflow and those that it names."""
+    """Plans an Arazzo workflow and those that it names, in its own document or another."""
 
-    def __init__(self, document: Document, descriptions: Mapping[str, Description], leniency: Leniency) -> None:
-        self._document = document
-        self._descriptions = descriptions
+    def __init__(self, linked: Linked, leniency: Leniency) -> None:
+        self._linked = linked
         self._leniency = leniency
         self.planned: dict[str, PlannedWorkflow] = {}
 
-    def plan_all(self, name: str) -> None:
-        waiting = [name]
+    def plan_all(self, main: Workflow) -> None:
+        waiting = [(self._linked, main)]
         while waiting:
-            workflow = self._document.workflow(waiting.pop())
-            if workflow is not None and workflow.id not in self.planned:
-                self.planned[workflow.id] = WorkflowPlanner(
-                    self._document, workflow, self._descriptions, self._leniency
-                ).plan()
-                waiting += _named_workflows(self.planned[workflow.id])
-        self._check_dependencies(name, ())
+            linked, workflow = waiting.pop()
+            planner = WorkflowPlanner(linked, workflow, self._leniency, home=self._linked.document)
+            if planner.key not in self.planned:
+                self.planned[planner.key] = planner.plan()
+                waiting += planner.named
+        self._check_dependencies(main.id, ())
 
     def _check_dependencies(self, name: str, above: tuple[str, ...]) -> None:
         if name in above:
-            raise DocumentError(self._document.tree.name, f"dependsOn goes in a circle: {' → '.join((*above, name))}")
+            raise DocumentError(
+                self._linked.document.tree.name,
+                f"dependsOn goes in a circle: {' → '.join((*above, name))}",
+                code="circular-workflows",
+            )
         for other in self.planned[name].depends_on:
             self._check_dependencies(other, (*above, name))
 
@@ -179,40 +187,47 @@ class _Planner:
 class WorkflowPlanner:
     """Plans one Arazzo workflow, piece by piece; `lint` asks for the pieces one at a time."""
 
-    def __init__(
-        self, document: Document, workflow: Workflow, descriptions: Mapping[str, Description], leniency: Leniency
-    ) -> None:
+    def __init__(self, linked: Linked, workflow: Workflow, leniency: Leniency, *, home: Document | None = None) -> None:
+        document = linked.document
+        self._linked = linked
         self._document = document
         self._workflow = workflow
-        self._descriptions = descriptions
+        self._home = home or document
+        self._descriptions = linked.descriptions
         self._leniency = leniency
+        self.key = self._key(document, workflow)
+        self.named: list[tuple[Linked, Workflow]] = []
         self.inputs = InputSchema(workflow.inputs, document.tree.value)
         self._steps = {step.id: index for index, step in enumerate(workflow.steps)}
         self._compiler = Compiler(leniency, self.inputs.names, self._steps)
 
     def plan(self) -> PlannedWorkflow:
         workflow = self._workflow
-        for name in workflow.depends_on:
-            self.known_workflow(name, (*workflow.way, "dependsOn"))
+        sources = {source.name: {"url": source.url, "type": source.kind} for source in self._document.sources}
         return PlannedWorkflow(
             id=workflow.id,
+            key=self.key,
+            file=self._document.tree.name,
+            sources=sources,
             inputs=self.inputs,
-            depends_on=workflow.depends_on,
+            depends_on=tuple(
+                self.known_workflow(name, (*workflow.way, "dependsOn", at))
+                for at, name in enumerate(workflow.depends_on)
+            ),
             steps=tuple(self._step(step) for step in workflow.steps),
             outputs=self._outputs(workflow.outputs, workflow.way),
         )
 
     def _step(self, step: Step) -> PlannedStep:
         operation = self.operation(step)
-        if step.workflow is not None:
-            self.known_workflow(step.workflow, (*step.way, "workflowId"))
+        workflow = None if step.workflow is None else self.known_workflow(step.workflow, (*step.way, "workflowId"))
         parameters = merged_parameters(step.parameters, self._workflow.parameters)
         return PlannedStep(
             id=step.id,
             index=self._steps[step.id],
             description=step.description,
             operation=operation,
-            workflow=step.workflow,
+            workflow=workflow,
             parameters=self._parameters(step, operation, parameters) if operation else (),
             arguments=() if operation else tuple((one.name, self.value(one.value, one.way)) for one in parameters),
             body=self._body(step, operation) if operation else None,
@@ -348,7 +363,7 @@ class WorkflowPlanner:
             name=action.name,
             kind=action.kind,
             step=None if action.step is None else self._steps[action.step],
-            workflow=action.workflow,
+            workflow=self._action_workflow(action),
             retry_after=action.retry_after,
             retry_limit=action.retry_limit,
             criteria=self._criteria(action.criteria),
@@ -374,8 +389,10 @@ class WorkflowPlanner:
                 close_to(action.step, self._steps),
                 "unknown-step",
             )
-        if action.workflow is not None:
-            self.known_workflow(action.workflow, (*action.way, "workflowId"))
+        self._action_workflow(action)
+
+    def _action_workflow(self, action: Action) -> str | None:
+        return None if action.workflow is None else self.known_workflow(action.workflow, (*action.way, "workflowId"))
 
     def _criteria(self, criteria: tuple[CriterionText, ...]) -> tuple[Criterion, ...]:
         return tuple(self.criterion(criterion) for criterion in criteria)
@@ -408,14 +425,30 @@ class WorkflowPlanner:
         except ExpressionError as error:
             raise self._error(way, error.message, code=error.code) from error
 
-    def known_workflow(self, name: str, way: Way) -> None:
+    def known_workflow(self, name: str, way: Way) -> str:
+        """The key of an Arazzo workflow, by its id or as `$sourceDescriptions.<source>.<id>`."""
+        linked, plain = self._linked, name
         if name.startswith("$sourceDescriptions."):
-            raise self._error(way, "workflows of another Arazzo document are not supported yet", code="not-supported")
-        if self._document.workflow(name) is None:
-            names = [workflow.id for workflow in self._document.workflows]
+            reference = self._parsed(name, way)
+            assert isinstance(reference, SourceField)
+            found = self._linked.others.get(reference.source)
+            if found is None:
+                known = [f"$sourceDescriptions.{one}" for one in self._linked.others]
+                hint = f"there are: {', '.join(known)}" if known else "none of its sources is an Arazzo document"
+                raise self._error(way, f"there is no Arazzo document {reference.source!r}", hint, "unknown-source")
+            linked, plain = found, reference.reference
+        workflow = linked.document.workflow(plain)
+        if workflow is None:
+            names = [one.id for one in linked.document.workflows]
+            where = "this document" if linked is self._linked else linked.document.tree.name
             raise self._error(
-                way, f"there is no workflow {name!r} in this document", close_to(name, names), "unknown-workflow"
+                way, f"there is no workflow {plain!r} in {where}", close_to(plain, names), "unknown-workflow"
             )
+        self.named.append((linked, workflow))
+        return self._key(linked.document, workflow)
+
+    def _key(self, document: Document, workflow: Workflow) -> str:
+        return workflow.id if document is self._home else f"{document.tree.name}#{workflow.id}"
 
     def _at(self, way: Way) -> Callable[[], Place]:
         return lambda: self._document.tree.place(way)
@@ -434,13 +467,6 @@ def close_to(name: str, names: Iterable[str]) -> str:
 def _default_content_type(operation: Operation) -> str:
     kinds = [body.content_type for body in operation.bodies]
     return "application/json" if not kinds or "application/json" in kinds else kinds[0]
-
-
-def _named_workflows(workflow: PlannedWorkflow) -> Iterator[str]:
-    yield from workflow.depends_on
-    for step in workflow.steps:
-        names = [step.workflow, *(action.workflow for action in (*step.on_success, *step.on_failure))]
-        yield from (name for name in names if name is not None)
 
 
 def _input_uses(workflow: PlannedWorkflow) -> Iterator[tuple[str, str | None]]:

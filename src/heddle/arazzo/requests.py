@@ -141,20 +141,31 @@ def _message(rendered: Sequence[tuple[ParameterShape, Any]], headers: list[tuple
 
 
 def _simple(shape: ParameterShape, value: Any, *, safe: str | None) -> str:
-    """OpenAPI's style `simple`; `safe` None means no percent-encoding (headers)."""
+    """The styles of paths and headers; `safe` None means no percent-encoding (headers)."""
 
     def encode(item: Any) -> str:
         return as_text(item) if safe is None else quote(as_text(item), safe=safe)
 
-    if shape.style != "simple":
-        raise RequestError(f"the parameter {shape.name!r} has the style {shape.style!r}, which is not supported yet")
+    if shape.style not in _JOINTS:
+        raise RequestError(
+            f"the parameter {shape.name!r} has the style {shape.style!r}, which no {shape.where} can have"
+        )
+    first, between = _JOINTS[shape.style]
+    between = between if shape.explode else ","
+    name = f"{shape.name}=" if shape.style == "matrix" else ""
     if isinstance(value, list):
-        return ",".join(encode(item) for item in cast("list[Any]", value))
+        items = [encode(item) for item in cast("list[Any]", value)]
+        return first + name + (f"{between}{name}" if shape.explode else between).join(items)
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value).items()
         joint = "=" if shape.explode else ","
-        return ",".join(f"{encode(name)}{joint}{encode(member)}" for name, member in members)
-    return encode(value)
+        pairs = between.join(f"{encode(key)}{joint}{encode(member)}" for key, member in members)
+        return first + ("" if shape.explode else name) + pairs
+    return first + name + encode(value)
+
+
+#: By style: what stands in front, and between exploded items.
+_JOINTS = {"simple": ("", ","), "label": (".", "."), "matrix": (";", ";")}
 
 
 def _form(shape: ParameterShape, value: Any) -> Iterator[str]:

@@ -187,7 +187,7 @@ class Run:
             self._enter(frame, frame.transfer)
         if not frame.failure:
             self._collect_outputs(frame)
-            self._finished[frame.workflow.id] = {"inputs": frame.inputs, "outputs": frame.outputs}
+            self._finished[frame.workflow.key] = {"inputs": frame.inputs, "outputs": frame.outputs}
 
     async def _dependencies(self, frame: _Frame) -> AsyncIterator[Event]:
         for name in frame.workflow.depends_on:
@@ -476,11 +476,16 @@ class Run:
             Scope(
                 inputs=frame.inputs,
                 steps=frame.steps,
-                workflows=self._finished,
-                sources=self._plan.sources,
+                workflows=self._finished_in(frame.workflow.file),
+                sources=frame.workflow.sources,
                 outputs=frame.outputs,
             )
         )
+
+    def _finished_in(self, file: str) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """What `$workflows` means in a document: those of its own that have ended."""
+        workflows = self._plan.workflows
+        return {workflows[key].id: past for key, past in self._finished.items() if workflows[key].file == file}
 
     def _inner(self, frame: _Frame, name: str, inputs: Mapping[str, Any]) -> _Frame:
         if frame.depth >= MAX_DEPTH:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from heddle.arazzo.document import Document, Source
+from heddle.arazzo.document import Document, Source, document_of
 from heddle.arazzo.openapi import Description, relocated
 from heddle.arazzo.tree import Tree, read_tree
 from heddle.errors import UsageError
@@ -27,17 +28,80 @@ class Servers:
         return relocated(own_server, self.default) if self.default else None
 
 
-def load_descriptions(document: Document, servers: Servers, paths: Mapping[str, Path]) -> dict[str, Description]:
-    """The OpenAPI descriptions of a document by source name. `paths` wins over every other place."""
-    _check_names(document, "--source", paths)
-    _check_names(document, "--server", servers.named)
-    found: dict[str, Description] = {}
-    for source in document.sources:
-        if source.kind == "openapi":
-            tree = find_tree(document, source, paths.get(source.name))
-            own = Description(source.name, tree)
-            found[source.name] = Description(source.name, tree, servers.base(source.name, own.own_server()))
-    return found
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A document with what it points at, by source name: OpenAPI descriptions and other Arazzo documents."""
+
+    document: Document
+    descriptions: Mapping[str, Description]
+    others: Mapping[str, Linked]
+
+
+def load_linked(document: Document, servers: Servers, paths: Mapping[str, Path]) -> Linked:
+    """Everything that a document leads to, also by way of others. `paths` wins over every other place."""
+    loader = _Loader(servers, paths)
+    linked = loader.load(document)
+    loader.check_names(document)
+    return linked
+
+
+def load_descriptions(document: Document, servers: Servers, paths: Mapping[str, Path]) -> Mapping[str, Description]:
+    """The OpenAPI descriptions of a document by source name."""
+    return load_linked(document, servers, paths).descriptions
+
+
+class _Loader:
+    """Loads each document once, so that two that name each other do not go on for ever."""
+
+    def __init__(self, servers: Servers, paths: Mapping[str, Path]) -> None:
+        self._servers = servers
+        self._paths = paths
+        self._loaded: dict[str, Linked] = {}
+        self._names: dict[str, None] = {}
+
+    def load(self, document: Document) -> Linked:
+        descriptions: dict[str, Description] = {}
+        others: dict[str, Linked] = {}
+        linked = Linked(document, descriptions, others)
+        self._loaded[_identity(document.tree)] = linked
+        for source in document.sources:
+            self._names[source.name] = None
+            tree = find_tree(document, source, self._paths.get(source.name))
+            if is_arazzo(source, tree):
+                others[source.name] = self._loaded.get(_identity(tree)) or self.load(_other(tree, document))
+            else:
+                descriptions[source.name] = self._description(source.name, tree)
+        return linked
+
+    def check_names(self, document: Document) -> None:
+        for option, names in (("--source", self._paths), ("--server", self._servers.named)):
+            unknown = next((name for name in names if name not in self._names), None)
+            if unknown is not None:
+                raise UsageError(
+                    f"{option} names the source {unknown!r}, which the document does not have",
+                    f"its sources are: {', '.join(self._names)}",
+                )
+
+    def _description(self, name: str, tree: Tree) -> Description:
+        own = Description(name, tree)
+        return Description(name, tree, self._servers.base(name, own.own_server()))
+
+
+def is_arazzo(source: Source, tree: Tree) -> bool:
+    """By its type, else by what its text is."""
+    value: Any = tree.value
+    return source.kind == "arazzo" or (not source.kind and isinstance(value, dict) and "arazzo" in value)
+
+
+def _other(tree: Tree, document: Document) -> Document:
+    """Its own relative URLs start where it lies."""
+    path = Path(tree.name)
+    return document_of(tree, path.resolve().parent if path.is_file() else document.folder)
+
+
+def _identity(tree: Tree) -> str:
+    path = Path(tree.name)
+    return str(path.resolve()) if path.is_file() else tree.name
 
 
 def find_tree(document: Document, source: Source, given: Path | None) -> Tree:
@@ -66,13 +130,3 @@ def _candidates(document: Document, source: Source) -> Iterator[Path]:
         yield document.folder / path
     if path.name:
         yield document.folder / path.name
-
-
-def _check_names(document: Document, option: str, names: Mapping[str, object]) -> None:
-    known = [source.name for source in document.sources]
-    unknown = next((name for name in names if name not in known), None)
-    if unknown is not None:
-        raise UsageError(
-            f"{option} names the source {unknown!r}, which the document does not have",
-            f"its sources are: {', '.join(known)}",
-        )

@@ -150,11 +150,11 @@ def _checked(asked: Asked, document: Document, schema: InputSchema, given: Mappi
 
 def _plan(asked: Asked, document: Document, target: Target) -> Plan:
     from heddle.arazzo.plan import make_plan  # noqa: PLC0415
-    from heddle.arazzo.sources import load_descriptions  # noqa: PLC0415
+    from heddle.arazzo.sources import load_linked  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    descriptions = load_descriptions(document, target.servers, paths)
-    plan = make_plan(document, asked.workflow, descriptions, _leniency(asked))
+    linked = load_linked(document, target.servers, paths)
+    plan = make_plan(document, asked.workflow, linked.descriptions, _leniency(asked), linked.others)
     _check_covered(plan, target.servers)
     return plan
 
