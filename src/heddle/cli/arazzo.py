@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def arazzo() -> None:
-    """Check Arazzo documents.
+    """Check and show Arazzo documents.
 
     \b
     Examples:
       heddle arazzo validate examples/*.yaml
+      heddle arazzo show flow.arazzo.yaml
       heddle arazzo lint --format sarif flow.arazzo.yaml > findings.sarif
     """
 
@@ -69,6 +70,45 @@ def lint(**options: Any) -> None:
       heddle arazzo lint --strict examples/*.yaml
     """
     sys.exit(_check(notes=True, **options))
+
+
+@arazzo.command(cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-w", "--workflow", metavar="ID", help="Only this Arazzo workflow.")
+@click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where a description is.")
+@click.option("--mermaid", is_flag=True, help="Write a Mermaid flowchart.")
+def show(file: Path, workflow: str | None, sources: tuple[str, ...], mermaid: bool) -> None:
+    """Show the steps of a document, where they lead, and which data goes where.
+
+    \b
+    Examples:
+      heddle arazzo show flow.arazzo.yaml
+      heddle arazzo show flow.arazzo.yaml --mermaid > flow.mmd
+    """
+    from heddle.arazzo import outline  # noqa: PLC0415
+    from heddle.arazzo.document import read_document  # noqa: PLC0415
+    from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
+    from heddle.cli.narration import printable  # noqa: PLC0415
+    from heddle.cli.run import pairs  # noqa: PLC0415
+
+    document = read_document(file)
+    paths = {name: Path(path) for name, path in pairs(sources, "--source", "NAME=PATH")}
+    picture = outline.drawn(document, paths)
+    chosen = document.workflows if workflow is None else (choose_workflow(document, workflow),)
+    if mermaid:
+        click.echo(printable(outline.mermaid(picture, chosen)))
+        return
+    for line in outline.outline(picture, chosen):
+        click.echo(click.style("  " * line.depth + printable(line.text), **_STYLES.get(line.mark, {})))
+
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "step": {"bold": True, "fg": "cyan"},
+    "branch": {"fg": "green"},
+    "failure": {"fg": "yellow"},
+    "data": {"dim": True},
+}
 
 
 def _check(*, notes: bool, files: tuple[Path, ...], form: str, sources: tuple[str, ...], strict: bool) -> int:

@@ -26,7 +26,7 @@ _WORK, _MONEY, _SERVER = "Generate", "Accounts and Buzz", "Run a server"
 
 COMMANDS: Mapping[str, Row] = {
     "run": Row(_WORK, "heddle.cli.run:run", "Run an Arazzo document."),
-    "arazzo": Row(_WORK, "heddle.cli.arazzo:arazzo", "Check Arazzo documents."),
+    "arazzo": Row(_WORK, "heddle.cli.arazzo:arazzo", "Check and show Arazzo documents."),
     "submit": Row(_WORK, "heddle.cli.workflows:submit", "Submit a workflow and save what it makes."),
     "ps": Row(_WORK, "heddle.cli.workflows:ps", "List workflows."),
     "logs": Row(_WORK, "heddle.cli.workflows:logs", "Show what the jobs of a workflow said."),

@@ -104,7 +104,7 @@ class Lines:
         pass
 
     def line(self, text: str, *, color: str = "", bold: bool = False, dim: bool = False) -> None:
-        click.echo(_printable(self._secrets.mask(text)))
+        click.echo(printable(self._secrets.mask(text)))
 
     def _step(self, event: StepEnded) -> None:
         news = (event.ok, event.code, event.reason, dict(event.outputs))
@@ -171,12 +171,12 @@ class Terminal(Lines):
 
     def line(self, text: str, *, color: str = "", bold: bool = False, dim: bool = False) -> None:
         style = " ".join(part for part in (color, "bold" if bold else "", "dim" if dim else "") if part)
-        self._console.print(_printable(self._secrets.mask(text)), style=style or None, markup=False)
+        self._console.print(printable(self._secrets.mask(text)), style=style or None, markup=False)
 
     def _say(self, text: str) -> None:
         from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
-        self._status.update(Text(_printable(self._secrets.mask(text))))
+        self._status.update(Text(printable(self._secrets.mask(text))))
 
 
 class Report:
@@ -298,7 +298,7 @@ def _brief(value: Any, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """An answer must not be able to steer the terminal."""
     return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
