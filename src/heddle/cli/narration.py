@@ -45,6 +45,29 @@ class Narrator(Protocol):
         ...
 
 
+class Together:
+    """Several narrators that follow one run."""
+
+    def __init__(self, narrators: Sequence[Narrator]) -> None:
+        self._narrators = narrators
+
+    def note(self, text: str) -> None:
+        for narrator in self._narrators:
+            narrator.note(text)
+
+    def event(self, event: Event) -> None:
+        for narrator in self._narrators:
+            narrator.event(event)
+
+    def end(self, result: Result, saved: Sequence[Saved]) -> None:
+        for narrator in self._narrators:
+            narrator.end(result, saved)
+
+    def close(self) -> None:
+        for narrator in self._narrators:
+            narrator.close()
+
+
 class Lines:
     """One line for everything that changes; a poll that brings nothing new is not repeated."""
 

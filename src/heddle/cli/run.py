@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -57,6 +57,8 @@ class Asked:
     deadline: float
     pause: float
     as_json: bool
+    dry_run: bool
+    reports: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,10 @@ class Target:
     help="First wait in a loop; grows to 8 times that.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON report and nothing else.")
+@click.option(
+    "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write json, junit or tap to a file."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, as far as it is known, and stop.")
 @click.option("--help-inputs", is_flag=True, help="List the inputs of the document and stop.")
 def run(help_inputs: bool, **options: Any) -> None:
     """Run an Arazzo document.
@@ -106,6 +112,7 @@ def run(help_inputs: bool, **options: Any) -> None:
       heddle run image-to-image.yaml -i prompt="in watercolor" -i file=@photo.png --save out
       heddle run flow.yaml --server http://127.0.0.1:8765 --inputs inputs.json --json
       heddle run presigned.yaml -i prompt=fog --upload requestUploadUrl.uploadUrl=@photo.png
+      heddle run flow.yaml --report junit=report.xml --report json=report.json
     """
     asked = Asked(**options)
     if help_inputs:
@@ -119,33 +126,85 @@ def _run(asked: Asked) -> int:
     from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
     from heddle.arazzo.masking import Secrets  # noqa: PLC0415
     from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
+    from heddle.cli import narration, reports  # noqa: PLC0415
 
     document = read_document(asked.document)
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
     given = _given_inputs(asked, schema)
+    written = [reports.asked_of(text) for text in asked.reports]
     opened = _target(asked)
     if opened is None:
         _checked(asked, document, schema, given)
-        opened = _embedded()
+        opened = nullcontext(_nowhere()) if asked.dry_run else _embedded()
     with opened as target:
         plan = _plan(asked, document, target)
         filled = _filled(plan, given, target)
         secrets = Secrets(_secret_texts(schema, {**given, **filled}))
         narrator = _narrator(asked, secrets)
+        if written and not asked.dry_run:
+            steps = [step.id for step in plan.main.steps]
+            narrator = narration.Together([narrator, reports.Files(written, secrets, str(asked.document), steps)])
         for name in filled:
             narrator.note(f"the input {name!r} is filled with the token of {target.name}")
         values = schema.bind({**given, **filled})
+        if asked.dry_run:
+            _rehearse(asked, plan, values, secrets)
+            return 0
         return _carried_out(asked, plan, values, secrets, narrator)
 
 
 def _checked(asked: Asked, document: Document, schema: InputSchema, given: Mapping[str, Any]) -> None:
     """Everything that can be wrong with document and inputs, before a server is started for them."""
-    from heddle.arazzo.sources import Servers  # noqa: PLC0415
-
-    nowhere = Target(Servers(default=_PLACEHOLDER), "nowhere", {_PLACEHOLDER: "token"})
+    nowhere = _nowhere()
     plan = _plan(asked, document, nowhere)
     schema.bind({**given, **_filled(plan, given, nowhere)})
     _options(asked)
+
+
+def _nowhere() -> Target:
+    """The server that would be started."""
+    from heddle.arazzo.sources import Servers  # noqa: PLC0415
+
+    return Target(Servers(default=_PLACEHOLDER), "the embedded server", {_PLACEHOLDER: "token-of-the-embedded-server"})
+
+
+def _rehearse(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets) -> None:
+    """The plan with everything that is known already."""
+    from heddle.arazzo.rehearsal import plain, rehearse  # noqa: PLC0415
+    from heddle.cli.narration import printable  # noqa: PLC0415
+
+    steps = [
+        {
+            "workflow": one.workflow,
+            "stepId": one.step,
+            "target": one.target,
+            "parameters": [{"in": where, "name": name, "value": value} for where, name, value in one.fields],
+            "contentType": one.content_type,
+            "body": one.body,
+            "unknown": list(one.unknown),
+        }
+        for one in rehearse(plan, values)
+    ]
+    report: dict[str, Any] = secrets.mask(
+        plain({"document": str(asked.document), "dryRun": True, "inputs": dict(values), "steps": steps})
+    )
+    if asked.as_json:
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False, default=str))
+        return
+    click.echo(f"{plan.main.id}: a dry run, nothing is sent")
+    for number, step in enumerate(report["steps"], 1):
+        other = "" if step["workflow"] == plan.main.key else f" (of {step['workflow']})"
+        click.echo(printable(f"{number}. {step['stepId']}{other}   {step['target']}"))
+        for one in step["parameters"]:
+            click.echo(printable(f"     {one['in']} {one['name']} = {_compact(one['value'])}"))
+        if step["contentType"]:
+            body = step["body"] if isinstance(step["body"], str) else json.dumps(step["body"], indent=2, default=str)
+            click.echo(f"     {step['contentType']}")
+            click.echo(printable("\n".join(f"       {line}" for line in body.splitlines())))
+
+
+def _compact(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _plan(asked: Asked, document: Document, target: Target) -> Plan:
