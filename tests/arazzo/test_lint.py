@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from heddle.arazzo.findings import RULES, Severity
 from heddle.arazzo.leniency import LENIENCIES
-from heddle.arazzo.lint import lint
-from heddle.arazzo.tree import read_tree
+from heddle.arazzo.lint import lint, lint_tree
+from heddle.arazzo.tree import Tree, read_tree
 from heddle.cli.main import cli
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -775,3 +775,77 @@ def test_the_page_has_every_code() -> None:
     page = (Path(__file__).parents[2] / "docs" / "arazzo-findings.md").read_text()
     rows = [f"| `{code}` | {rule.severity} | {rule.meaning} |" for code, rule in RULES.items()]
     assert [row for row in rows if row not in page] == []
+
+
+def places_in(value: Any, way: Way = ()) -> list[Way]:
+    children: list[tuple[Key, Any]] = []
+    if isinstance(value, dict):
+        children = list(value.items())
+    elif isinstance(value, list):
+        children = list(enumerate(value))
+    return [way, *(place for key, child in children for place in places_in(child, (*way, key)))]
+
+
+RICH = changed(
+    {
+        ("components",): COMPONENTS,
+        ("workflows", 1): OTHER,
+        (*ONE, "onFailure"): [{"reference": "$components.failureActions.again"}],
+        (*TWO, "parameters"): [{"name": "Authorization", "in": "header", "value": "Bearer {$inputs.id}"}],
+        (*FLOW, "dependsOn"): ["other"],
+    }
+)
+ODD = [
+    None,
+    True,
+    -1,
+    1.5,
+    "",
+    "x",
+    "$steps.",
+    "$inputs",
+    "{$",
+    "$components.parameters.who",
+    [],
+    [None],
+    {},
+    {"": None},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_nothing_that_a_document_may_hold_is_too_odd(tmp_path: Path, odd: Any) -> None:
+    """Every value of a document replaced in turn: there are findings or none, and never anything else."""
+    (tmp_path / "api.yaml").write_text(yaml.safe_dump(DESCRIPTION, sort_keys=False))
+    for way in places_in(RICH)[1:]:
+        document = copy.deepcopy(RICH)
+        holder: Any = document
+        for key in way[:-1]:
+            holder = holder[key]
+        holder[way[-1]] = odd
+        for one in lint_tree(Tree("flow.yaml", json.dumps(document)), tmp_path, {}):
+            assert one.place.line >= 1
+            assert one.code in RULES
+
+
+HOSTILE = {
+    "aliases that unfold": "a: &a [x, x, x, x, x, x, x, x]\n"
+    + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 8)}]\n" for n in range(9)),
+    "too deep": "[" * 10_000 + "]" * 10_000,
+    "an alias of itself": "arazzo: &a [*a]",
+    "a huge number": "arazzo: 1" + "0" * 10_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_texts_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(text)
+    assert {one.severity for one in lint(path)} == {Severity.ERROR}
+
+
+def test_inputs_that_refer_to_themselves(tmp_path: Path) -> None:
+    references = {"a": {"$ref": "#/components/inputs/b"}, "b": {"$ref": "#/components/inputs/a"}}
+    document = changed({(*FLOW, "inputs"): {"$ref": "#/components/inputs/a"}, ("components",): {"inputs": references}})
+    found = lint_tree(Tree("flow.yaml", json.dumps(document)), tmp_path, {})
+    assert "bad-inputs" in {one.code for one in found}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from heddle.arazzo.document import Action, Step, Workflow, merged_actions
 
@@ -26,35 +26,32 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All moves of one Arazzo workflow. `dead` are actions that stand behind one that is almoves taken."""
+    """All moves of one Arazzo workflow. `dead` are actions that stand behind one that is always taken."""
 
     workflow: Workflow
     moves: tuple[Move, ...]
     dead: tuple[tuple[Step, Action], ...] = ()
-    _next: Mapping[int, frozenset[int]] = field(default_factory=dict[int, frozenset[int]])
+    _after: tuple[int, ...] = ()
 
-    def after(self, step: int) -> frozenset[int]:
-        """Every step that may run after `step`, itself where there is a loop; END where the run may end."""
-        return _closure(self._next, step)
+    def precedes(self, first: int, second: int) -> bool:
+        """Whether `second` may come after `first`: END where the run may end, a step itself where there is a loop."""
+        return bool(self._after[first] & _bit(second))
 
-    def reachable(self) -> frozenset[int]:
-        return self.after(0) | {0}
+    def is_reachable(self, step: int) -> bool:
+        return step == 0 or self.precedes(0, step)
 
     def leaving(self, step: int) -> Iterator[Move]:
         return (move for move in self.moves if move.start == step)
 
-    def precedes(self, first: int, second: int) -> bool:
-        """Whether `first` may have run before `second` does."""
-        return second in self.after(first)
-
-    def endless(self) -> list[int]:
-        """Reachable steps from which no way leads to an end: the first of every such loop."""
-        stuck = [step for step in sorted(self.reachable() - {END, FAIL}) if END not in self.after(step)]
-        firsts: list[int] = []
+    def endless(self) -> list[list[int]]:
+        """Loops from which no way leads to an end, as the steps that can follow their first one."""
+        count = len(self.workflow.steps)
+        stuck = [step for step in range(count) if self.is_reachable(step) and not self.precedes(step, END)]
+        loops: list[list[int]] = []
         for step in stuck:
-            if step in self.after(step) and not any(self.precedes(one, step) for one in firsts):
-                firsts.append(step)
-        return firsts
+            if self.precedes(step, step) and not any(self.precedes(loop[0], step) for loop in loops):
+                loops.append([step, *(one for one in stuck if one != step and self.precedes(step, one))])
+        return loops
 
 
 def flow_of(workflow: Workflow) -> Flow:
@@ -68,13 +65,13 @@ def flow_of(workflow: Workflow) -> Flow:
             inherited = workflow.success_actions if success else workflow.failure_actions
             moves += _moves(at, merged_actions(own, inherited), index, success=success)
             dead += ((step, action) for action in _dead(own))
-    following: dict[int, set[int]] = {}
+    following: list[set[int]] = [set() for _ in workflow.steps]
     for move in moves:
         if move.end != FAIL:
-            following.setdefault(move.start, set()).add(move.end)
+            following[move.start].add(move.end)
         if move.back:
-            following.setdefault(move.end, set()).add(move.start)
-    return Flow(workflow, tuple(moves), tuple(dead), {step: frozenset(ends) for step, ends in following.items()})
+            following[move.end].add(move.start)
+    return Flow(workflow, tuple(moves), tuple(dead), _closure(following))
 
 
 def _moves(at: int, actions: Sequence[Action], index: Mapping[str, int], *, success: bool) -> Iterator[Move]:
@@ -107,12 +104,20 @@ def _almoves(action: Action) -> bool:
     return not action.criteria and action.kind != "retry"
 
 
-def _closure(following: Mapping[int, frozenset[int]], start: int) -> frozenset[int]:
-    found: set[int] = set()
-    waiting = list(following.get(start, ()))
-    while waiting:
-        step = waiting.pop()
-        if step not in found:
-            found.add(step)
-            waiting += following.get(step, ())
-    return frozenset(found)
+def _bit(step: int) -> int:
+    return 1 << (step + 1)
+
+
+def _closure(following: Sequence[Collection[int]]) -> tuple[int, ...]:
+    """Per step the set of all that may come after it, as bits: a document that a program wrote may have thousands."""
+    after = [0] * len(following)
+    changed = True
+    while changed:
+        changed = False
+        for step in range(len(following) - 1, -1, -1):
+            found = after[step]
+            for one in following[step]:
+                found |= _bit(one) | (after[one] if one >= 0 else 0)
+            changed = changed or found != after[step]
+            after[step] = found
+    return tuple(after)

@@ -35,7 +35,7 @@ from heddle.arazzo.expressions import (
     looks_like_one,
 )
 from heddle.arazzo.findings import Finding, Severity, of_error
-from heddle.arazzo.flow import END, Flow, flow_of
+from heddle.arazzo.flow import Flow, flow_of
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.openapi import Description, Operation, media_type
 from heddle.arazzo.plan import WorkflowPlanner, close_to, make_plan
@@ -494,7 +494,7 @@ class _WorkflowLinter:
             return
         before = self._index[expression.step]
         if spot.phase == "end":
-            if before not in self._flow.reachable():
+            if not self._flow.is_reachable(before):
                 self._never(expression, way, f"step {expression.step!r} is never run")
         elif spot.at is None or self._flow.precedes(before, spot.at) or (before == spot.at and spot.ended):
             return
@@ -546,18 +546,18 @@ class _WorkflowLinter:
 
     def _moves(self) -> None:
         flow, steps = self._flow, self._workflow.steps
-        reachable = flow.reachable()
         for at, step in enumerate(steps):
-            if at not in reachable:
+            if not flow.is_reachable(at):
                 message = f"no way leads to step {step.id!r}"
                 self._whole.say((*step.way, "stepId"), "unreachable-step", message, "go to it, or leave it out")
         for step, action in flow.dead:
             message = f"the action {action.name!r} of step {step.id!r} is never looked at"
             self._whole.say(action.way, "unreachable-action", message, "an action before it has no criteria")
-        for at in flow.endless():
-            round_trip = [steps[one].id for one in sorted({at, *flow.after(at)} - {END})]
-            message = f"{', '.join(round_trip)}: once there, a run only ends by failing"
-            self._whole.say(steps[at].way, "endless-loop", message, "add criteria to the goto, or an action `end`")
+        for loop in flow.endless():
+            round_trip = ", ".join(steps[at].id for at in sorted(loop))
+            message = f"{round_trip}: once there, a run only ends by failing"
+            hint = "add criteria to the goto, or an action `end`"
+            self._whole.say(steps[loop[0]].way, "endless-loop", message, hint)
 
     # Care
 

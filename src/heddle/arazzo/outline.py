@@ -132,9 +132,8 @@ class _Outline(_Reader):
         if workflow.depends_on:
             yield Line(1, f"after {', '.join(workflow.depends_on)}", "data")
         yield from self._inputs()
-        reachable = self._flow.reachable()
         for at, step in enumerate(workflow.steps):
-            lost = "" if at in reachable else "   (no way leads here)"
+            lost = "" if self._flow.is_reachable(at) else "   (no way leads here)"
             yield Line(1, f"{at + 1}. {step.id}   {self.call(step)}{lost}", "step")
             yield from self._step(at, step)
         if workflow.outputs:

@@ -262,7 +262,8 @@ class _Walk:
     def _reference(self, text: str, kind: str, way: Way) -> Iterator[Finding]:
         components = self._tree.value.get("components")
         members = cast("dict[str, Any]", components).get(kind) if isinstance(components, dict) else None
-        names = [f"$components.{kind}.{name}" for name in cast("dict[str, Any]", members or {})]
+        known = cast("dict[str, Any]", members) if isinstance(members, dict) else {}
+        names = [f"$components.{kind}.{name}" for name in known]
         if text not in names:
             hint = f"there are: {', '.join(names)}" if names else f"the document has no components.{kind}"
             yield self._at(way, "unknown-component", f"there is no {text!r}", hint)
