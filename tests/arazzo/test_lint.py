@@ -422,6 +422,17 @@ INVALID: list[Row] = [
         {("sourceDescriptions", 0, "url"): "flow.yaml"},
         [("bad-description", ("sourceDescriptions", 0, "url"))],
     ),
+    (
+        "a workflow of a document that is not there",
+        {
+            ("sourceDescriptions", 1): {"name": "more", "url": "gone.yaml", "type": "arazzo"},
+            (*TWO, "operationId"): GONE,
+            (*TWO, "workflowId"): "$sourceDescriptions.more.a",
+            (*TWO, "onSuccess"): GONE,
+            OUT: "$outputs.z",
+        },
+        [("missing-description", ("sourceDescriptions", 1, "url"))],
+    ),
     ("a path without its value", {(*ONE, "parameters"): GONE}, [("missing-path-parameter", ONE)]),
     (
         "a parameter that is not declared",

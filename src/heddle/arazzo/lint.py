@@ -1,55 +1,26 @@
 """Everything that can be said about a document without running it.
 
 `shapes` compares it with the table of the specification; the pieces of `plan` refuse here what they refuse in a run;
-`flow` knows where steps lead. This file asks all three and adds what concerns one expression at one place.
+`flow` knows where steps lead; `meaning` asks about each expression at its place. This file asks them all, and about the
+document as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from heddle.arazzo.document import (
-    Action,
-    CriterionText,
-    Document,
-    Parameter,
-    Step,
-    Workflow,
-    document_of,
-    merged_parameters,
-)
-from heddle.arazzo.expressions import (
-    Body,
-    CallField,
-    Component,
-    Expression,
-    Input,
-    MessageField,
-    Output,
-    SourceField,
-    StepOutput,
-    WorkflowField,
-    looks_like_one,
-)
+from heddle.arazzo.document import Document, Workflow, document_of
 from heddle.arazzo.findings import Finding, Severity, of_error
-from heddle.arazzo.flow import Flow, flow_of
 from heddle.arazzo.leniency import Leniency
-from heddle.arazzo.openapi import Description, Operation, media_type
-from heddle.arazzo.plan import WorkflowPlanner, close_to, make_plan
+from heddle.arazzo.meaning import Meaning, Whole
+from heddle.arazzo.openapi import Description
+from heddle.arazzo.plan import WorkflowPlanner, make_plan
 from heddle.arazzo.shapes import misshapen
 from heddle.arazzo.sources import Linked, Servers, find_tree, is_arazzo, load_linked
-from heddle.arazzo.templates import Literal, expressions_in
-from heddle.arazzo.tree import DocumentError, Place, Tree, Way, read_tree
+from heddle.arazzo.tree import DocumentError, Place, Tree, read_tree
 from heddle.errors import UsageError
-
-_Made = TypeVar("_Made")
-
-_CREDENTIALS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
-#: Header parameters that an OpenAPI description must not declare.
-_UNDECLARED_HEADERS = ("authorization", "accept", "content-type", "cookie")
 
 
 def lint(path: Path, sources: Mapping[str, Path] | None = None) -> list[Finding]:
@@ -111,16 +82,6 @@ class _Places(Leniency):
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """Where an expression stands. `phase` is request, answer, nested (of a step that runs a workflow) or end."""
-
-    phase: str
-    step: Step | None = None
-    at: int | None = None
-    ended: bool = False
-
-
 class _Linter:
     """The meaning of one document."""
 
@@ -128,15 +89,11 @@ class _Linter:
         self._document = document
         self._tree = document.tree
         self._paths = sources
-        self._found: list[Finding] = []
-        self._leniency = _Places(self._found.append)
+        self._whole = Whole(document)
+        self._leniency = _Places(self._whole.found.append)
         self._descriptions: dict[str, Description] = {}
         self._others: dict[str, Linked] = {}
         self._linked = Linked(document, self._descriptions, self._others)
-        self._unseen: set[str] = set()
-        self._planners: dict[str, WorkflowPlanner] = {}
-        self._used_inputs: dict[str, set[str]] = {workflow.id: set() for workflow in document.workflows}
-        self._used_sources: set[str] = set()
 
     def findings(self) -> list[Finding]:
         for source in self._document.sources:
@@ -144,48 +101,13 @@ class _Linter:
         for workflow in self._document.workflows:
             self._prepare(workflow)
         for workflow in self._document.workflows:
-            if workflow.id in self._planners:
-                _WorkflowLinter(self, workflow, self._planners[workflow.id]).check()
+            planner = self._whole.planner(workflow.id)
+            if planner is not None:
+                Meaning(self._whole, workflow, planner).check()
         self._circles()
         self._unused()
         self._plan_all()
-        return self._found
-
-    # What the workflows share
-
-    def say(self, way: Way, code: str, message: str, hint: str = "") -> None:
-        self._found.append(Finding(code, self._tree.place(way), message, hint))
-
-    def attempt(self, make: Callable[[], _Made]) -> _Made | None:
-        """What `make` gives, or None and a finding."""
-        try:
-            return make()
-        except DocumentError as error:
-            if not (self._unseen and error.code in ("unknown-operation", "ambiguous-operation")):
-                self._found.append(of_error(error))
-            return None
-
-    @property
-    def document(self) -> Document:
-        return self._document
-
-    def planner(self, name: str) -> WorkflowPlanner | None:
-        return self._planners.get(name)
-
-    def use_input(self, workflow: str, name: str) -> None:
-        self._used_inputs[workflow].add(name)
-
-    def use_source(self, name: str) -> None:
-        self._used_sources.add(name)
-
-    def is_run(self, name: str) -> bool:
-        """Whether some Arazzo workflow depends on `name` or runs it as a step, so that it has a past."""
-        return any(
-            name in workflow.depends_on or any(step.workflow == name for step in workflow.steps)
-            for workflow in self._document.workflows
-        )
-
-    # The document as a whole
+        return self._whole.found
 
     def _load(self, name: str) -> None:
         source = next(one for one in self._document.sources if one.name == name)
@@ -197,21 +119,21 @@ class _Linter:
             else:
                 self._descriptions[name] = Description(name, tree)
         except DocumentError as error:
-            self._unseen.add(name)
+            self._whole.unseen.add(name)
             code = "missing-description" if error.code == "missing-description" else "bad-description"
-            self.say(way, code, error.problem, error.hint)
+            self._whole.say(way, code, error.problem, error.hint)
         except UsageError as error:
-            self._unseen.add(name)
-            self.say(way, "bad-description", error.message, error.hint)
+            self._whole.unseen.add(name)
+            self._whole.say(way, "bad-description", error.message, error.hint)
 
     def _prepare(self, workflow: Workflow) -> None:
         way = (*workflow.way, "inputs")
         try:
             planner = WorkflowPlanner(self._linked, workflow, self._leniency)
             planner.inputs.check()
-            self._planners[workflow.id] = planner
+            self._whole.planners[workflow.id] = planner
         except UsageError as error:
-            self.say(way, "bad-inputs", error.message, error.hint)
+            self._whole.say(way, "bad-inputs", error.message, error.hint)
 
     def _circles(self) -> None:
         runs = {
@@ -221,20 +143,20 @@ class _Linter:
         for workflow in self._document.workflows:
             circle = _circle(workflow.id, runs)
             if circle:
-                self.say(workflow.way, "circular-workflows", f"it runs in a circle: {' → '.join(circle)}")
+                self._whole.say(workflow.way, "circular-workflows", f"it runs in a circle: {' → '.join(circle)}")
                 return
 
     def _unused(self) -> None:
         for workflow in self._document.workflows:
-            planner = self._planners.get(workflow.id)
+            planner = self._whole.planners.get(workflow.id)
             handed = self._handed_on(workflow)
             for name in sorted(planner.inputs.names if planner else ()):
-                if name not in self._used_inputs[workflow.id] and name not in handed:
+                if name not in self._whole.used_inputs[workflow.id] and name not in handed:
                     way = (*workflow.way, "inputs", "properties", name)
-                    self.say(way, "unused-input", f"nothing uses the input {name!r} of {workflow.id!r}")
+                    self._whole.say(way, "unused-input", f"nothing uses the input {name!r} of {workflow.id!r}")
         for source in self._document.sources:
-            if source.name not in self._used_sources | self._unseen and not self._unseen:
-                self.say(source.way, "unused-source", f"nothing uses the source {source.name!r}")
+            if source.name not in self._whole.used_sources | self._whole.unseen and not self._whole.unseen:
+                self._whole.say(source.way, "unused-source", f"nothing uses the source {source.name!r}")
         self._unused_components()
 
     def _handed_on(self, workflow: Workflow) -> Collection[str]:
@@ -245,7 +167,7 @@ class _Linter:
         names |= {
             action.workflow for action in (*workflow.success_actions, *workflow.failure_actions) if action.workflow
         }
-        planners = [self._planners[name] for name in names if name in self._planners]
+        planners = [self._whole.planners[name] for name in names if name in self._whole.planners]
         return {name for planner in planners for name in planner.inputs.names}
 
     def _unused_components(self) -> None:
@@ -254,338 +176,20 @@ class _Linter:
             for name in cast("dict[str, Any]", members) if isinstance(members, dict) else ():
                 if f"$components.{kind}.{name}" not in text and f"#/components/{kind}/{name}" not in text:
                     way = ("components", kind, name)
-                    self.say(way, "unused-component", f"nothing refers to $components.{kind}.{name}")
+                    self._whole.say(way, "unused-component", f"nothing refers to $components.{kind}.{name}")
 
     def _plan_all(self) -> None:
         """The last word has what really makes the plan of a run."""
-        if self._unseen or any(one.severity is Severity.ERROR for one in self._found):
+        if self._whole.unseen or any(one.severity is Severity.ERROR for one in self._whole.found):
             return
         for workflow in self._document.workflows:
             try:
                 make_plan(self._document, workflow.id, self._descriptions, Leniency(), self._others)
             except DocumentError as error:
                 if error.code != "not-supported":
-                    self._found.append(of_error(error))
+                    self._whole.found.append(of_error(error))
             except UsageError as error:
-                self.say(workflow.way, "not-runnable", error.message, error.hint)
-
-
-class _WorkflowLinter:
-    """One Arazzo workflow."""
-
-    def __init__(self, whole: _Linter, workflow: Workflow, planner: WorkflowPlanner) -> None:
-        self._whole = whole
-        self._workflow = workflow
-        self._planner = planner
-        self._flow: Flow = flow_of(workflow)
-        self._outputs = {step.id: step.outputs for step in workflow.steps}
-        self._index = {step.id: at for at, step in enumerate(workflow.steps)}
-
-    def check(self) -> None:
-        workflow, whole = self._workflow, self._whole
-        for at, name in enumerate(workflow.depends_on):
-            if name.startswith("$sourceDescriptions."):
-                whole.use_source(name.split(".")[1])
-            whole.attempt(lambda name=name, at=at: self._planner.known_workflow(name, (*workflow.way, "dependsOn", at)))
-        general = _Spot("answer")
-        self._actions(workflow.success_actions, general, success=True)
-        self._actions(workflow.failure_actions, general, success=False)
-        for parameter in workflow.parameters:
-            self._leaf(parameter.value, (*parameter.way, "value"), _Spot("request"))
-        for at, step in enumerate(workflow.steps):
-            self._step(at, step)
-        for name, value in workflow.outputs.items():
-            self._leaf(value, (*workflow.way, "outputs", name), _Spot("end"), must_be_one=True)
-        self._moves()
-        self._default_secrets()
-
-    def _step(self, at: int, step: Step) -> None:
-        operation = self._whole.attempt(lambda: self._planner.operation(step))
-        if operation is not None:
-            self._whole.use_source(operation.source)
-            self._operation(step, operation)
-        elif step.workflow is not None:
-            self._nested(step, step.workflow)
-        request = _Spot("request", step, at)
-        answer = _Spot("nested" if step.workflow else "answer", step, at)
-        for parameter in step.parameters:
-            self._leaf(parameter.value, (*parameter.way, "value"), request)
-            self._secret(parameter)
-        if step.body is not None:
-            self._leaf(step.body.payload, (*step.body.way, "payload"), request)
-            for one in step.body.replacements:
-                self._whole.attempt(lambda one=one: self._planner.pointer(one.target, (*one.way, "target")))
-                self._leaf(one.value, (*one.way, "value"), request)
-        for criterion in step.success_criteria:
-            self._criterion(criterion, answer)
-        after = _Spot(answer.phase, step, at, ended=True)
-        self._actions(step.on_success, after, success=True)
-        self._actions(step.on_failure, after, success=False)
-        for name, value in step.outputs.items():
-            self._leaf(value, (*step.way, "outputs", name), answer, must_be_one=True)
-
-    # What a step calls
-
-    def _operation(self, step: Step, operation: Operation) -> None:
-        whole = self._whole
-        parameters = merged_parameters(step.parameters, self._workflow.parameters)
-        given: set[tuple[str, str]] = set()
-        for parameter in parameters:
-            planned = whole.attempt(lambda one=parameter: self._planner.parameter(operation, one))
-            if planned is not None:
-                name = planned.shape.name.lower() if planned.shape.where == "header" else planned.shape.name
-                given.add((name, planned.shape.where))
-        whole.attempt(
-            lambda: self._planner.check_path(step, operation, {name for name, where in given if where == "path"})
-        )
-        self._declared(step, operation)
-        for key, shape in operation.parameters.items():
-            if shape.required and shape.where != "path" and key not in given:
-                message = f"{operation.id} requires the {shape.where} parameter {shape.name!r}"
-                whole.say(step.way, "missing-parameter", message, f"step {step.id!r} does not give it")
-        self._body(step, operation)
-
-    def _declared(self, step: Step, operation: Operation) -> None:
-        for parameter in step.parameters:
-            name = parameter.name.lower() if parameter.where == "header" else parameter.name
-            known = [one for one, where in operation.parameters if where == parameter.where]
-            if (
-                parameter.where is None
-                or name in known
-                or (parameter.where == "header" and name in _UNDECLARED_HEADERS)
-            ):
-                continue
-            if parameter.where == "path" and "{" + name + "}" in operation.path:
-                continue
-            message = f"{operation.id} declares no {parameter.where} parameter {parameter.name!r}"
-            hint = close_to(name, known) if known else f"it declares no {parameter.where} parameters"
-            self._whole.say((*parameter.way, "name"), "unknown-parameter", message, hint)
-
-    def _body(self, step: Step, operation: Operation) -> None:
-        if step.body is None:
-            if operation.body_required:
-                self._whole.say(
-                    step.way, "missing-body", f"{operation.id} requires a body; step {step.id!r} sends none"
-                )
-            return
-        known = [body.content_type for body in operation.bodies]
-        kind = media_type(step.body.content_type or "")
-        if kind and known and not any(_matches(kind, one) for one in known):
-            way = (*step.body.way, "contentType")
-            self._whole.say(way, "unknown-content-type", f"{operation.id} takes {', '.join(known)}, not {kind}")
-
-    def _nested(self, step: Step, name: str) -> None:
-        way = (*step.way, "workflowId")
-        if name.startswith("$sourceDescriptions."):
-            source = name.split(".")[1]
-            self._source(source, way)
-        self._whole.attempt(lambda: self._planner.known_workflow(name, way))
-        target = self._whole.planner(name)
-        if target is None:
-            return
-        given = {parameter.name for parameter in merged_parameters(step.parameters, self._workflow.parameters)}
-        for parameter in step.parameters:
-            if target.inputs.closed and parameter.name not in target.inputs.names:
-                message = f"{name!r} has no input {parameter.name!r}"
-                self._whole.say(
-                    (*parameter.way, "name"), "undeclared-input", message, close_to(parameter.name, target.inputs.names)
-                )
-        for field in target.inputs.fields():
-            if field.required and field.default is None and field.name not in given:
-                message = f"{name!r} requires the input {field.name!r}"
-                self._whole.say(step.way, "missing-parameter", message, f"step {step.id!r} does not give it")
-
-    # Actions and criteria
-
-    def _actions(self, actions: tuple[Action, ...], spot: _Spot, *, success: bool) -> None:
-        for action in actions:
-            self._whole.attempt(lambda one=action: self._planner.check_action(one, success=success))
-            for criterion in action.criteria:
-                self._criterion(criterion, spot)
-            if action.kind == "retry" and not action.criteria:
-                message = f"{action.name!r} repeats whatever went wrong"
-                hint = "add a criterion, such as $statusCode >= 500 || $statusCode == 429"
-                self._whole.say(action.way, "unguarded-retry", message, hint)
-
-    def _criterion(self, text: CriterionText, spot: _Spot) -> None:
-        if text.kind != "simple" and text.context is None:
-            return  # the shape says so
-        criterion = self._whole.attempt(lambda: self._planner.criterion(text))
-        if criterion is not None:
-            for expression in criterion.expressions():
-                self._expression(expression, (*text.way, "condition"), spot)
-
-    # Expressions
-
-    def _leaf(self, value: Any, way: Way, spot: _Spot, *, must_be_one: bool = False) -> None:
-        """Every text inside a value."""
-        if isinstance(value, dict):
-            for name, member in cast("dict[str, Any]", value).items():
-                self._leaf(member, (*way, name), spot)
-        elif isinstance(value, list):
-            for index, item in enumerate(cast("list[Any]", value)):
-                self._leaf(item, (*way, index), spot)
-        elif isinstance(value, str):
-            template = self._whole.attempt(lambda: self._planner.value(value, way))
-            if isinstance(template, Literal):
-                self._literal(value, way, must_be_one=must_be_one)
-            elif template is not None:
-                for expression in expressions_in(template):
-                    self._expression(expression, way, spot)
-
-    def _literal(self, text: str, way: Way, *, must_be_one: bool) -> None:
-        broken = looks_like_one(text) and not any(one.isspace() for one in text)
-        if must_be_one or broken:
-            message = f"{text!r} is not a runtime expression"
-            self._whole.say(way, "bad-expression", message, "for example $response.body#/id or $steps.a.outputs.b")
-        elif any(mark in text for mark in ("$inputs.", "$steps.", "$response.", "$workflows.")):
-            message = f"{text!r} looks like it holds an expression, and is sent as it stands"
-            self._whole.say(way, "literal-expression", message, "put braces around it: {$inputs.name}")
-
-    def _expression(self, expression: Expression, way: Way, spot: _Spot) -> None:
-        match expression:
-            case CallField() | MessageField() | Body():
-                self._of_the_call(expression, way, spot)
-            case Input():
-                self._input(expression, way)
-            case StepOutput():
-                self._step_output(expression, way, spot)
-            case Output():
-                self._output(expression, way, spot)
-            case WorkflowField():
-                self._workflow_field(expression, way)
-            case SourceField():
-                self._source(expression.source, way)
-            case Component():
-                self._never(expression, way, "a component can be referred to with `reference:` only")
-
-    def _of_the_call(self, expression: CallField | MessageField | Body, way: Way, spot: _Spot) -> None:
-        if spot.phase == "request":
-            self._never(expression, way, "the call has not been made yet; take an output of an earlier step")
-        elif spot.phase == "end":
-            self._never(expression, way, "no call is at hand at the end; give a step an output and name that")
-        elif spot.phase == "nested":
-            self._never(expression, way, "a step that runs an Arazzo workflow has $outputs and no answer of its own")
-        elif isinstance(expression, MessageField) and expression.side == "response" and expression.part != "header":
-            self._never(expression, way, f"an answer has no {expression.part}; it has a body and headers")
-        elif isinstance(expression, Body) and expression.side == "request" and spot.step and spot.step.body is None:
-            self._never(expression, way, f"step {spot.step.id!r} sends no body")
-
-    def _input(self, expression: Input, way: Way) -> None:
-        inputs = self._planner.inputs
-        name = next(
-            (one for one in inputs.names if expression.name == one or expression.name.startswith(f"{one}.")), None
-        )
-        if name is not None:
-            self._whole.use_input(self._workflow.id, name)
-        elif inputs.closed or not inputs.names:
-            message = f"{expression}: {self._workflow.id!r} declares no input {expression.name!r}"
-            hint = close_to(expression.name, inputs.names) if inputs.names else "declare it under `inputs`"
-            self._whole.say(way, "undeclared-input", message, hint)
-
-    def _step_output(self, expression: StepOutput, way: Way, spot: _Spot) -> None:
-        outputs = self._outputs.get(expression.step)
-        if outputs is None:
-            return  # the planner has said so
-        if not _has(outputs, expression.name):
-            message = f"{expression}: step {expression.step!r} has no output {expression.name!r}"
-            hint = close_to(expression.name, outputs) if outputs else f"give {expression.step!r} `outputs`"
-            self._whole.say(way, "unknown-output", message, hint)
-            return
-        before = self._index[expression.step]
-        if spot.phase == "end":
-            if not self._flow.is_reachable(before):
-                self._never(expression, way, f"step {expression.step!r} is never run")
-        elif spot.at is None or self._flow.precedes(before, spot.at) or (before == spot.at and spot.ended):
-            return
-        else:
-            when = "is this step itself" if before == spot.at else "is never run before this one"
-            self._never(expression, way, f"step {expression.step!r} {when}")
-
-    def _output(self, expression: Output, way: Way, spot: _Spot) -> None:
-        if spot.phase != "nested" or spot.step is None or spot.step.workflow is None:
-            if spot.phase != "end":
-                self._never(expression, way, "$outputs are those of an Arazzo workflow that a step runs")
-            return
-        target = self._whole.document.workflow(spot.step.workflow)
-        if target is not None and not _has(target.outputs, expression.name):
-            message = f"{expression}: {target.id!r} has no output {expression.name!r}"
-            self._whole.say(way, "unknown-output", message, close_to(expression.name, target.outputs))
-
-    def _workflow_field(self, expression: WorkflowField, way: Way) -> None:
-        whole, target = self._whole, self._whole.document.workflow(expression.workflow)
-        if target is None:
-            names = [workflow.id for workflow in whole.document.workflows]
-            message = f"{expression}: there is no workflow {expression.workflow!r}"
-            whole.say(way, "unknown-workflow", message, close_to(expression.workflow, names))
-            return
-        planner = whole.planner(target.id)
-        known: Collection[str] = (
-            target.outputs if expression.part == "outputs" else planner.inputs.names if planner else ()
-        )
-        if expression.part == "inputs" and _has(known, expression.name):
-            whole.use_input(target.id, expression.name)
-        if not _has(known, expression.name):
-            code = "unknown-output" if expression.part == "outputs" else "undeclared-input"
-            message = f"{expression}: {target.id!r} has none of that name among its {expression.part}"
-            whole.say(way, code, message, close_to(expression.name, known))
-        elif not whole.is_run(target.id):
-            self._never(expression, way, f"nothing runs {target.id!r} before; name it in dependsOn")
-
-    def _source(self, name: str, way: Way) -> None:
-        names = [source.name for source in self._whole.document.sources]
-        if name in names:
-            self._whole.use_source(name)
-        else:
-            self._whole.say(way, "unknown-source", f"there is no source {name!r}", close_to(name, names))
-
-    def _never(self, expression: Expression, way: Way, why: str) -> None:
-        self._whole.say(way, "never-resolves", f"{expression} never has a value here", why)
-
-    # Where the steps lead
-
-    def _moves(self) -> None:
-        flow, steps = self._flow, self._workflow.steps
-        for at, step in enumerate(steps):
-            if not flow.is_reachable(at):
-                message = f"no way leads to step {step.id!r}"
-                self._whole.say((*step.way, "stepId"), "unreachable-step", message, "go to it, or leave it out")
-        for step, action in flow.dead:
-            message = f"the action {action.name!r} of step {step.id!r} is never looked at"
-            self._whole.say(action.way, "unreachable-action", message, "an action before it has no criteria")
-        for loop in flow.endless():
-            round_trip = ", ".join(steps[at].id for at in sorted(loop))
-            message = f"{round_trip}: once there, a run only ends by failing"
-            hint = "add criteria to the goto, or an action `end`"
-            self._whole.say(steps[loop[0]].way, "endless-loop", message, hint)
-
-    # Care
-
-    def _secret(self, parameter: Parameter) -> None:
-        header = parameter.where == "header" and parameter.name.lower() in _CREDENTIALS
-        if header and isinstance(parameter.value, str) and "$" not in parameter.value:
-            message = f"the header {parameter.name!r} is written into the document"
-            self._whole.say((*parameter.way, "value"), "secret-in-document", message, "make it an input")
-
-    def _default_secrets(self) -> None:
-        inputs = self._planner.inputs
-        for field in inputs.fields():
-            if field.default and inputs.is_secret(field.name):
-                way = (*self._workflow.way, "inputs", "properties", field.name, "default")
-                self._whole.say(
-                    way, "secret-in-document", f"the secret input {field.name!r} has a default", "leave it out"
-                )
-
-
-def _has(names: Collection[str], name: str) -> bool:
-    """A name with dots may lead into the value of a shorter one."""
-    return name in names or any(name.startswith(f"{one}.") for one in names)
-
-
-def _matches(kind: str, declared: str) -> bool:
-    """`image/png` is one of `image/*`."""
-    family, _, rest = declared.partition("/")
-    return declared in (kind, "*/*") or (rest == "*" and kind.startswith(f"{family}/"))
+                self._whole.say(workflow.way, "not-runnable", error.message, error.hint)
 
 
 def _circle(start: str, runs: Mapping[str, list[str]]) -> list[str]:
