@@ -6,6 +6,7 @@ import io
 from fractions import Fraction
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,6 +48,15 @@ def test_the_same_frames_give_the_same_bytes(side: int) -> None:
     """Sides whose macroblocks do not come in eights: x264's widest code is not repeatable there."""
     shown = moving(12, side=side)
     assert len({video.write(shown, fps=Fraction(12)) for _ in range(6)}) == 1
+
+
+@pytest.mark.parametrize("file_format", ["mp4", "webm"])
+def test_a_video_tells_its_colors(file_format: video.Format) -> None:
+    """Players guess what is not told, and from 720 lines on they guess wrong."""
+    with av.open(io.BytesIO(video.write(frames(2), fps=Fraction(24), file_format=file_format)), "r") as container:
+        coded = container.streams.video[0].codec_context
+        told = (coded.colorspace, coded.color_primaries, coded.color_trc, coded.color_range)
+    assert tuple(int(value) for value in told) == (6, 1, 13, 1)
 
 
 def test_an_mp4_begins_with_its_index() -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Format = Literal["mp4", "webm", "gif"]
 MIMES: Mapping[Format, str] = {"mp4": "video/mp4", "webm": "video/webm", "gif": "image/gif"}
+#: ITU-T H.273, of what is written: the matrix of BT.601, primaries of BT.709, the curve of sRGB, studio range. Left to
+#: guess, players take another matrix from 720 lines on, and reds and greens shift.
+_COLORS = (6, 1, 13, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,8 @@ def _picture_track(container: Any, width: int, height: int, fps: Fraction, file_
     }[file_format]
     track = container.add_stream(codec, rate=fps, options=options)
     track.width, track.height, track.pix_fmt = width, height, "yuv420p"
+    context = track.codec_context
+    context.colorspace, context.color_primaries, context.color_trc, context.color_range = _COLORS
     return track
 
 
