@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heddle.engines.sphinx import hearing, subtitles
-from heddle.engines.sphinx.hearing import RATE, Said, find_speech, hear
+from heddle.engines.sphinx.hearing import RATE, Said, find_loud, hear
 from heddle.errors import InvalidRequest, JobError
 from heddle.steps import Facts
 from heddle.steps.transcribe import Transcribe
@@ -24,24 +24,24 @@ def noise(seconds: float, level: float) -> Any:
 
 def test_stretches_are_found_between_pauses() -> None:
     sound = np.concatenate([noise(0.5, 1e-4), noise(1, 0.1), noise(1, 1e-4), noise(2, 0.1), noise(0.5, 1e-4)])
-    found = [(start / RATE, end / RATE) for start, end in find_speech(sound)]
+    found = [(start / RATE, end / RATE) for start, end in find_loud(sound)]
     assert found == [pytest.approx((0.35, 1.65), abs=0.05), pytest.approx((2.35, 4.65), abs=0.05)]
 
 
 def test_a_short_pause_does_not_end_a_stretch_and_a_click_is_none() -> None:
     sound = np.concatenate([noise(1, 0.1), noise(0.2, 1e-4), noise(1, 0.1), noise(1, 1e-4), noise(0.04, 0.1)])
-    assert len(find_speech(sound)) == 1
+    assert len(find_loud(sound)) == 1
 
 
 def test_a_long_speech_is_cut() -> None:
-    found = find_speech(noise(40, 0.1))
+    found = find_loud(noise(40, 0.1))
     assert len(found) == 3
     assert max(end - start for start, end in found) <= 15.5 * RATE
 
 
 def test_soft_recordings_are_heard_like_loud_ones() -> None:
     sound = np.concatenate([noise(0.5, 1e-5), noise(1, 0.03), noise(1, 1e-5), noise(2, 0.03), noise(0.5, 1e-5)])
-    assert find_speech(sound / np.float32(100)) == find_speech(sound)
+    assert find_loud(sound / np.float32(100)) == find_loud(sound)
 
 
 def wav(samples: Any, rate: int = RATE) -> bytes:

@@ -125,6 +125,21 @@ def test_nothing_said(seconds: float) -> None:
     assert (main.output["text"], main.output["timeStamps"]) == ("", [])
     assert (srt.data, vtt.data, words.data) == (b"", b"WEBVTT\n\n", b"[]")
     assert main.duration_ms == round(seconds * 1000)
+    assert main.metadata["note"] == "No speech was heard."
+
+
+def test_music_before_a_sentence() -> None:
+    """What is passed over is not searched for words, and moves no times."""
+    t = np.arange(6 * RATE, dtype=np.float32)[:, None] / RATE
+    chord = np.float32(0.2) * sum(np.sin(2 * np.pi * hertz * t) for hertz in (220, 277.2, 329.6))
+    pause = np.zeros((RATE, 1), np.float32)
+    main, _, _, words = transcribed(wav(np.concatenate([chord, pause, speech()])))
+    assert "the north wind" in main.output["text"]
+    assert json.loads(words.data)[0]["startTime"] == pytest.approx(7.0, abs=0.3)
+    assert main.metadata["passedOverSeconds"] == pytest.approx(6.15, abs=0.1)
+    alone = transcribed(wav(chord))
+    assert (alone[0].output["text"], alone[0].output["timeStamps"], alone[1].data) == ("", [], b"")
+    assert alone[0].metadata["note"] == "No speech was heard: what sounds here is not like speech."
 
 
 def test_no_samples_at_all() -> None:

@@ -2,6 +2,7 @@
 
     source -> 16 kHz mono -> stretches of speech -> words with times -> text, subtitles
 
+What is not like speech is not listened to, because words would be heard in it.
 It is an old and small recognizer: of clear read speech it gets most words, of other speech few. Its results say so.
 """
 
@@ -11,15 +12,20 @@ import json
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made, Offer
 from heddle.errors import EngineFailed
 from heddle.studio import voices
 
+if TYPE_CHECKING:
+    from heddle.engines.sphinx.hearing import Heard
+
 #: What is assumed of a source of unknown length when it is priced.
 _UNKNOWN_MS = 60_000
+_NOTHING = "No speech was heard."
+_UNLIKE = "No speech was heard: what sounds here is not like speech."
 _NOTE = "A small recognizer for English: of clear human speech about seven of ten words are right, of other speech few."
 
 
@@ -54,7 +60,7 @@ class Sphinx:
         began = time.monotonic()
         heard = hearing.hear(context.read(payload["media"]), context.progress)
         if not heard.words:
-            context.log("no speech was found")
+            context.log(_note(heard))
         output: dict[str, Any] = {
             "text": heard.text,
             "language": "English",
@@ -64,7 +70,9 @@ class Sphinx:
             output["timeStamps"] = [
                 {"text": c.text, "startTime": round(c.start, 2), "endTime": round(c.end, 2)} for c in heard.cues[:1000]
             ]
-        metadata: dict[str, Any] = {"engine": "pocketsphinx", "note": _NOTE, "words": len(heard.words)}
+        metadata: dict[str, Any] = {"engine": "pocketsphinx", "note": _note(heard), "words": len(heard.words)}
+        if heard.passed_over:
+            metadata["passedOverSeconds"] = round(heard.passed_over, 2)
         if "standInFor" in payload:
             metadata["standInFor"] = payload["standInFor"]
         duration_ms = round(heard.seconds * 1000)
@@ -82,3 +90,9 @@ class Sphinx:
         yield Made(data=subtitles.vtt(heard.cues).encode(), mime="text/vtt", role="vtt")
         yield Made(data=json.dumps(words, indent=1).encode(), mime="application/json", role="words")
         context.progress(1.0)
+
+
+def _note(heard: Heard) -> str:
+    if heard.words:
+        return _NOTE
+    return _UNLIKE if heard.passed_over else _NOTHING

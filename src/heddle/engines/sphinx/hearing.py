@@ -1,4 +1,7 @@
-"""From a sound to words: find the stretches of speech, recognize each in a sandbox, put the times together."""
+"""From a sound to words: find the stretches of speech, recognize each in a sandbox, put the times together.
+
+samples -> loud stretches -> those like speech (`likeness.py`) -> words with times
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heddle.engines.sphinx import likeness
 from heddle.studio import audio, sandbox
 from heddle.studio.sandbox import Limits, Report
 
@@ -44,6 +48,8 @@ class Heard:
     words: list[Said]
     cues: list[Said]
     seconds: float
+    #: Seconds that are loud enough and not like speech, and were not listened to.
+    passed_over: float
 
     @property
     def text(self) -> str:
@@ -54,9 +60,11 @@ class Heard:
 def hear(data: bytes, report: Report) -> Heard:
     """Words and times of any sound or video. Raises JobError."""
     samples = audio.decode(data, rate=RATE, report=lambda share: report(0.1 * share))[:, 0]
-    stretches = find_speech(samples)
+    loud_parts = find_loud(samples)
+    stretches = likeness.speech_of(samples, loud_parts)
+    passed_over = sum(end - start for start, end in loud_parts) - sum(end - start for start, end in stretches)
     if not stretches:
-        return Heard([], [], len(samples) / RATE)
+        return Heard([], [], len(samples) / RATE, passed_over / RATE)
     loud = _level(samples)
     parts = [
         {"at": start / RATE, "pcm": (np.clip(loud[start:end], -1, 1) * 32767).astype("<i2").tobytes()}
@@ -69,7 +77,8 @@ def hear(data: bytes, report: Report) -> Heard:
         report=lambda share: report(0.1 + 0.9 * share),
     )
     spoken = [[Said(*word) for word in part] for part in found]
-    return Heard([w for part in spoken for w in part], _cues(spoken), len(samples) / RATE)
+    words = [word for part in spoken for word in part]
+    return Heard(words, _cues(spoken), len(samples) / RATE, passed_over / RATE)
 
 
 def _level(samples: Samples) -> Samples:
@@ -78,7 +87,7 @@ def _level(samples: Samples) -> Samples:
     return samples * (0.7 / loud) if loud > 1e-4 else samples
 
 
-def find_speech(samples: Samples) -> list[tuple[int, int]]:
+def find_loud(samples: Samples) -> list[tuple[int, int]]:
     """Stretches that are not silence, as sample numbers: silence alone is heard as words by the recognizer."""
     look = int(_LOOK_S * RATE)
     count = len(samples) // look
