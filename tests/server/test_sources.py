@@ -100,6 +100,97 @@ def test_private_addresses_are_refused_unless_allowed(tmp_path: Path, elsewhere:
     assert elsewhere.asked == []
 
 
+# ── sources in arguments ──────────────────────────────────────────────────────
+
+
+def draw(image: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "$type": "imageGen",
+        "input": {"engine": "sketch", "prompt": "a fox", "images": image, "strength": 0.1} | more,
+    }
+
+
+def argument(path: str) -> dict[str, str]:
+    return {"$ref": "$arguments", "path": path}
+
+
+def shown(client: httpx.Client, *steps: dict[str, Any], **arguments: Any) -> list[dict[str, Any]]:
+    """The inputs of the steps once they have succeeded."""
+    answer = client.post(WORKFLOWS, json={"steps": list(steps), "arguments": arguments})
+    assert answer.status_code == 202, answer.text
+    done = ended(client, answer.json()["id"])
+    assert done["status"] == "succeeded", done
+    return [step["input"] for step in done["steps"]]
+
+
+def test_a_source_in_an_argument_is_fetched_once_for_all_that_refer_to_it(
+    client: httpx.Client, elsewhere: Elsewhere
+) -> None:
+    one, whole, text = shown(
+        client,
+        draw([argument("pictures[0]")]),
+        draw(argument("pictures")),
+        {"$type": "moderation", "input": {"text": argument("pictures[0]")}},
+        pictures=[f"{elsewhere.url}/a.png"],
+    )
+    assert elsewhere.asked == ["/a.png"]
+    assert one["images"] == whole["images"]
+    assert client.get(f"/v2/consumer/blobs/{one['images'][0]}").json()["sizeBytes"] == len(png())
+    assert text["text"] == argument("pictures[0]")
+
+
+def test_bytes_and_links_of_ours_in_arguments(client: httpx.Client) -> None:
+    blob = client.post("/v2/consumer/blobs", files={"file": ("a.png", png(), "image/png")}).json()
+    noise = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)).save(noise, "PNG")
+    given = base64.b64encode(noise.getvalue()).decode()
+    assert len(given) > 256 * 1024, "longer than what is kept with a workflow"
+    for value, size in ((blob["url"], len(png())), (given, len(noise.getvalue()))):
+        [made] = shown(client, draw([argument("a.b")]), a={"b": value})
+        assert client.get(f"/v2/consumer/blobs/{made['images'][0]}").json()["sizeBytes"] == size
+    [made] = shown(client, draw([argument("id")]), id=blob["id"])
+    assert made["images"] == [argument("id")], "what is a blob id already stays as it came"
+
+
+def test_a_graph_and_a_whole_input_may_be_arguments(client: httpx.Client, elsewhere: Elsewhere) -> None:
+    url = f"{elsewhere.url}/a.png"
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": url}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+    }
+    comfy, drawn = shown(
+        client,
+        {"$type": "comfy", "input": {"workflow": argument("graph")}},
+        {"$type": "imageGen", "input": argument("input")},
+        graph=graph,
+        input=draw([url])["input"],
+    )
+    assert comfy["workflow"]["1"]["inputs"]["image"] == drawn["images"][0]
+    assert elsewhere.asked == ["/a.png"]
+
+
+def test_a_bad_source_in_an_argument_names_every_field(client: httpx.Client, elsewhere: Elsewhere) -> None:
+    steps = [draw([argument("a")]), draw([argument("b")]), draw(argument("none")), draw([argument("page")])]
+    given = {"a": f"{elsewhere.url}/nothing", "b": "data:text/plain,hello", "page": f"{elsewhere.url}/page"}
+    answer = client.post(WORKFLOWS, json={"steps": steps, "arguments": given})
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["steps[2].input.images"], "nothing is fetched for what is refused anyway"
+    assert elsewhere.asked == []
+    del steps[2]
+    answer = client.post(WORKFLOWS, json={"steps": steps, "arguments": given})
+    problems = answer.json()["errors"]
+    assert "answered with status 404" in problems["steps[0].input.images[0]"][0]
+    assert "this must be image" in problems["steps[1].input.images[0]"][0]
+    assert "this must be image" in problems["steps[2].input.images[0]"][0]
+
+
+def test_many_references_to_a_large_argument_are_refused(client: httpx.Client) -> None:
+    step = draw([argument("all")] * 3000)
+    answer = client.post(WORKFLOWS, json={"steps": [step], "arguments": {"all": ["https://a.test/"] + ["x"] * 5000}})
+    assert answer.status_code == 413
+    assert "with its arguments in place the body has more than 100000 values" in answer.json()["message"]
+
+
 # ── sound and video are looked into when they come ────────────────────────────
 
 

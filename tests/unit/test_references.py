@@ -92,6 +92,29 @@ def test_arguments_neither_swell_an_input_nor_smuggle_tokens(arguments: dict[str
         references.bind(request({"prompt": "a", "many": given}, arguments=arguments))
 
 
+@pytest.mark.parametrize(
+    ("value", "says"), [(5, "is an object"), ("a fox", "is an object"), ({"prompt": 5}, "valid string")]
+)
+def test_a_whole_input_that_is_an_argument_is_an_object(value: Any, says: str) -> None:
+    for kind in ("imageGen", "music", "tts", "audioGen", "comfy"):
+        with pytest.raises(InvalidRequest) as caught:
+            plan({"$type": kind, "input": {"$ref": "$arguments", "path": "x"}}, arguments={"x": value})
+        assert all(path.startswith("steps[0].input") for path in caught.value.fields)
+        assert isinstance(value, dict) or says in caught.value.message
+
+
+def test_another_step_does_not_give_a_whole_input() -> None:
+    with pytest.raises(InvalidRequest, match=r"steps\[1\].input: is an object"):
+        plan({"$type": "textGen", "input": {"prompt": "a"}}, {"input": picture(path="output.parsed")})
+
+
+def test_many_references_to_a_large_argument_cost_no_more_than_one() -> None:
+    given = [{"$ref": "$arguments", "path": "x"}] * 3000
+    steps = [{"prompt": "a", "many": given} for _ in range(20)]
+    with pytest.raises(InvalidRequest, match="with its arguments in place is 79995000 bytes of JSON"):
+        references.bind(request(*steps, arguments={"x": ["y"] * 6666}))
+
+
 def test_texts_of_other_steps_do_not_swell_a_payload() -> None:
     with pytest.raises(Unresolved, match="at most 1000000 are taken"):
         resolver(text="x" * 90_000).payload({"many": [TEXT] * 12}, [])

@@ -3,6 +3,7 @@
 All of a request is checked with stand-ins first, so that nothing is fetched for one that would be refused anyway.
 Bytes from elsewhere come through the guarded client and the media gate, as every upload does. Their records are
 written with the workflow: a request that is refused in the end leaves bytes that nobody knows of, and takes them back.
+A source may stand in the workflow's `arguments`: the reference to it is replaced by the blob then.
 """
 
 from __future__ import annotations
@@ -22,14 +23,20 @@ from heddle.api.deps import Deps
 from heddle.api.incoming import Incoming
 from heddle.api.room import Hold
 from heddle.blobs import Stored
+from heddle.contract.base import LISTED
 from heddle.contract.base import path as join
 from heddle.domain import new_id
 from heddle.egress import FetchFailed
 from heddle.errors import CallerError, InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
 from heddle.steps import takes
+from heddle.workflows import references
+from heddle.workflows.references import Arguments, Unresolved
 
-#: Sources of one request that are not blob ids.
+#: Different sources of one request that are not blob ids.
 MOST = 50
+
+#: Values that references to arguments may bring in.
+_VALUES = 100_000
 
 #: Brought in at the same time for one request, and how long each fetch may take.
 _AT_ONCE = 4
@@ -45,14 +52,17 @@ STAND_IN = "blob_00000000000000000000000000"
 #: Step type -> field pattern -> the media that it may hold.
 MediaOf = Mapping[str, Mapping[str, tuple[str, ...]]]
 
+#: Where a request has a value.
+At = tuple[str | int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A source that is not a blob id: where the request has it, and what it says there."""
+    """A source that is not a blob id: what the request says, the media that are taken, and all places of it."""
 
-    at: tuple[str | int, ...]
     value: str
     media: tuple[str, ...]
+    places: list[At]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,45 +85,77 @@ class Sources:
     """The sources of a submitted request. `media_of` says which fields of each step type hold which media."""
 
     def __init__(self, raw: Any, media_of: MediaOf, base_url: str) -> None:
-        #: Its own: links of ours are replaced in it.
-        self._raw = raw
-        own = urlsplit(base_url).netloc
-        self._given: list[Given] = []
+        #: Its own: links of ours and arguments are put into it.
+        self._raw: Any = raw
+        self._host = urlsplit(base_url).netloc
+        self._known: dict[str, str | None] = {}
+        self._put_arguments(raw, media_of)
+        given: dict[tuple[str, tuple[str, ...]], Given] = {}
         for at, value, kinds in list(_strings(raw, media_of)):
-            if (blob_id := _own(value, own)) is not None:
+            if (blob_id := self._read(value)) == STAND_IN:
+                given.setdefault((value, kinds), Given(value, kinds, [])).places.append(at)
+            elif blob_id is not None:
                 _put(raw, at, blob_id)
-            elif _is_elsewhere(value):
-                self._given.append(Given(at, value, kinds))
+        self._given = list(given.values())
         if len(self._given) > MOST:
             raise InvalidRequest.of("steps", f"at most {MOST} sources may be given as URLs or bytes; upload the others")
+
+    def _read(self, value: str) -> str | None:
+        """The blob that a link of ours is to; the stand-in for what is to be brought in; None for all else."""
+        if value not in self._known:
+            elsewhere = STAND_IN if _is_elsewhere(value) else None
+            self._known[value] = _own(value, self._host) or elsewhere
+        return self._known[value]
+
+    def _put_arguments(self, raw: Any, media_of: MediaOf) -> None:
+        """Arguments that hold sources in another way than as blob ids, in the place of the references to them."""
+        values = cast("Mapping[str, Any]", raw).get("arguments") if isinstance(raw, Mapping) else None
+        if not isinstance(values, dict):
+            return
+        members = cast("dict[str, Any]", values)
+        arguments, left, used = Arguments(members), _VALUES, set[str]()
+        for i, step, pattern, _ in _fields(raw, media_of):
+            for at, path, rest in list(_references(step.get("input"), pattern, ("steps", i, "input"))):
+                try:
+                    found = arguments.at(path)
+                except Unresolved:
+                    continue  # refused when the request is planned
+                if (left := left - found.count) < 0:
+                    raise TooLarge(f"with its arguments in place the body has more than {_VALUES} values")
+                if any(self._read(value) for _, value in _matches(found.value, rest, ())):
+                    _put(raw, at, copy.deepcopy(found.value))
+                    used.update(_first(path, members))
+        # They may be as long as a body, which what stays in a request may not.
+        for name in used - _referred(raw, members):
+            members[name] = ""
 
     @property
     def steps(self) -> frozenset[int]:
         """The steps for which something is still to be brought in."""
-        return frozenset(int(one.at[1]) for one in self._given)
+        return frozenset(int(at[1]) for one in self._given for at in one.places)
 
     def checked(self) -> Any:
         """The request with stand-ins for what is still to be brought in."""
-        return self._with({one.at: STAND_IN for one in self._given})
+        return self._with({at: STAND_IN for one in self._given for at in one.places})
 
     async def bring(self, parts: Deps, account_id: int) -> Brought:
         """Fetch, check and store. Raises InvalidRequest with every source that cannot be had; then nothing is kept."""
-        places: dict[str, list[Given]] = defaultdict(list)
+        same: dict[str, list[Given]] = defaultdict(list)
         for one in self._given:
-            places[_name(one.value)].append(one)
+            same[_name(one.value)].append(one)
         async with egress.Client(allow_private=parts.settings.sources_private, connections=_AT_ONCE) as client:
             carrier = _Carrier(parts, client, account_id)
-            made = [carrier.bring(listed[0].value, [one.media for one in listed]) for listed in places.values()]
+            made = [carrier.bring(listed[0].value, [one.media for one in listed]) for listed in same.values()]
             found = await asyncio.gather(*made, return_exceptions=True)
         brought = Brought(raw=self._raw, stored=carrier.stored)
         try:
-            ids = _ids(zip(places.values(), found, strict=True))
+            ids = _ids(zip(same.values(), found, strict=True))
         except BaseException:
             await brought.discard(parts)
             raise
         return replace(brought, raw=self._with(ids))
 
-    def _with(self, ids: Mapping[tuple[str | int, ...], str]) -> Any:
+    def _with(self, ids: Mapping[At, str]) -> Any:
         if not ids:
             return self._raw
         made = copy.deepcopy(self._raw)
@@ -122,22 +164,23 @@ class Sources:
         return made
 
 
-def _ids(outcomes: Iterable[tuple[Sequence[Given], Stored | BaseException]]) -> dict[tuple[str | int, ...], str]:
+def _ids(outcomes: Iterable[tuple[Sequence[Given], Stored | BaseException]]) -> dict[At, str]:
     """The blob id for each place. Raises InvalidRequest with all places for which there is none."""
-    ids: dict[tuple[str | int, ...], str] = {}
+    ids: dict[At, str] = {}
     problems: dict[str, list[str]] = {}
     trouble: list[BaseException] = []
-    for places, outcome in outcomes:
+    for listed, outcome in outcomes:
         if isinstance(outcome, CallerError | FetchFailed):
-            problems |= {join(one.at): [_problem(outcome)] for one in places}
+            problems |= {join(at): [_problem(outcome)] for one in listed for at in one.places[:LISTED]}
         elif isinstance(outcome, BaseException):
             trouble.append(outcome)
         else:
-            ids |= {one.at: outcome.blob_id for one in places}
+            ids |= {at: outcome.blob_id for one in listed for at in one.places}
             problems |= {
-                join(one.at): [_unfit(outcome.mime, [one.media])]
-                for one in places
+                join(at): [_unfit(outcome.mime, [one.media])]
+                for one in listed
                 if not takes(one.media, outcome.mime)
+                for at in one.places[:LISTED]
             }
     # What passes by itself is said last: whoever tries again should not then hear of a mistake.
     for error in sorted(trouble, key=lambda e: isinstance(e, Unavailable)):
@@ -160,8 +203,8 @@ def _problem(error: CallerError | FetchFailed) -> str:
     return error.message
 
 
-def _strings(raw: Any, media_of: MediaOf) -> Iterator[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
-    """Every text in a source field, with its place. What has another shape is left to the request's own check."""
+def _fields(raw: Any, media_of: MediaOf) -> Iterator[tuple[int, Mapping[str, Any], list[str], tuple[str, ...]]]:
+    """Every pattern of every step: the number of the step, the step, the pattern in parts, the media."""
     steps = cast("Mapping[str, Any]", raw).get("steps") if isinstance(raw, Mapping) else None
     for i, step in enumerate(cast("list[Any]", steps) if isinstance(steps, list) else ()):
         if not isinstance(step, Mapping):
@@ -170,8 +213,14 @@ def _strings(raw: Any, media_of: MediaOf) -> Iterator[tuple[tuple[str | int, ...
         name = members.get("$type")
         fields = media_of.get(name) if isinstance(name, str) else None
         for pattern, kinds in (fields or {}).items():
-            for at, value in _matches(members.get("input"), _split(pattern), ("steps", i, "input")):
-                yield at, value, kinds
+            yield i, members, _split(pattern), kinds
+
+
+def _strings(raw: Any, media_of: MediaOf) -> Iterator[tuple[At, str, tuple[str, ...]]]:
+    """Every text in a source field, with its place. What has another shape is left to the request's own check."""
+    for i, step, pattern, kinds in _fields(raw, media_of):
+        for at, value in _matches(step.get("input"), pattern, ("steps", i, "input")):
+            yield at, value, kinds
 
 
 def _split(pattern: str) -> list[str]:
@@ -179,24 +228,55 @@ def _split(pattern: str) -> list[str]:
     return pattern.replace("[*]", ".*").split(".")
 
 
-def _matches(
-    value: Any, pattern: Sequence[str], at: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _matches(value: Any, pattern: Sequence[str], at: At) -> Iterator[tuple[At, str]]:
     if not pattern:
         if isinstance(value, str):
             yield at, value
         return
-    first, rest = pattern[0], pattern[1:]
+    for part, item in _inside(value, pattern[0]):
+        yield from _matches(item, pattern[1:], (*at, part))
+
+
+def _references(value: Any, pattern: Sequence[str], at: At) -> Iterator[tuple[At, str, Sequence[str]]]:
+    """References to arguments on the way of a pattern: where, to which path, and what is left of the pattern."""
+    if (path := references.argument_path(value)) is not None:
+        yield at, path, pattern
+    elif pattern:
+        for part, item in _inside(value, pattern[0]):
+            yield from _references(item, pattern[1:], (*at, part))
+
+
+def _inside(value: Any, part: str) -> Iterator[tuple[str | int, Any]]:
+    """What a part of a pattern leads to. A reference is one thing."""
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Any]", value)
-        for name in members if first == "*" else {first} & members.keys():
-            yield from _matches(members[name], rest, (*at, name))
-    elif isinstance(value, list) and first == "*":
-        for i, item in enumerate(cast("list[Any]", value)):
-            yield from _matches(item, rest, (*at, i))
+        if "$ref" not in members:
+            yield from members.items() if part == "*" else ((n, members[n]) for n in {part} & members.keys())
+    elif isinstance(value, list) and part == "*":
+        yield from enumerate(cast("list[Any]", value))
 
 
-def _put(raw: Any, at: tuple[str | int, ...], value: str) -> None:
+def _first(path: str, arguments: Mapping[str, Any]) -> set[str]:
+    """The argument that a path begins with; all of them for the empty path."""
+    parts = references.split(path)
+    return {str(parts[0])} if parts else set(arguments)
+
+
+def _referred(raw: Any, arguments: Mapping[str, Any]) -> set[str]:
+    """The arguments that references are still to."""
+    found, waiting = set[str](), [cast("Mapping[str, Any]", raw).get("steps")]
+    while waiting:
+        value = waiting.pop()
+        if (path := references.argument_path(value)) is not None:
+            found |= _first(path, arguments)
+        elif isinstance(value, Mapping):
+            waiting.extend(cast("Mapping[str, Any]", value).values())
+        elif isinstance(value, list):
+            waiting.extend(cast("list[Any]", value))
+    return found
+
+
+def _put(raw: Any, at: At, value: Any) -> None:
     for part in at[:-1]:
         raw = raw[part]
     raw[at[-1]] = value

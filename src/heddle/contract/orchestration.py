@@ -67,11 +67,16 @@ Duration = Annotated[
 
 def small(value: dict[str, Any]) -> dict[str, Any]:
     """An object that may be kept with its workflow. Raises ValueError."""
-    if (size := len(msgspec.json.encode(value))) > _INPUT_BYTES:
-        raise ValueError(f"is {size} bytes of JSON; at most {_INPUT_BYTES} are taken")
-    if (count := count_values(value)) > _INPUT_VALUES:
-        raise ValueError(f"has {count} values; at most {_INPUT_VALUES} are taken")
+    check_size(len(msgspec.json.encode(value)), count_values(value))
     return value
+
+
+def check_size(size: int, count: int) -> None:
+    """Whether so many bytes of JSON and so many values are few enough. Raises ValueError."""
+    if size > _INPUT_BYTES:
+        raise ValueError(f"is {size} bytes of JSON; at most {_INPUT_BYTES} are taken")
+    if count > _INPUT_VALUES:
+        raise ValueError(f"has {count} values; at most {_INPUT_VALUES} are taken")
 
 
 class StepRequest(Wire):

@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, cast
 
+import msgspec
+
+from heddle.contract.base import count_values
 from heddle.contract.base import path as join
-from heddle.contract.orchestration import StepRequest, WorkflowRequest, small
+from heddle.contract.orchestration import StepRequest, WorkflowRequest, check_size, small
 from heddle.domain import JSON, Artifact
 from heddle.errors import InvalidRequest
 
@@ -73,13 +76,52 @@ class Unresolved(ValueError):
     """A reference that leads nowhere in what the step gave."""
 
 
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A value that inputs may refer to, its bytes as JSON, and how many values it has."""
+
+    value: Any
+    size: int
+    count: int
+
+
+class Arguments:
+    """A workflow's own values. Each is measured once, however many references are to it."""
+
+    def __init__(self, values: JSON) -> None:
+        self._values = values
+        self._known: dict[str, Argument] = {}
+
+    def at(self, path: str) -> Argument:
+        """The value at a path. Raises Unresolved."""
+        if path not in self._known:
+            value = follow(self._values, path if _is_path(path) else "?")
+            self._known[path] = Argument(value, len(msgspec.json.encode(value)), count_values(value))
+        return self._known[path]
+
+    @property
+    def names(self) -> str:
+        """For a message."""
+        return ", ".join(self._values) or "none"
+
+
+def argument_path(value: Any) -> str | None:
+    """The path of a reference to an argument; None for everything else."""
+    if not isinstance(value, Mapping):
+        return None
+    members = cast("JSON", value)
+    path = members.get("path", "")
+    return path if members.get("$ref") == "$arguments" and isinstance(path, str) else None
+
+
 # ── at submit ─────────────────────────────────────────────────────────────────
 
 
 def bind(request: WorkflowRequest) -> list[Bound]:
     """The inputs of all steps with tokens in them. Raises InvalidRequest for every bad reference."""
     problems: dict[str, list[str]] = {}
-    bound = [_Binder(request, i, problems).bound() for i in range(len(request.steps))]
+    arguments = Arguments(request.arguments)
+    bound = [_Binder(request, arguments, i, problems).bound() for i in range(len(request.steps))]
     if problems:
         first = next(iter(problems))
         raise InvalidRequest(f"{first}: {problems[first][0]}", problems)
@@ -125,21 +167,30 @@ def readable(message: str) -> str:
 class _Binder:
     """Walks through one step's input."""
 
-    def __init__(self, request: WorkflowRequest, index: int, problems: dict[str, list[str]]) -> None:
+    def __init__(
+        self, request: WorkflowRequest, arguments: Arguments, index: int, problems: dict[str, list[str]]
+    ) -> None:
         self._steps = request.steps
-        self._arguments = request.arguments
+        self._arguments = arguments
         self._index = index
         self._problems = problems
         self._references: list[Reference] = []
+        #: Bytes and values that arguments brought in.
+        self._size = self._count = 0
 
     def bound(self) -> Bound:
         at: list[str | int] = ["steps", self._index, "input"]
         walked = self._walk(self._steps[self._index].input, at)
         try:
+            check_size(self._size, self._count)
             small(walked)  # a few references to one long argument are many times its size
         except ValueError as error:
             self._refuse(join(at), f"with its arguments in place {error}")
-        return Bound(walked, self._references)
+        if not isinstance(walked, dict):
+            if join(at) not in self._problems:
+                self._refuse(join(at), "is an object, or a reference to an argument that is one")
+            return Bound({}, self._references)
+        return Bound(cast("dict[str, Any]", walked), self._references)
 
     def _walk(self, value: Any, at: list[str | int]) -> Any:
         if isinstance(value, Mapping):
@@ -173,13 +224,19 @@ class _Binder:
 
     def _argument(self, path: str, at: str) -> Any:
         try:
-            value = follow(dict(self._arguments), path if _is_path(path) else "?")
-            if any(_OPEN in text or _CLOSE in text for text in _texts(value)):
-                return self._refuse(at, "is an argument with a character that is not for text (U+FDD0 or U+FDD1)")
-            return value
+            found = self._arguments.at(path)
         except Unresolved:
-            known = ", ".join(self._arguments) or "none"
+            known = self._arguments.names
             return self._refuse(at, f"`path` is {path!r}, which `arguments` does not have; there are: {known}")
+        self._size += found.size
+        self._count += found.count
+        try:
+            check_size(self._size, self._count)
+        except ValueError:
+            return None  # refused at the end; nothing more is put in
+        if any(_OPEN in text or _CLOSE in text for text in _texts(found.value)):
+            return self._refuse(at, "is an argument with a character that is not for text (U+FDD0 or U+FDD1)")
+        return found.value
 
     def _refuse(self, at: str, problem: str) -> None:
         self._problems.setdefault(at, []).append(problem)
