@@ -36,6 +36,10 @@ class Offer:
     loads_beside: bool = False
 
 
+#: Bytes of JSON that the `output` of one thing may have.
+MOST_OUTPUT = 256 * 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """One thing an engine made: its bytes and what is known of them."""
@@ -50,6 +54,7 @@ class Made:
     #: What it is beside the thing asked for, as one word: `midi`, `srt`, `thumbnail`, ...; empty: that thing itself.
     role: str = ""
     #: Values that are results themselves and need no fetching: a text, word times, scores. Steps show them in `output`.
+    #: `MOST_OUTPUT` bytes of JSON at most.
     output: JSON = field(default_factory=dict[str, Any])
     #: For pictures the worker makes one itself.
     preview: Preview | None = None

@@ -30,7 +30,7 @@ import msgspec
 
 from heddle import registry
 from heddle.domain import JSON, Artifact, new_id
-from heddle.engines import Engine, Loader, Made
+from heddle.engines import MOST_OUTPUT, Engine, Loader, Made
 from heddle.errors import EngineFailed, JobCanceled, JobError, Unavailable
 from heddle.fleet.messages import (
     Cancel,
@@ -77,7 +77,6 @@ _MESSAGE_LENGTH = 500
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 _LARGEST = 2**31 - 1
 _METADATA_BYTES = 64 * 1024
-_OUTPUT_BYTES = 256 * 1024
 _ROLE = re.compile(r"[a-z0-9_-]{0,32}")
 _METADATA_DEPTH = 16
 
@@ -426,7 +425,7 @@ def _check(made: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         raise _bad(f"made something whose role is {_short(given.role)}; it should be a lower-case word or empty")
     if given.preview is not None:
         _check_preview(given.preview)
-    return _metadata(given.metadata), _plain(given.output, "output", _OUTPUT_BYTES)
+    return _metadata(given.metadata), _plain(given.output, "output", MOST_OUTPUT)
 
 
 def _check_preview(given: Any) -> None:

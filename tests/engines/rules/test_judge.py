@@ -155,6 +155,13 @@ def test_what_is_forbidden_is_blocked_whatever_is_looked_for() -> None:
     assert [row["label"] for row in found["results"]] == ["violence"]
 
 
+@pytest.mark.parametrize("text", ["behead" + "狐" * 90_000, " ".join(f"behead{i}" for i in range(8000))])
+def test_only_some_of_the_words_are_told(text: str) -> None:
+    found = judged(text=text)
+    assert found["triggeredLabels"] == ["violence"]
+    assert 0 < len(json.dumps(found)) < 100_000
+
+
 def test_nobody_has_looked_at_a_picture() -> None:
     found = judged(image="blob_00000000000000000000000001")
     assert (found["nsfwLevel"], found["isBlocked"]) == ("na", False)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.engines.scribe import tasks
+from heddle.engines import MOST_OUTPUT
+from heddle.engines.scribe import Scribe, tasks
 from heddle.engines.scribe.answers import answer
 from heddle.engines.sketch.prompt import read
 from heddle.errors import EngineFailed, InvalidRequest
@@ -318,3 +319,61 @@ def test_any_text_gets_an_answer(text: str, seed: int) -> None:
     made = ask(text, seed=seed)
     assert made["text"]
     json.dumps(made)
+
+
+# ── no more than an engine may give ───────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ["a fox, " * 14_000, "狐" * 99_000, "\x01\\" * 49_000])
+@pytest.mark.parametrize("asked", ["", "ten variations of ", "describe ", "caption: ", "tags: "])
+@pytest.mark.parametrize("json_too", [False, True])
+def test_a_long_text_is_answered_with_what_fits(asked: str, text: str, json_too: bool) -> None:
+    more: dict[str, Any] = {"responseFormat": {"type": "json_object"}} if json_too else {}
+    said = ask(asked + text, n=4, negativePrompt="\x01" * 10_000, **more)
+    assert len(json.dumps(said, ensure_ascii=False).encode()) <= MOST_OUTPUT
+    assert len(said["choices"]) == 4
+    if said["cut"]:
+        assert len(json.dumps(said, ensure_ascii=False).encode()) > MOST_OUTPUT / 3, "no more is left out than needed"
+    ends = {choice["finishReason"] for choice in said["choices"]}
+    assert ends == ({"length"} if said["cut"] and not json_too else {"stop"})
+
+
+def test_what_was_left_out_is_told() -> None:
+    [payload] = TextGen().plan({"prompt": "a fox, " * 14_000, "n": 4, "seed": 1}, lambda _: Facts()).payloads
+    context = Told()
+    [made] = Scribe().run(payload, context)
+    assert "characters of the text were left out" in made.metadata["note"]
+    assert context.said == [made.metadata["note"]]
+    assert "cut" not in made.output
+
+
+def test_an_answer_that_cannot_be_small_says_so() -> None:
+    names = [f"p{i}" for i in range(400)]
+    schema = {
+        "type": "object",
+        "properties": {n: {"type": "string", "minLength": 2000} for n in names},
+        "required": names,
+    }
+    with pytest.raises(EngineFailed, match="ask for fewer"):
+        ask("a fox", responseFormat={"type": "json_schema", "jsonSchema": schema})
+
+
+class Told:
+    """Keeps what an engine says."""
+
+    job_id, attempt = "job_1", 1
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        pass
+
+    def log(self, text: str) -> None:
+        self.said.append(text)
+
+    def check(self) -> None:
+        pass
+
+    def read(self, blob_id: str) -> bytes:
+        raise AssertionError(blob_id)

@@ -19,6 +19,8 @@ from heddle.studio.acoustics import Sound
 LONGEST, MOST_S = 5000, 3600
 #: Silence left before the first and after the last sound, seconds, and what counts as silence, of full scale.
 _BEFORE, _AFTER, _SILENT = 0.05, 0.15, 0.003
+#: Words whose times are told: of more, an output would be larger than may be.
+_TIMES = 4400
 #: How much of a text the metadata repeat.
 _SAID = 1000
 
@@ -42,6 +44,9 @@ def make(payload: JSON, context: JobContext) -> Made:
     sound = loudness.normalized(quiet, rate)
     context.progress(0.85, "writing the file")
     metadata = _metadata(payload, wanted, loudness.measure(sound, rate))
+    spoken = times.words(wanted.text, heard["events"], offset, len(sound), rate)
+    if len(spoken) > _TIMES:
+        context.log(f"`timeStamps` has the first {_TIMES} of {len(spoken)} words")
     return Made(
         data=_file(sound, rate, payload["outputFormat"], wanted.text, metadata),
         mime=audio.MIMES[payload["outputFormat"]],
@@ -50,7 +55,7 @@ def make(payload: JSON, context: JobContext) -> Made:
         output={
             "speaker": wanted.voice,
             "language": voices.LANGUAGES[wanted.language],
-            "timeStamps": times.words(wanted.text, heard["events"], offset, len(sound), rate),
+            "timeStamps": spoken[:_TIMES],
         },
         preview=previews.of_sound(sound),
     )

@@ -138,6 +138,9 @@ _AGAINST = re.compile(
 )
 _BODIES = frozenset({"sexual", "minors"})
 
+#: How many of the words that a label was judged by are told, and how many characters of each.
+_LISTED, _SHOWN = 100, 100
+
 #: Together with a child, even what is barely sexual is too much.
 _BARELY = 0.3
 _CHILD = 0.5
@@ -166,7 +169,7 @@ def judge(text: str) -> Judged:
                     if not _meant_well(label, reading, match):
                         found[match[0]] = max(score, found.get(match[0], 0.0))
         scores[label] = _together(found.values())
-        matched[label] = sorted(found)
+        matched[label] = sorted(match[:_SHOWN] for match in found)[:_LISTED]
     return Judged(scores, matched, scores["minors"] >= _CHILD and scores["sexual"] >= _BARELY)
 
 

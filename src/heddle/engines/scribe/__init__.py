@@ -40,6 +40,10 @@ class Scribe:
 
         context.progress(0.0)
         answer: dict[str, Any] = answers.answer(payload)
+        note = "Written by rules and not by a language model; tokens are counted in words."
+        if cut := answer.pop("cut"):
+            note = f"{note} The last {cut} characters of the text were left out: the answers would have been too long."
+            context.log(note)
         context.progress(1.0)
         yield Made(
             data=answer["text"].encode(),
@@ -48,7 +52,7 @@ class Scribe:
                 "engine": "scribe",
                 "seed": payload["seed"],
                 "task": answer.pop("task"),
-                "note": "Written by rules and not by a language model; tokens are counted in words.",
+                "note": note,
             }
             | ({"standInFor": payload["standInFor"]} if "standInFor" in payload else {}),
             output=answer,
