@@ -117,6 +117,14 @@ def test_the_format_of_the_source(kind: str, mime: str) -> None:
     assert (made.mime, opened(made.data).format, made.width, made.height) == (mime, kind, 128, 128)
 
 
+def test_avif_becomes_png() -> None:
+    pixels = texture(64, 1)
+    made = enlarged(file(pixels, "AVIF", quality=100, subsampling="4:4:4"))
+    assert (made.mime, made.width, made.height) == ("image/png", 128, 128)
+    small = np.asarray(opened(made.data).convert("RGB").reduce(2))
+    assert psnr(small, pixels) > 35
+
+
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 def test_the_format_asked_for_and_what_the_file_says(kind: str) -> None:
     made = enlarged(file(texture(64, 1), "BMP"), outputFormat=kind)
@@ -159,7 +167,7 @@ def test_passes_multiply_and_progress_never_falls() -> None:
     [
         (file(np.zeros((1100, 1100, 3), np.uint8)), {"scaleFactor": 2, "numberOfRepeats": 3}, "8800x8800"),
         (file(np.zeros((4100, 100, 3), np.uint8)), {}, "8200"),
-        (file(texture(64, 1))[:200], {}, "can be read"),
+        *((file(texture(64, 1), kind)[:600], {}, "can be read") for kind in ("PNG", "WEBP", "AVIF", "JPEG", "GIF")),
         (file(texture(64, 1)), {"kind": "video"}, "no video"),
         (b"", {}, "cannot be read"),
         (b"not a picture at all", {"kind": "image"}, "no image"),

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from heddle import media
 from heddle.domain import JSON
 from heddle.engines import Made
 from heddle.engines.resample import IMAGE_AREA, IMAGE_SIDE
 from heddle.engines.resample.pixels import Pixels, enlarge_picture
 from heddle.errors import EngineFailed
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
 MIMES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
 _USER_COMMENT, _EXIF_IFD = 0x9286, 0x8769
 
 
 def is_picture(data: bytes) -> bool:
     """Whether the first bytes are those of an image file."""
-    return data.startswith(_STARTS) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+    return any(kind.startswith("image/") for kind in media.sniff(data[:4096])) or data.startswith(b"BM")
 
 
 def enlarged(data: bytes, payload: JSON, record: dict[str, Any], report: Callable[[float], None]) -> Made:

@@ -19,7 +19,7 @@ from heddle.errors import EngineFailed
 
 #: What a source may be at most.
 MOST_PIXELS = 64_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
 
 Floats = npt.NDArray[np.float32]
 
