@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -62,6 +63,13 @@ def test_a_video_tells_its_colors(file_format: video.Format) -> None:
 def test_an_mp4_begins_with_its_index() -> None:
     data = video.write(frames(), fps=Fraction(24))
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_gif_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "GIF_PIXELS", 20 * 96 * 128)
+    with pytest.raises(JobError, match="at most 245760") as caught:
+        video.write(itertools.cycle(frames(2)), fps=Fraction(12), file_format="gif")
+    assert caught.value.reason == "media_limit"
 
 
 def test_a_gif_keeps_its_length_though_it_counts_in_hundredths() -> None:

@@ -42,12 +42,17 @@ def test_sizes(given: dict[str, Any], size: tuple[int, int]) -> None:
         ({"duration": 30, "fps": 61}, "fps"),
         ({"images": ["a"], "sourceImage": "b"}, "sourceImage"),
         ({"aspectRatio": "9:1"}, "aspectRatio"),
+        ({"outputFormat": "gif", "duration": 30, "width": 1280, "height": 720}, "outputFormat"),
     ],
 )
 def test_refused(given: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         plan(**given)
     assert path in caught.value.fields
+
+
+def test_a_gif_of_usual_size_is_taken() -> None:
+    assert plan(outputFormat="gif", width=1280, height=720).payloads[0]["outputFormat"] == "gif"
 
 
 def test_one_job_per_video_and_a_source() -> None:

@@ -14,6 +14,7 @@ from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result, Source
+from heddle.studio.video import GIF_PIXELS
 
 #: Pixels per side, and frames in all.
 SMALLEST, LARGEST, MOST_FRAMES = 64, 1280, 1800
@@ -100,6 +101,12 @@ class VideoGen:
             raise InvalidRequest.of(
                 "duration",
                 f"{given.duration:g} s at {given.fps:g} per second are {frames} frames; at most {MOST_FRAMES}",
+            )
+        if given.output_format == "gif" and (pixels := width * height * frames) > GIF_PIXELS:
+            raise InvalidRequest.of(
+                "outputFormat",
+                f"{frames} frames of {width}x{height} are {pixels / 1e6:.0f} million pixels, and a gif has at most "
+                f"{GIF_PIXELS // 1_000_000} million; choose 'mp4' or 'webm', or make it smaller, shorter or slower",
             )
         first_seed = secrets.randbelow(_SEEDS) if given.seed in {None, -1} else given.seed
         assert first_seed is not None

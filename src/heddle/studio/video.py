@@ -30,6 +30,9 @@ MIMES: Mapping[Format, str] = {"mp4": "video/mp4", "webm": "video/webm", "gif": 
 #: guess, players take another matrix from 720 lines on, and reds and greens shift.
 _COLORS = (6, 1, 13, 1)
 
+#: Pixels of all frames of a GIF: all are in memory before the first is written, and the file is about as large.
+GIF_PIXELS = 100_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
@@ -198,7 +201,11 @@ def _gif(frames: Iterable[Frame], fps: Fraction) -> bytes:
     """GIF counts hundredths of a second; the rounding is carried on, so that the whole keeps its length."""
     from PIL import Image  # noqa: PLC0415 - heavy
 
-    pictures = [Image.fromarray(frame).quantize(256, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
+    pictures: list[Image.Image] = []
+    for frame in frames:
+        pictures.append(Image.fromarray(frame).quantize(256, dither=Image.Dither.FLOYDSTEINBERG))
+        if (pixels := len(pictures) * frame.shape[0] * frame.shape[1]) > GIF_PIXELS:
+            raise JobError(f"a gif of more than {pixels} pixels in all; at most {GIF_PIXELS}", reason="media_limit")
     if not pictures:
         raise JobError("there is no frame to write", reason="no_output")
     ends = [round(100 * (i + 1) / fps) for i in range(len(pictures))]
