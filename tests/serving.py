@@ -13,6 +13,9 @@ from typing import Any
 
 import httpx
 
+from heddle.db import Database
+from heddle.db.sqlite import SQLite
+
 FIXTURES = Path(__file__).parent / "fixtures"
 WORKFLOWS = "/v2/consumer/workflows"
 ENDS = {"succeeded", "failed", "expired", "canceled"}
@@ -29,6 +32,15 @@ def ended(client: httpx.Client, workflow_id: str, status: str | None = None) -> 
             return shown
         time.sleep(0.05)
     raise AssertionError(f"{workflow_id} is {shown['status']}")
+
+
+def available(home: Path) -> int:
+    """The owner's Buzz that nothing holds."""
+    db = Database(SQLite(home / "heddle.db"))
+    row = db.look(lambda tx: tx.one("SELECT available FROM balances WHERE account_id = 1"))
+    db.close()
+    assert row is not None
+    return row["available"]
 
 
 class Serving:

@@ -14,6 +14,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     home = tmp_path_factory.mktemp("server") / "home"
     engines = {
         "pixels": "pixels:Pixels",
+        "sandboxed": "pixels:Sandboxed",
         "killself": "pixels:KillSelf",
         "hang": "pixels:Hang",
         "glutton": "pixels:Glutton",

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import serving as serving_module
 from tests.fixtures.pixels import PIXEL
 from tests.serving import WORKFLOWS as PATH
 from tests.serving import Serving, ended
@@ -24,11 +25,7 @@ def submit(client: httpx.Client, engine: str = "pixels", prompt: str = "x", **mo
 
 
 def available(serving: Serving) -> int:
-    db = Database(SQLite(serving.home / "heddle.db"))
-    row = db.look(lambda tx: tx.one("SELECT available FROM balances WHERE account_id = 1"))
-    db.close()
-    assert row is not None
-    return row["available"]
+    return serving_module.available(serving.home)
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,30 @@ def test_a_picture_as_a_data_url_and_as_base64(client: httpx.Client) -> None:
         assert source_of(client, post(client, given))["sizeBytes"] == len(png())
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
+def test_what_uploads_take_every_step_for_pictures_can_use(client: httpx.Client, kind: str) -> None:
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png())).save(file, kind)
+    answer = client.post(
+        "/v2/consumer/blobs", content=file.getvalue(), headers={"Content-Type": f"image/{kind.lower()}"}
+    )
+    source = answer.json()["id"]
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": source}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+    }
+    small = {"prompt": "a fox", "width": 64, "height": 64}
+    shown(
+        client,
+        {"$type": "upscale", "input": {"image": source}},
+        {"$type": "upscale", "input": {"media": source}},
+        {"$type": "imageGen", "input": small | {"images": [source]}},
+        {"$type": "videoGen", "input": small | {"sourceImage": source, "duration": 1, "fps": 2}},
+        {"$type": "moderation", "input": {"image": source}},
+        {"$type": "comfy", "input": {"workflow": graph}},
+    )
+
+
 def test_a_link_of_ours_is_the_blob_itself(client: httpx.Client) -> None:
     blob = client.post("/v2/consumer/blobs", files={"file": ("a.png", png(), "image/png")}).json()
     assert source_of(client, post(client, blob["url"]))["id"] == blob["id"]
