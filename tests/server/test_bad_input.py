@@ -313,6 +313,7 @@ MORE: Mapping[str, tuple[Row, ...]] = {
     "textGen": (
         Row({}, "", "give one of: `prompt`, `messages`"),
         Row({"messages": [{"role": "system", "content": "a"}]}, "messages", "nobody asks"),
+        Row({"messages": [{"role": "user", "content": " "}]}, "messages", "nobody asks"),
         Row({"messages": [{"role": "nobody", "content": "a"}]}, "messages[0].role", "'user'"),
         Row(given("textGen", responseFormat={"type": "json_schema"}), "responseFormat.jsonSchema", "is needed"),
         Row(given("textGen", model="gpt-4o"), "model", "'gpt-4o' cannot run here"),
@@ -335,10 +336,28 @@ MORE: Mapping[str, tuple[Row, ...]] = {
 }
 
 
+#: The fields by which a step says what it is to make.
+ASKED = {
+    "imageGen": "prompt",
+    "videoGen": "prompt",
+    "audioGen": "prompt",
+    "music": "musicDescription",
+    "tts": "text",
+    "textGen": "prompt",
+}
+
+
+def blank(name: str) -> Iterator[Row]:
+    """What asks for nothing."""
+    for text in ("", " ", "\n\t\u2003"):
+        if name in ASKED:
+            yield Row(given(name, **{ASKED[name]: text}), ASKED[name], f"not {text!r}")
+
+
 def rows_of(name: str) -> list[Row]:
     # Nobody looks at the sources of what cannot run.
     sources = [row if runs(name) else Row(row.input, "engine", "no engine can run") for row in of_the_sources(name)]
-    return [*of_the_model(name), *sources, *MORE[name]]
+    return [*of_the_model(name), *sources, *blank(name), *MORE[name]]
 
 
 def test_every_step_type_has_rows() -> None:

@@ -21,3 +21,10 @@ def test_the_same_samples_are_the_same_bytes(file_format: audio.Format) -> None:
     assert len(heard) == RATE - (128 if file_format == "ogg" else 0)
     middle = slice(RATE // 4, -RATE // 4)
     assert np.sqrt(np.mean((heard[middle] - sound[: len(heard)][middle]) ** 2)) < 0.01
+
+
+@pytest.mark.parametrize("file_format", ["wav", "flac", "ogg", "mp3"])
+def test_an_empty_tag_is_left_out(file_format: audio.Format) -> None:
+    """As of a prompt that another step gave, and that is blank."""
+    silence = np.zeros((RATE, 1), np.float32)
+    assert audio.encode(silence, RATE, file_format, {"title": ""}) == audio.encode(silence, RATE, file_format)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from heddle.errors import InvalidRequest, TooLarge
@@ -90,6 +90,16 @@ def at_most(count: int) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is blank; say something")
+    return value
+
+
+#: A text that says something.
+Said = Annotated[str, AfterValidator(_said)]
 
 
 def _length(value: object) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, field_validator
 
 from heddle import air
-from heddle.contract.base import Wire, validate
+from heddle.contract.base import Said, Wire, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result
@@ -25,7 +25,7 @@ class AudioGenInput(Wire):
         None, max_length=64, description="A model family such as `stable-audio`, or an engine such as `soundscape`."
     )
     model: str | None = Field(None, max_length=500, description="A model by its AIR.")
-    prompt: str = Field(
+    prompt: Said = Field(
         min_length=1,
         max_length=10_000,
         validation_alias=AliasChoices("prompt", "text", "musicDescription"),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from heddle import air, prices
-from heddle.contract.base import Wire, at_most, validate
+from heddle.contract.base import Said, Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result, Source
@@ -34,7 +34,7 @@ class ImageGenInput(Wire):
         None, max_length=64, description="A model family such as `sdxl`, or an engine such as `sketch`."
     )
     model: str | None = Field(None, max_length=500, description="A model by its AIR.")
-    prompt: str = Field(min_length=1, max_length=10_000, description="What the picture shows.")
+    prompt: Said = Field(min_length=1, max_length=10_000, description="What the picture shows.")
     negative_prompt: str | None = Field(None, max_length=10_000, description="What it must not show.")
     width: int | None = Field(None, ge=SMALLEST, le=LARGEST, description="Pixels.")
     height: int | None = Field(None, ge=SMALLEST, le=LARGEST, description="Pixels.")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field, field_validator
 
 from heddle import air
-from heddle.contract.base import Wire, validate
+from heddle.contract.base import Said, Wire, validate
 from heddle.domain import JSON
 from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result
@@ -39,7 +39,7 @@ class MusicInput(Wire):
         None, max_length=64, description="A model family such as `ace-step`, or an engine such as `composer`."
     )
     model: str | None = Field(None, max_length=500, description="A model by its AIR.")
-    music_description: str = Field(
+    music_description: Said = Field(
         min_length=1,
         max_length=10_000,
         validation_alias=AliasChoices("musicDescription", "prompt", "description"),

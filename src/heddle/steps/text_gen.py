@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from heddle import prices
-from heddle.contract.base import Wire, at_most, validate
+from heddle.contract.base import Said, Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
 from heddle.steps import FactsOf, Plan, Result
@@ -52,7 +52,9 @@ class TextGenInput(Wire):
 
     engine: str | None = Field(None, max_length=64, description="A model family, or an engine such as `scribe`.")
     model: str | None = Field(None, max_length=500, description="A model by its AIR or its name.")
-    prompt: str | None = Field(None, min_length=1, max_length=100_000, description="What is asked, or what to work on.")
+    prompt: Said | None = Field(
+        None, min_length=1, max_length=100_000, description="What is asked, or what to work on."
+    )
     messages: Annotated[list[ChatMessage], Field(max_length=200), at_most(200)] = Field(
         default_factory=list[ChatMessage], description="A conversation instead of a prompt; the last user speaks."
     )
@@ -100,8 +102,8 @@ class TextGen:
 
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         given = validate(TextGenInput, raw)
-        if given.prompt is None and not any(message.role == "user" for message in given.messages):
-            raise InvalidRequest.of("messages", "no message is of the role 'user', so nobody asks anything")
+        if given.prompt is None and not any(m.role == "user" and m.text.strip() for m in given.messages):
+            raise InvalidRequest.of("messages", "no message of the role 'user' has a text, so nobody asks anything")
         wanted = given.response_format
         if wanted is not None and wanted.type == "json_schema" and wanted.json_schema is None:
             raise InvalidRequest.of("responseFormat.jsonSchema", "is needed where `type` is 'json_schema'")

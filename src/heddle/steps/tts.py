@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 
-from heddle.contract.base import Wire, validate
+from heddle.contract.base import Said, Wire, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
 from heddle.steps import FactsOf, Plan, Result, awaits
@@ -29,7 +29,7 @@ class TtsInput(Wire):
     engine: str | None = Field(
         None, max_length=64, description="An engine such as `espeak`; `custom`: whatever this server has."
     )
-    text: str = Field(
+    text: Said = Field(
         min_length=1,
         max_length=LONGEST,
         validation_alias=AliasChoices("text", "prompt"),

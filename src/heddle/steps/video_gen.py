@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, field_validator
 
 from heddle import prices
-from heddle.contract.base import Wire, at_most, validate
+from heddle.contract.base import Said, Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result, Source
@@ -33,7 +33,7 @@ class VideoGenInput(Wire):
     model: str | None = Field(None, max_length=500, description="A model by its AIR, or a family's variant.")
     version: str | None = Field(None, max_length=32, description="The family's version, such as `v2.5`.")
     mode: str | None = Field(None, max_length=32, description="The family's mode, such as `fast`.")
-    prompt: str = Field(min_length=1, max_length=10_000, description="What the video shows, and what moves.")
+    prompt: Said = Field(min_length=1, max_length=10_000, description="What the video shows, and what moves.")
     negative_prompt: str | None = Field(None, max_length=10_000, description="What it must not show.")
     duration: float = Field(4, ge=1, le=30, description="Seconds.")
     fps: float = Field(

@@ -42,7 +42,8 @@ def encode(
     out = io.BytesIO()
     with soundfile.SoundFile(out, "w", rate, samples.shape[1], format=container, subtype=coding) as file:
         for name, value in (tags or {}).items():
-            setattr(file, name, value)
+            if value:  # libsndfile takes an empty one for a mistake
+                setattr(file, name, value)
         # In pieces: libsndfile's Vorbis encoder overflows its stack on one long write.
         for start in range(0, len(samples), rate):
             file.write(samples[start : start + rate])
