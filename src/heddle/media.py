@@ -136,8 +136,14 @@ def measure(file: BinaryIO, found: Media, *, max_pixels: int, max_s: float) -> M
     if not lasts(found.mime):
         return found
     file.seek(0)
+    data = file.read()
+    if (says := _length_told(data, found.mime)) > len(data):
+        raise UnsupportedMedia(
+            f"the bytes are not a readable {found.mime}: the file is cut off, {says} bytes belong to it and "
+            f"{len(data)} are there"
+        )
     try:
-        facts = probe(file.read())
+        facts = probe(data)
     except JobError as error:
         if error.reason == "media_failed":
             raise Unavailable(f"sound and video cannot be looked at now: {error.message}") from error
@@ -251,6 +257,54 @@ def _check_zip(file: BinaryIO) -> None:
     file.seek(0)
     if not zipfile.is_zipfile(file):
         raise UnsupportedMedia("the bytes are not application/zip: the archive has no directory, it may be cut off")
+
+
+# ── sound and video ───────────────────────────────────────────────────────────
+
+
+def _length_told(data: bytes, mime: str) -> int:
+    """How many bytes a file says it has; 0 where it says nothing. What is cut off decodes, up to where it ends."""
+    if mime in {"video/mp4", "audio/mp4"}:
+        return _boxes_end(data)
+    return _segment_end(data) if mime == "video/webm" else 0
+
+
+#: What an MP4 consists of; behind them may be anything.
+_BOXES = frozenset((
+    b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"free", b"skip", b"wide", b"uuid", b"meta", b"sidx", b"emsg",
+))  # fmt: skip
+
+
+def _boxes_end(data: bytes) -> int:
+    """MP4 is boxes, each with its length in front: 0 is for the last, 1 for a length in the eight bytes that follow."""
+    at = 0
+    while at + 8 <= len(data) and data[at + 4 : at + 8] in _BOXES:
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length == 1 and at + 16 <= len(data):
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        if length < 8:
+            return 0
+        at += length
+    return at
+
+
+def _segment_end(data: bytes) -> int:
+    """WebM is a header and a segment; a recording that was not closed does not say how long its segment is."""
+    header = _number(data, 4)
+    if header is None or data[sum(header) : sum(header) + 4] != b"\x18\x53\x80\x67":
+        return 0
+    segment = _number(data, sum(header) + 4)
+    return 0 if segment is None else sum(segment)
+
+
+def _number(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where a number of EBML ends, and the number: its first bit that is set says how long it is. None: unknown."""
+    first = data[at] if at < len(data) else 0
+    if not first:
+        return None
+    length = 9 - first.bit_length()
+    value = int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1)
+    return None if value == (1 << 7 * length) - 1 else (at + length, value)
 
 
 # ── pictures ──────────────────────────────────────────────────────────────────

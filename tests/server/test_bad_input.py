@@ -85,6 +85,12 @@ def half(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
 
+def film(kind: video.Format) -> bytes:
+    """Two seconds of noise: most of the file is pictures."""
+    frames = np.random.default_rng(1).integers(0, 256, (24, 96, 128, 3), np.uint8)
+    return video.write(list(frames), fps=Fraction(12), file_format=kind)
+
+
 def long_video() -> bytes:
     return video.write([np.zeros((48, 64, 3), np.uint8)] * 21, fps=Fraction(1))
 
@@ -110,6 +116,8 @@ REFUSED: Mapping[str, tuple[tuple[str, bytes, str], ...]] = {
     ),
     "video": (
         ("video/mp4", clip()[:400], "not a readable video/mp4"),
+        ("video/mp4", half(film("mp4")), "the file is cut off"),
+        ("video/webm", half(film("webm")), "the file is cut off"),
         ("video/mp4", long_video(), "it lasts 21 s; at most 20 s are taken"),
     ),
     "audio": (

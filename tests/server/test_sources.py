@@ -126,6 +126,20 @@ def test_private_addresses_are_refused_unless_allowed(tmp_path: Path, elsewhere:
     assert elsewhere.asked == []
 
 
+def test_so_many_sources_are_fetched_and_no_more(client: httpx.Client, elsewhere: Elsewhere) -> None:
+    steps = [draw([f"{elsewhere.url}/a.png?{i}"]) for i in range(51)]
+    answer = client.post(WORKFLOWS, json={"steps": steps})
+    assert (answer.status_code, elsewhere.asked) == (400, [])
+    assert "at most 50 sources may be given as URLs or bytes" in answer.json()["errors"]["steps"][0]
+    graphs = {
+        "$type": "comfy",
+        "input": {"workflow": {}, "images": [f"{elsewhere.url}/{i}.png" for i in range(21)]},
+    }
+    answer = client.post(WORKFLOWS, json={"steps": [graphs]})
+    assert "at most 20 items" in answer.json()["errors"]["steps[0].input.images"][0]
+    assert elsewhere.asked == []
+
+
 # ── sources in arguments ──────────────────────────────────────────────────────
 
 

@@ -9,7 +9,9 @@ import struct
 import wave
 import zipfile
 import zlib
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from PIL import Image
 
 from heddle import media
 from heddle.errors import CallerError, InvalidRequest, TooLarge, UnsupportedMedia
+from heddle.studio import video
 
 MANY = 64_000_000
 
@@ -285,3 +288,32 @@ def test_endings_of_downloads() -> None:
     assert media.ending("audio/mpeg") == ".mp3"
     assert media.ending("audio/midi") == ".mid"
     assert media.ending("application/x-unknown") == ""
+
+
+# ── cut off ───────────────────────────────────────────────────────────────────
+
+
+def film(kind: video.Format) -> bytes:
+    noise = np.random.default_rng(1).integers(0, 256, (12, 48, 64, 3), np.uint8)
+    return video.write(list(noise), fps=Fraction(12), file_format=kind)
+
+
+def measured(data: bytes, mime: str) -> media.Media:
+    return media.measure(io.BytesIO(data), media.Media(mime=mime), max_pixels=10**6, max_s=10)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webm"])
+def test_a_video_that_is_cut_off_is_refused(kind: video.Format) -> None:
+    whole = film(kind)
+    assert measured(whole, f"video/{kind}").duration_ms == 1000
+    assert measured(whole + b"and more", f"video/{kind}").duration_ms == 1000
+    for end in (len(whole) // 2, len(whole) - 1):
+        with pytest.raises(UnsupportedMedia, match=f"cut off, {len(whole)} bytes belong to it and {end} are there"):
+            measured(whole[:end], f"video/{kind}")
+
+
+def test_a_recording_that_does_not_say_its_length_is_taken() -> None:
+    whole = film("webm")
+    at = whole.index(b"\x18\x53\x80\x67") + 4
+    recorded = whole[:at] + b"\x01" + b"\xff" * 7 + whole[at + 8 :]
+    assert measured(recorded, "video/webm").width == 64
