@@ -63,3 +63,16 @@ def test_families_that_are_not_here_say_so(client: httpx.Client) -> None:
     answer = submit(client, text_gen("a boat", model="gpt-4o"))
     assert answer.status_code == 400
     assert "steps[0].input.model" in answer.json()["errors"]
+
+
+def test_a_text_as_long_as_may_be_is_answered_as_often_as_may_be(client: httpx.Client) -> None:
+    written, judged = done(
+        client,
+        text_gen("狐" * 80_000, n=4),
+        {"$type": "moderation", "input": {"text": "behead" + "狐" * 80_000}},
+    )
+    choices = written["output"]["choices"]
+    assert [choice["finishReason"] for choice in choices] == ["length"] * 4
+    [blob] = written["jobs"][0]["result"]["blobs"]
+    assert "characters of the text were left out" in blob["metadata"]["note"]
+    assert judged["output"]["triggeredLabels"] == ["violence"]
