@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from PIL import Image
 from tests.moving import Seen, Watcher, texture
 
 from heddle.engines import Made
-from heddle.engines.sketch import Sketch
+from heddle.engines.sketch import Sketch, svg
+from heddle.engines.sketch.backdrops import backdrops
+from heddle.engines.sketch.compose import compose
+from heddle.engines.sketch.prompt import read
 from heddle.errors import JobError
 
 
@@ -26,6 +30,22 @@ def filmed(prompt: str, watcher: Watcher | None = None, **more: Any) -> Made:
 def changed(made: Made) -> float:
     frames = Seen(made.data).frames
     return float(np.abs(frames[0].astype(float) - frames[-1]).mean())
+
+
+def test_of_waves_only_crests_are_drawn_for_every_frame() -> None:
+    """Rows drawn to the foot of the picture, each over the one before, are most of the work of a film of the sea."""
+    scene = compose(read("the sea"), width=1600, height=1000, seed=1)
+    drawn: list[list[str]] = []
+    for moment in (0.0, 0.4):
+        pen = svg.pen_of(scene)
+        backdrops()["sea"].draw(pen, replace(scene, heavens=(), moment=moment))
+        drawn.append(pen.parts)
+    now, later = drawn
+    moving = [one for one, other in zip(now, later, strict=True) if one != other]
+    rows = [part for part in now if "V1020H-400" in part]
+    assert len(rows) == 7
+    assert not set(rows) & set(moving)
+    assert len([part for part in moving if 'd="M-' in part and "url(" in part]) == 7
 
 
 def test_a_clip_whole() -> None:

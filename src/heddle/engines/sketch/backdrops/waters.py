@@ -11,12 +11,12 @@ from heddle.engines.sketch.backdrops.sky import box, draw_sky, hill, peaks, put,
 from heddle.engines.sketch.chance import source
 from heddle.engines.sketch.color import mix, tone
 from heddle.engines.sketch.pen import Pen, n, smooth
-from heddle.engines.sketch.scene import Scene
+from heddle.engines.sketch.scene import Placed, Scene
 
 
 def _glitter(pen: Pen, scene: Scene, top: float, bottom: float) -> None:
     """The sun's or moon's path on the water."""
-    lights = [thing for thing in scene.things if thing.kind in ("sun", "moon")]
+    lights = _lights(scene)
     if not lights or pen.manner.paper is not None:
         return
     x = lights[0].x
@@ -36,6 +36,7 @@ def _waves(pen: Pen, scene: Scene, top: float, bottom: float) -> None:
     rng = source(scene.seed, "waves")
     own = scene.palette.water
     rows = 7
+    crests: list[tuple[str, str, float, float, float]] = []
     for row in range(rows):
         share = ((row + 1) / rows) ** 1.5
         y = top + (bottom - top) * share
@@ -46,8 +47,25 @@ def _waves(pen: Pen, scene: Scene, top: float, bottom: float) -> None:
         while x < scene.width + long:
             d += f"q{n(long * 0.25)} {n(-high)} {n(long * 0.5)} 0t{n(long * 0.5)} 0"
             x += long
-        pen.path(d + f"V{n(scene.height + 20)}H-400Z", tone(own, -0.015 * row), "down", 0.5)
-        pen.line(d, mix(own, "#ffffff", 0.55), 1.4 + 2 * share, 0.4)
+        crests.append((d, tone(own, -0.015 * row), y, high, 1.4 + 2 * share))
+    foot = scene.height + 20
+    # Below its crests a row never moves. Drawn apart, that is not drawn again for every frame of a film; a step of no
+    # length keeps the box of each part that of the whole row, and with it the shading.
+    manner = pen.manner
+    apart = manner.paper is None and manner.ink is None and not manner.lifted and not _lights(scene)
+    if apart:
+        for _, color, y, high, wide in crests:
+            start = y + high / 2 + wide
+            body = f"M-400 {n(start)}H{n(scene.width + 400)}V{n(foot)}H-400Z"
+            pen.path(body + f"M-400 {n(y - high / 2)}h0Z", color, "down", 0.5)
+    for d, color, y, high, wide in crests:
+        end = f"V{n(y + high / 2 + wide)}H-400ZM-400 {n(foot)}h0Z" if apart else f"V{n(foot)}H-400Z"
+        pen.path(d + end, color, "down", 0.5)
+        pen.line(d, mix(own, "#ffffff", 0.55), wide, 0.4)
+
+
+def _lights(scene: Scene) -> list[Placed]:
+    return [thing for thing in scene.things if thing.kind in ("sun", "moon")]
 
 
 @backdrop(

@@ -87,8 +87,8 @@ class Stage:
         for layer in self._layers:
             if layer.moves:
                 self._lay(canvas, layer, t, done)
-            else:
-                canvas.alpha_composite(self._seen(layer, done))
+            elif (box := (seen := self._seen(layer, done)).getbbox()) is not None:
+                canvas.alpha_composite(seen, box[:2], box)
         return np.asarray(canvas.convert("RGB"))
 
     # The pieces, in the order of painting.
