@@ -17,13 +17,14 @@ from time import perf_counter, process_time
 import httpx
 import yaml
 
+from heddle.arazzo.budgets import Options
 from heddle.arazzo.document import read_document
 from heddle.arazzo.events import RunEnded
 from heddle.arazzo.exchange import Client
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.plan import Plan, make_plan
 from heddle.arazzo.requests import Request
-from heddle.arazzo.runner import Options, Run
+from heddle.arazzo.runner import Run
 from heddle.arazzo.sources import Servers, load_descriptions
 
 BODY = (

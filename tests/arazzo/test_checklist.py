@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
+from heddle.arazzo.budgets import Options
 from heddle.arazzo.document import Document, read_document
 from heddle.arazzo.events import Event, Result, RunEnded, Waiting
 from heddle.arazzo.exchange import Client
@@ -22,7 +23,7 @@ from heddle.arazzo.findings import Severity
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.lint import lint
 from heddle.arazzo.plan import make_plan
-from heddle.arazzo.runner import Options, Run
+from heddle.arazzo.runner import Run
 from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.tree import read_tree
 from heddle.errors import UsageError

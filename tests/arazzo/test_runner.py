@@ -11,12 +11,13 @@ import httpx
 import pytest
 from arazzo_stub import Got, Handler, Reply, Stub
 
+from heddle.arazzo.budgets import Options
 from heddle.arazzo.document import read_document
 from heddle.arazzo.events import ActionTaken, Event, Result, RunEnded, RunStarted, Status, StepEnded, Waiting
 from heddle.arazzo.exchange import Client
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.plan import make_plan
-from heddle.arazzo.runner import Options, Run
+from heddle.arazzo.runner import Run
 from heddle.arazzo.sources import Servers, load_descriptions
 from heddle.arazzo.tree import DocumentError
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from time import monotonic
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
+from heddle.arazzo.budgets import Budget, Clock, Options, Stopped, SystemClock
 from heddle.arazzo.conditions import Undecidable
 from heddle.arazzo.events import (
     ActionTaken,
@@ -31,6 +30,7 @@ from heddle.arazzo.events import (
 )
 from heddle.arazzo.exchange import Answer, Client, ExchangeError
 from heddle.arazzo.expressions import ABSENT, Call, Expression, Input, Message, Scope
+from heddle.arazzo.frames import Attempt, Frame
 from heddle.arazzo.guards import only_loops, passed_guard
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan, PlannedAction, PlannedStep, PlannedWorkflow
@@ -39,76 +39,6 @@ from heddle.arazzo.transfers import TransferError, Upload, put
 from heddle.errors import UsageError
 
 MAX_DEPTH = 20
-
-
-class Clock(Protocol):
-    """Time, so that a test can own it."""
-
-    def now(self) -> float: ...
-
-    async def sleep(self, seconds: float) -> None: ...
-
-
-class SystemClock:
-    """The real one."""
-
-    def now(self) -> float:
-        return monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Budgets and pace of a run."""
-
-    max_steps: int = 10_000
-    deadline: float = 3600.0
-    first_pause: float = 0.25
-    longest_pause: float = 2.0
-    pause_growth: float = 1.5
-    fall_through: bool = False
-    uploads: tuple[Upload, ...] = ()
-
-
-@dataclass(slots=True)
-class _Frame:
-    """One Arazzo workflow while it runs."""
-
-    workflow: PlannedWorkflow
-    inputs: Mapping[str, Any]
-    depth: int
-    steps: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    loops: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
-    retries: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
-    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
-    missing: tuple[str, ...] = ()
-    ended_by: EndedBy | None = None
-    failure: str = ""
-    transfer: str | None = None
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """One run of a step, as it comes about."""
-
-    scope: Scope
-    ok: bool = False
-    reason: str = ""
-    code: int | None = None
-    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
-    answer: Answer | None = None
-
-
-class _Stopped(Exception):
-    """The whole run cannot go on."""
-
-    def __init__(self, status: Status, reason: str, ended_by: EndedBy | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.ended_by = ended_by
 
 
 class Run:
@@ -127,32 +57,30 @@ class Run:
         self._plan = plan
         self._client = client
         self._options = options or Options()
-        self._clock = clock or SystemClock()
+        self._budget = Budget(self._options, clock or SystemClock())
         self._secrets = secrets or Secrets()
         self._records: dict[str, StepRecord] = {}
         self._warnings: list[Warned] = []
         self._finished: dict[str, Mapping[str, Mapping[str, Any]]] = {}
         self._departures_told = 0
         self._warnings_told = 0
-        self._steps_run = 0
         self._calls = 0
-        self._started = self._clock.now()
-        self._frame = _Frame(plan.main, inputs, 0)
+        self._frame = Frame(plan.main, inputs, 0)
         _check_uploads(plan.main, self._options.uploads)
 
     async def events(self) -> AsyncIterator[Event]:
         """Run the plan to its end."""
-        self._started = self._clock.now()
+        self._budget.start()
         plan = self._plan
         yield RunStarted(plan.main.id, plan.document.title, plan.servers())
         for event in self._news():
             yield event
         frame = self._frame
-        stop: _Stopped | None = None
+        stop: Stopped | None = None
         try:
             async for event in self._workflow(frame):
                 yield event
-        except _Stopped as stopped:
+        except Stopped as stopped:
             stop = stopped
         if stop is not None or frame.failure:
             self._collect_outputs(frame)  # what there is so far
@@ -174,7 +102,7 @@ class Run:
 
     # The walk through one Arazzo workflow
 
-    async def _workflow(self, frame: _Frame) -> AsyncIterator[Event]:
+    async def _workflow(self, frame: Frame) -> AsyncIterator[Event]:
         """Run a frame to its end: its outputs, or its failure, are in the frame afterwards."""
         while True:
             async for event in self._dependencies(frame):
@@ -189,7 +117,7 @@ class Run:
             self._collect_outputs(frame)
             self._finished[frame.workflow.key] = {"inputs": frame.inputs, "outputs": frame.outputs}
 
-    async def _dependencies(self, frame: _Frame) -> AsyncIterator[Event]:
+    async def _dependencies(self, frame: Frame) -> AsyncIterator[Event]:
         for name in frame.workflow.depends_on:
             if name in self._finished:
                 continue
@@ -203,7 +131,7 @@ class Run:
                 frame.ended_by = inner.ended_by
                 return
 
-    async def _steps(self, frame: _Frame) -> AsyncIterator[Event]:
+    async def _steps(self, frame: Frame) -> AsyncIterator[Event]:
         at: int | None = 0
         while at is not None and at < len(frame.workflow.steps):
             step = frame.workflow.steps[at]
@@ -220,7 +148,7 @@ class Run:
             pause = self._pause(frame, step, action, attempt)
             if pause is not None:
                 yield pause
-                await self._rest(pause)
+                await self._budget.rest(pause)
             if action.kind == "retry":
                 async for event in self._before_retry(frame, action):
                     yield event
@@ -230,7 +158,7 @@ class Run:
         if frame.ended_by is None and frame.transfer is None:
             frame.ended_by = EndedBy(frame.workflow.steps[-1].id, None)
 
-    def _follow(self, frame: _Frame, step: PlannedStep, action: PlannedAction) -> int | None:
+    def _follow(self, frame: Frame, step: PlannedStep, action: PlannedAction) -> int | None:
         """Where `end` and `goto` lead: an index, or None when the walk is over."""
         if action.kind == "end":
             frame.ended_by = EndedBy(step.id, action.name, action.place())
@@ -240,50 +168,39 @@ class Run:
             return None
         return action.step
 
-    async def _without_action(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+    async def _without_action(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> AsyncIterator[Event]:
         """No action matched: a failed step fails its workflow, a succeeded one goes on, unless that passes a guard."""
         if not attempt.ok:
             frame.failure = f"step {step.id!r} failed: {attempt.reason}"
             frame.ended_by = EndedBy(step.id, None, step.place())
             return
-        self._leave_loops(frame, step)
+        frame.leave_loops(step)
         if not step.on_success:
             return
         problem = passed_guard(step, attempt.scope, len(frame.workflow.steps))
         if problem and not self._options.fall_through:
-            raise _Stopped(Status.UNDECIDED, problem, EndedBy(step.id, None, step.place()))
+            raise Stopped(Status.UNDECIDED, problem, EndedBy(step.id, None, step.place()))
         if problem or not only_loops(step):
             self._warn(step.id, f"none of the onSuccess actions of {step.id!r} matched; going on with the next step")
         for event in self._news():
             yield event
 
-    def _choose(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> PlannedAction | None:
+    def _choose(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> PlannedAction | None:
         """The first action whose criteria all hold."""
         for action in step.on_success if attempt.ok else step.on_failure:
             try:
                 matches = all(criterion.holds(attempt.scope) for criterion in action.criteria)
             except Undecidable as error:
-                raise _Stopped(
+                raise Stopped(
                     Status.UNDECIDED,
                     f"the action {action.name!r} of step {step.id!r} cannot be decided: {error.message}",
                     EndedBy(step.id, action.name, action.place()),
                 ) from error
-            if matches and not self._used_up(frame, step, action):
+            if matches and not frame.use_up(step, action):
                 return action
         return None
 
-    def _used_up(self, frame: _Frame, step: PlannedStep, action: PlannedAction) -> bool:
-        """Whether a retry has no tries left; counts this one otherwise."""
-        if action.kind != "retry":
-            return False
-        key = step.index, action.name
-        used = frame.retries.get(key, 0)
-        if used >= (1 if action.retry_limit is None else action.retry_limit):
-            return True
-        frame.retries[key] = used + 1
-        return False
-
-    async def _before_retry(self, frame: _Frame, action: PlannedAction) -> AsyncIterator[Event]:
+    async def _before_retry(self, frame: Frame, action: PlannedAction) -> AsyncIterator[Event]:
         """A retry may name a step or an Arazzo workflow to run first."""
         if action.step is not None:
             step = frame.workflow.steps[action.step]
@@ -300,11 +217,11 @@ class Run:
 
     # One run of one step
 
-    async def _step(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
-        self._spend(step)
+    async def _step(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> AsyncIterator[Event]:
+        self._budget.spend(step)
         record = self._records.setdefault(step.id, StepRecord(step.id))
         record.runs += 1
-        started = self._clock.now()
+        started = self._budget.now()
         if step.operation is not None:
             operation = step.operation
             yield StepStarted(step.id, record.runs, f"{operation.method} {operation.path}")
@@ -319,16 +236,16 @@ class Run:
                 yield event
         if attempt.ok:
             frame.steps[step.id] = attempt.outputs
-            self._forget_retries(frame, step)
+            frame.forget_retries(step)
         record.ok, record.code, record.reason = attempt.ok, attempt.code, attempt.reason
         record.outputs = attempt.outputs
-        seconds = self._clock.now() - started
+        seconds = self._budget.now() - started
         record.seconds += seconds
         for event in self._news():
             yield event
         yield StepEnded(step.id, record.runs, attempt.ok, attempt.code, seconds, attempt.outputs, attempt.reason)
 
-    async def _call(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> None:
+    async def _call(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> None:
         """Build, send, judge."""
         assert step.operation is not None
         leniency = self._plan.leniency
@@ -353,15 +270,15 @@ class Run:
         attempt.ok = not attempt.reason
 
     async def _send(self, request: Request) -> Answer:
-        left = self._time_left()
+        left = self._budget.left()
         self._calls += 1
         try:
             async with asyncio.timeout(left):
                 return await self._client.send(request)
         except TimeoutError as error:
-            raise self._out_of_time() from error
+            raise self._budget.out_of_time() from error
 
-    async def _nested(self, frame: _Frame, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+    async def _nested(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> AsyncIterator[Event]:
         """A step that runs another Arazzo workflow of the document."""
         assert step.workflow is not None
         absent: list[Expression] = []
@@ -383,7 +300,7 @@ class Run:
             attempt.reason = error.message
         attempt.ok = not attempt.reason
 
-    def _step_outputs(self, step: PlannedStep, attempt: _Attempt) -> None:
+    def _step_outputs(self, step: PlannedStep, attempt: Attempt) -> None:
         for name, template in step.outputs:
             absent: list[Expression] = []
             value = template.render(attempt.scope, absent)
@@ -392,7 +309,7 @@ class Run:
             elif not self._plan.leniency.allows("unresolved-output", step.place, f"{step.id}.{name}"):
                 attempt.ok, attempt.reason = False, f"the output {name!r} did not resolve: {absent[0]}"
 
-    async def _uploads(self, step: PlannedStep, attempt: _Attempt) -> AsyncIterator[Event]:
+    async def _uploads(self, step: PlannedStep, attempt: Attempt) -> AsyncIterator[Event]:
         for upload in self._options.uploads:
             if upload.step != step.id or not attempt.ok:
                 continue
@@ -414,30 +331,13 @@ class Run:
 
     # Budgets and pace
 
-    def _spend(self, step: PlannedStep) -> None:
-        if self._steps_run >= self._options.max_steps:
-            raise _Stopped(
-                Status.EXHAUSTED,
-                f"the run took {self._options.max_steps} steps without coming to an end; it was at {step.id!r}",
-                EndedBy(step.id, None, step.place()),
-            )
-        self._steps_run += 1
-        if self._time_left() <= 0:
-            raise self._out_of_time()
-
-    def _time_left(self) -> float:
-        return self._options.deadline - (self._clock.now() - self._started)
-
-    def _out_of_time(self) -> _Stopped:
-        return _Stopped(Status.EXHAUSTED, f"the run did not end within {self._options.deadline:g} s")
-
-    def _pause(self, frame: _Frame, step: PlannedStep, action: PlannedAction, attempt: _Attempt) -> Waiting | None:
+    def _pause(self, frame: Frame, step: PlannedStep, action: PlannedAction, attempt: Attempt) -> Waiting | None:
         """A jump back or a retry waits; the server's Retry-After overrules every other figure."""
         back = action.kind == "retry" or (
             action.kind == "goto" and action.step is not None and action.step <= step.index
         )
         if not back:
-            self._leave_loops(frame, step)
+            frame.leave_loops(step)
             return None
         asked = attempt.answer.retry_after() if attempt.answer else None
         if asked is not None:
@@ -454,25 +354,10 @@ class Run:
         )
         return Waiting(step.id, seconds, "between two rounds") if seconds > 0 else None
 
-    async def _rest(self, pause: Waiting) -> None:
-        if pause.seconds >= self._time_left():
-            raise self._out_of_time()
-        await self._clock.sleep(pause.seconds)
-
-    def _leave_loops(self, frame: _Frame, step: PlannedStep) -> None:
-        for key in [key for key in frame.loops if key[0] == step.index]:
-            del frame.loops[key]
-
-    def _forget_retries(self, frame: _Frame, step: PlannedStep) -> None:
-        """A step that succeeded starts with all its retries again, except those that repeat a success."""
-        repeats = {action.name for action in step.on_success if action.kind == "retry"}
-        for key in [key for key in frame.retries if key[0] == step.index and key[1] not in repeats]:
-            del frame.retries[key]
-
     # Frames, outputs, news
 
-    def _attempt(self, frame: _Frame) -> _Attempt:
-        return _Attempt(
+    def _attempt(self, frame: Frame) -> Attempt:
+        return Attempt(
             Scope(
                 inputs=frame.inputs,
                 steps=frame.steps,
@@ -487,13 +372,13 @@ class Run:
         workflows = self._plan.workflows
         return {workflows[key].id: past for key, past in self._finished.items() if workflows[key].file == file}
 
-    def _inner(self, frame: _Frame, name: str, inputs: Mapping[str, Any]) -> _Frame:
+    def _inner(self, frame: Frame, name: str, inputs: Mapping[str, Any]) -> Frame:
         if frame.depth >= MAX_DEPTH:
-            raise _Stopped(Status.EXHAUSTED, f"Arazzo workflows run each other more than {MAX_DEPTH} levels deep")
+            raise Stopped(Status.EXHAUSTED, f"Arazzo workflows run each other more than {MAX_DEPTH} levels deep")
         workflow = self._plan.workflows[name]
-        return _Frame(workflow, workflow.inputs.bind(inputs), frame.depth + 1)
+        return Frame(workflow, workflow.inputs.bind(inputs), frame.depth + 1)
 
-    def _enter(self, frame: _Frame, name: str) -> None:
+    def _enter(self, frame: Frame, name: str) -> None:
         """A goto to another Arazzo workflow: control goes there and does not come back."""
         workflow = self._plan.workflows[name]
         try:
@@ -507,7 +392,7 @@ class Run:
         wanted = self._plan.workflows[name].inputs.names
         return {key: value for key, value in inputs.items() if key in wanted}
 
-    def _collect_outputs(self, frame: _Frame) -> None:
+    def _collect_outputs(self, frame: Frame) -> None:
         scope = self._attempt(frame).scope
         missing: list[str] = []
         for name, template in frame.workflow.outputs:
@@ -523,7 +408,7 @@ class Run:
         if warning not in self._warnings:
             self._warnings.append(warning)
 
-    def _warn_of_unresolved(self, frame: _Frame) -> None:
+    def _warn_of_unresolved(self, frame: Frame) -> None:
         """At the end only: an output that a poll could not read yet is no news."""
         for step in frame.workflow.steps:
             outputs = frame.steps.get(step.id)
@@ -543,7 +428,7 @@ class Run:
             self._warnings_told = len(self._warnings)
         return events
 
-    def _result(self, frame: _Frame, status: Status, reason: str, ended_by: EndedBy | None) -> Result:
+    def _result(self, frame: Frame, status: Status, reason: str, ended_by: EndedBy | None) -> Result:
         declared = [name for name, _ in frame.workflow.outputs]
         finished = status in (Status.SUCCEEDED, Status.INCOMPLETE)
         return Result(
@@ -555,13 +440,13 @@ class Run:
             warnings=tuple(self._warnings),
             departures=tuple(self._plan.leniency.used.values()),
             calls=self._calls,
-            seconds=self._clock.now() - self._started,
+            seconds=self._budget.seconds(),
             ended_by=ended_by,
             reason=reason,
         )
 
 
-def _taken(frame: _Frame, step: PlannedStep, action: PlannedAction) -> ActionTaken:
+def _taken(frame: Frame, step: PlannedStep, action: PlannedAction) -> ActionTaken:
     target = action.workflow if action.step is None else frame.workflow.steps[action.step].id
     return ActionTaken(step.id, action.name, action.kind, target)
 
@@ -590,7 +475,7 @@ def _said(answer: Answer) -> str:
     return f": {str(words)[:300]}" if words else ""
 
 
-def _asked_headers(attempt: _Attempt) -> Mapping[str, Any]:
+def _asked_headers(attempt: Attempt) -> Mapping[str, Any]:
     """The `headers` object that an answer with an upload URL may carry."""
     body = attempt.scope.call.response.body if attempt.scope.call else None
     headers = cast("dict[str, Any]", body).get("headers") if isinstance(body, dict) else None

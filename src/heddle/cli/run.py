@@ -24,12 +24,12 @@ from heddle.errors import UsageError
 
 # The runner and its HTTP client cost a fifth of a second to import; `heddle run --help` does without them.
 if TYPE_CHECKING:
+    from heddle.arazzo.budgets import Options
     from heddle.arazzo.document import Document
     from heddle.arazzo.inputs import InputSchema
     from heddle.arazzo.leniency import Leniency
     from heddle.arazzo.masking import Secrets
     from heddle.arazzo.plan import Plan
-    from heddle.arazzo.runner import Options
     from heddle.arazzo.sources import Servers
     from heddle.arazzo.transfers import Saved, Upload
     from heddle.cli.narration import Narrator
@@ -310,7 +310,7 @@ def _filled(plan: Plan, given: Mapping[str, Any], target: Target) -> dict[str, s
 
 
 def _options(asked: Asked) -> Options:
-    from heddle.arazzo.runner import Options  # noqa: PLC0415
+    from heddle.arazzo.budgets import Options  # noqa: PLC0415
 
     return Options(
         max_steps=asked.max_steps,
