@@ -197,7 +197,17 @@ VALID: list[Row] = [
     (
         "version 1.1",
         {("arazzo",): "1.1.0", ("$self",): "https://example.org/a", (*ONE, "timeout"): 5},
-        [("not-supported", ("arazzo",))],
+        [],
+    ),
+    (
+        "parts of 1.1 that the runner does not carry out",
+        {("arazzo",): "1.1.0", OUT: {"context": "$response.body", "selector": "$.a", "type": "jsonpath"}},
+        [("not-supported", OUT)],
+    ),
+    (
+        "a step that depends on another, in 1.1",
+        {("arazzo",): "1.1.0", (*TWO, "dependsOn"): ["one"]},
+        [("not-supported", (*TWO, "dependsOn"))],
     ),
     ("a text with a dollar", {(*ONE, "parameters", 1): {"name": "deep", "in": "query", "value": "$100 off"}}, []),
 ]

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from heddle.arazzo.expressions import Component, ExpressionError, parse
-from heddle.arazzo.tree import DocumentError, Tree, Way, read_tree
+from heddle.arazzo.shapes import VERSION, newer_parts
+from heddle.arazzo.tree import DocumentError, Tree, Way, called, kind_of, read_tree
 
 _Made = TypeVar("_Made")
 
-_VERSION = re.compile(r"1\.0\.\d+(?:-.+)?")
 _KEY = re.compile(r"[a-zA-Z0-9._\-]+")
 _MISSING = object()
 
@@ -87,7 +87,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Exactly one of operation, path and workflow is given."""
+    """Exactly one of operation, path and workflow is given; `timeout` is in milliseconds, as it is written."""
 
     id: str
     description: str
@@ -101,6 +101,7 @@ class Step:
     on_failure: tuple[Action, ...]
     outputs: Mapping[str, Any]
     way: Way
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,15 @@ class _Reader:
             hint = "this is an OpenAPI description; name the Arazzo document that uses it" if "openapi" in root else ""
             raise self._error((), "this is not an Arazzo document: the field `arazzo` is missing", hint, "not-arazzo")
         version = str(root["arazzo"])
-        if not _VERSION.fullmatch(version):
+        if not VERSION.fullmatch(version):
             raise self._error(
-                ("arazzo",), f"Arazzo {version} is not supported", "this runner speaks Arazzo 1.0.x", "unknown-version"
+                ("arazzo",),
+                f"Arazzo {version} is not supported",
+                "this runner speaks Arazzo 1.0.x, and 1.1.x as far as it is the same",
+                "unknown-version",
             )
+        for way, what in newer_parts(self._tree) if version.startswith("1.1.") else ():
+            raise self._error(way, f"{what} of Arazzo 1.1 is not carried out yet", code="not-supported")
         return version
 
     def _source(self, data: Any, way: Way) -> Source:
@@ -234,6 +240,7 @@ class _Reader:
             on_failure=self._list(fields, "onFailure", way, self._failure_action),
             outputs=self._outputs(fields, way),
             way=way,
+            timeout=self._number(fields, "timeout", way),
         )
 
     def _parameter(self, data: Any, way: Way) -> Parameter:
@@ -433,16 +440,3 @@ def _identity(parameter: Parameter) -> tuple[str, str | None]:
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
-
-
-def called(way: Way) -> str:
-    """`workflows[0].steps[2].name`, or `the document`."""
-    shown = ""
-    for key in way:
-        shown += f"[{key}]" if isinstance(key, int) else f".{key}"
-    return f"`{shown.lstrip('.')}`" if way else "the document"
-
-
-def kind_of(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "empty"}
-    return names.get(cast("type[Any]", type(value)), "a number")

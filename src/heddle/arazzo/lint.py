@@ -40,10 +40,7 @@ def lint_tree(tree: Tree, folder: Path, sources: Mapping[str, Path]) -> list[Fin
     try:
         document = document_of(tree, folder)
     except DocumentError as error:
-        if error.code == "unknown-version" and not any(one.code == error.code for one in findings):
-            message = "the shape is checked by Arazzo 1.1; its meaning is not, and `heddle run` speaks 1.0"
-            findings.append(Finding("not-supported", tree.place(("arazzo",)), message))
-        elif not any(one.severity is Severity.ERROR for one in findings):
+        if error.code == "not-supported" or not any(one.severity is Severity.ERROR for one in findings):
             findings.append(of_error(error))
     else:
         findings += _Linter(document, sources).findings()

@@ -62,7 +62,7 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """Exactly one of `operation` and `workflow` is set; a step that runs a workflow has `arguments`."""
+    """Exactly one of `operation` and `workflow` is set; a step that runs a workflow has `arguments`. Time is in s."""
 
     id: str
     index: int
@@ -76,6 +76,7 @@ class PlannedStep:
     on_success: tuple[PlannedAction, ...]
     on_failure: tuple[PlannedAction, ...]
     outputs: tuple[tuple[str, Template], ...]
+    timeout: float | None
     place: Callable[[], Place] = field(compare=False)
 
 
@@ -235,6 +236,7 @@ class WorkflowPlanner:
             on_success=self._actions(merged_actions(step.on_success, self._workflow.success_actions), success=True),
             on_failure=self._actions(merged_actions(step.on_failure, self._workflow.failure_actions), success=False),
             outputs=self._outputs(step.outputs, step.way),
+            timeout=None if step.timeout is None else step.timeout / 1000,
             place=self._at(step.way),
         )
 

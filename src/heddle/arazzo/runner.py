@@ -258,7 +258,7 @@ class Run:
         self._secrets.add(*secrets_of(request))
         attempt.scope.call = Call(request.method, request.url, request.message)
         try:
-            attempt.answer = await self._send(request)
+            attempt.answer = await self._send(request, step.timeout)
         except ExchangeError as error:
             attempt.reason = error.message
             return
@@ -269,13 +269,17 @@ class Run:
         attempt.reason = _failure(step, attempt.scope, answer)
         attempt.ok = not attempt.reason
 
-    async def _send(self, request: Request) -> Answer:
+    async def _send(self, request: Request, limit: float | None) -> Answer:
+        """`limit` is what the document grants the step; when that is up the step has failed, and the run goes on."""
         left = self._budget.left()
+        own = limit is not None and limit < left
         self._calls += 1
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(limit if own else left):
                 return await self._client.send(request)
         except TimeoutError as error:
+            if own:
+                raise ExchangeError(f"there was no answer within the {limit:g} s of its timeout") from error
             raise self._budget.out_of_time() from error
 
     async def _nested(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> AsyncIterator[Event]:

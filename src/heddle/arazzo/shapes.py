@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from heddle.arazzo.document import called, kind_of
 from heddle.arazzo.findings import Finding
-from heddle.arazzo.tree import Tree, Way
+from heddle.arazzo.tree import Tree, Way, called, kind_of
 
 VERSION = re.compile(r"1\.([01])\.\d+(?:-.+)?")
 
@@ -216,6 +215,44 @@ SHAPES: dict[str, Shape] = {
 def misshapen(tree: Tree) -> Iterator[Finding]:
     """Everything about the shape of a document that is not as the specification says."""
     return _Walk(tree).document()
+
+
+#: What 1.1 added and the runner carries out. `$self` names a document; descriptions are never fetched, so nothing is
+#: resolved against it.
+CARRIED_OUT = ("$self", "timeout")
+
+
+def newer_parts(tree: Tree) -> Iterator[tuple[Way, str]]:
+    """Where a document uses what came with Arazzo 1.1 and is not carried out, and what that is."""
+    yield from _newer(tree.value, "document", ())
+
+
+def _newer(value: Any, name: str, way: Way) -> Iterator[tuple[Way, str]]:
+    if name not in SHAPES or not isinstance(value, dict):
+        return
+    for key, member in cast("dict[str, Any]", value).items():
+        one = SHAPES[name].fields.get(key)
+        if one is None:
+            continue
+        if one.since and key not in CARRIED_OUT:
+            yield (*way, key), f"the field `{key}`"
+        elif isinstance(member, str) and member in one.newer_choices:
+            yield (*way, key), repr(member)
+        else:
+            yield from _newer_inside(member, one, (*way, key))
+
+
+def _newer_inside(value: Any, one: Field, way: Way) -> Iterator[tuple[Way, str]]:
+    if one.kind == "map" and isinstance(value, dict):
+        for key, member in cast("dict[str, Any]", value).items():
+            if one.of == "output" and isinstance(member, dict):
+                yield (*way, key), "a Selector Object"
+            yield from _newer(member, one.of, (*way, key))
+    elif isinstance(value, list):
+        for at, item in enumerate(cast("list[Any]", value)):
+            yield from _newer(item, one.of, (*way, at))
+    else:
+        yield from _newer(value, one.of, way)
 
 
 class _Walk:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import yaml
 
@@ -227,3 +227,16 @@ def _child(node: yaml.Node, key: str | int) -> yaml.Node | None:
         item: yaml.Node = node.value[key]
         return item
     return None
+
+
+def called(way: Way) -> str:
+    """`workflows[0].steps[2].name`, or `the document`."""
+    shown = ""
+    for key in way:
+        shown += f"[{key}]" if isinstance(key, int) else f".{key}"
+    return f"`{shown.lstrip('.')}`" if way else "the document"
+
+
+def kind_of(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "empty"}
+    return names.get(cast("type[Any]", type(value)), "a number")
