@@ -679,7 +679,14 @@ def test_a_file_that_is_not_there() -> None:
 def test_every_code_is_found_in_some_row() -> None:
     rows = {code for row in (*VALID, *INVALID, *NOTES) for code, _ in row[2]} | {text[1] for text in TEXTS}
     in_runs = {"wrapped-root", "unresolved-output", "absent-input", "multipart-text", "loop-pacing"}
-    elsewhere = {"unreadable", "missing-parameter", "missing-body", "unknown-content-type", "not-runnable"}
+    elsewhere = {
+        "unreadable",
+        "missing-parameter",
+        "missing-body",
+        "unknown-content-type",
+        "unknown-property",
+        "not-runnable",
+    }
     assert set(RULES) - rows == in_runs | elsewhere - rows
     assert set(LENIENCIES) <= set(RULES)
 
@@ -703,6 +710,45 @@ def test_what_an_operation_requires(write: Callable[..., Path], tmp_path: Path) 
         "missing-parameter",
         "unknown-content-type",
     ]
+
+
+ANSWER = {"$ref": "#/components/schemas/Thing"}
+SCHEMAS = {
+    "Thing": {
+        "allOf": [{"properties": {"id": {"type": "string"}}}, {"$ref": "#/components/schemas/Thing"}],
+        "properties": {
+            "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
+            "more": {"type": "object"},
+            "list": {"type": "array"},
+            "open": {"properties": {"a": {}}, "additionalProperties": True},
+            "one": {"oneOf": [{"properties": {"b": {}}}, {"properties": {"c": {}}}]},
+        },
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("pointer", "there"),
+    [
+        ("/id", True),
+        ("/idd", False),
+        ("/id/x", False),
+        ("/parts/0/parts/1/id", True),
+        ("/parts/0/name", False),
+        ("/parts/first", False),
+        ("/list/0/x", True),
+        ("/more/anything", True),
+        ("/open/anything", True),
+        ("/one/c", True),
+        ("/one/d", False),
+    ],
+)
+def test_pointers_into_answers(write: Callable[..., Path], tmp_path: Path, pointer: str, there: bool) -> None:
+    path = write([{"stepId": "a", "operationId": "p", "outputs": {"x": f"$response.body#{pointer}"}}])
+    responses = {"200": {"content": {"application/json": {"schema": ANSWER}}}}
+    description = {**DESCRIPTION, "paths": {"/p": {"get": {"operationId": "p", "responses": responses}}}}
+    (tmp_path / "api.yaml").write_text(yaml.safe_dump({**description, "components": {"schemas": SCHEMAS}}))
+    assert [one.code for one in lint(path)] == ([] if there else ["unknown-property"])
 
 
 def ran(*args: str) -> tuple[int, str]:

@@ -67,6 +67,7 @@ RULES: dict[str, Rule] = {
     "unknown-parameter": Rule(_W, "a parameter that the operation does not declare"),
     "missing-body": Rule(_W, "the operation requires a body and the step gives none"),
     "unknown-content-type": Rule(_W, "a contentType that the operation does not declare"),
+    "unknown-property": Rule(_W, "a pointer into an answer that no described answer of the operation has"),
     # the small languages
     "bad-expression": Rule(_E, "a text that begins like a runtime expression and is none"),
     "bad-condition": Rule(_E, "a condition that cannot be read in the language of its type"),

@@ -34,6 +34,7 @@ from heddle.arazzo.openapi import Operation, media_type
 from heddle.arazzo.plan import WorkflowPlanner, close_to
 from heddle.arazzo.templates import Literal, expressions_in
 from heddle.arazzo.tree import DocumentError, Way
+from heddle.errors import UsageError
 
 _Made = TypeVar("_Made")
 
@@ -104,6 +105,7 @@ class Meaning:
         self._planner = planner
         self._flow: Flow = flow_of(workflow)
         self._outputs = {step.id: step.outputs for step in workflow.steps}
+        self._operations: dict[int, Operation] = {}
         self._index = {step.id: at for at, step in enumerate(workflow.steps)}
 
     def check(self) -> None:
@@ -128,6 +130,7 @@ class Meaning:
         operation = self._whole.attempt(lambda: self._planner.operation(step))
         if operation is not None:
             self._whole.use_source(operation.source)
+            self._operations[at] = operation
             self._operation(step, operation)
         elif step.workflow is not None:
             self._nested(step, step.workflow)
@@ -295,6 +298,20 @@ class Meaning:
             self._never(expression, way, f"an answer has no {expression.part}; it has a body and headers")
         elif isinstance(expression, Body) and expression.side == "request" and spot.step and spot.step.body is None:
             self._never(expression, way, f"step {spot.step.id!r} sends no body")
+        elif isinstance(expression, Body) and expression.side == "response" and spot.at is not None:
+            self._in_answer(expression, way, spot.at)
+
+    def _in_answer(self, expression: Body, way: Way, at: int) -> None:
+        operation = self._operations.get(at)
+        if operation is None or not expression.pointer:
+            return
+        try:
+            described = self._planner.description(operation).may_answer(operation, expression.pointer)
+        except UsageError:
+            return  # a reference of the description leads nowhere, or to another file
+        if not described:
+            message = f"{expression}: no answer of {operation.id} that is described has it"
+            self._whole.say(way, "unknown-property", message, "compare it with the schemas of its responses")
 
     def _input(self, expression: Input, way: Way) -> None:
         inputs = self._planner.inputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -100,6 +100,44 @@ class Description:
         item = self._resolved(follow(self._root.get("paths", {}), tokens[1:2]))
         fields = item.get(tokens[2])
         return self._build(tokens[1], tokens[2], self._resolved(fields)) if isinstance(fields, dict) else None
+
+    def may_answer(self, operation: Operation, pointer: Sequence[str]) -> bool:
+        """Whether some described answer may have something at a JSON Pointer; also where the description is silent."""
+        item = self._resolved(follow(self._root.get("paths", {}), (operation.path,)))
+        fields = self._resolved(item.get(operation.method.lower()))
+        schemas = list(self._answers(fields))
+        return not schemas or any(self._may_have(schema, tuple(pointer), set()) for schema in schemas)
+
+    def _answers(self, fields: Mapping[str, Any]) -> Iterator[Any]:
+        """The schema of every answer, True for one that is not described."""
+        for response in _object(fields.get("responses")).values():
+            content = _object(self._resolved(response).get("content"))
+            for media in content.values():
+                yield _object(media).get("schema", True)
+
+    def _may_have(self, schema: Any, pointer: tuple[str, ...], seen: set[tuple[int, int]]) -> bool:
+        """A schema without `properties` says nothing; one with them means these, unless it says otherwise."""
+        if not pointer or not isinstance(schema, dict):
+            return schema is not False
+        fields = self._resolved(cast("dict[str, Any]", schema))
+        if (id(fields), len(pointer)) in seen:
+            return False  # a schema inside itself adds nothing at the same depth
+        seen.add((id(fields), len(pointer)))
+        choices = [one for name in ("allOf", "anyOf", "oneOf") for one in _items(fields, name)]
+        return any(self._may_have(one, pointer, seen) for one in choices) or self._may_itself(fields, pointer, seen)
+
+    def _may_itself(self, fields: Mapping[str, Any], pointer: tuple[str, ...], seen: set[tuple[int, int]]) -> bool:
+        """Without a look at what it is combined with."""
+        key, rest = pointer[0], pointer[1:]
+        properties = _object(fields.get("properties"))
+        if "items" in fields or fields.get("type") == "array":
+            return key.isdigit() and self._may_have(fields.get("items", True), rest, seen)
+        if key in properties:
+            return self._may_have(properties[key], rest, seen)
+        if properties:
+            return fields.get("additionalProperties") not in (None, False) or "patternProperties" in fields
+        combined = any(name in fields for name in ("allOf", "anyOf", "oneOf"))
+        return not combined and fields.get("type") not in ("string", "number", "integer", "boolean")
 
     def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         for path, item in _object(self._root.get("paths")).items():

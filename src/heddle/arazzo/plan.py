@@ -247,6 +247,10 @@ class WorkflowPlanner:
             return self._operation_at(step.path, (*step.way, "operationPath"))
         return None
 
+    def description(self, operation: Operation) -> Description:
+        """Where an operation of this plan comes from."""
+        return self._descriptions[operation.source]
+
     def _operation_named(self, name: str, way: Way) -> Operation:
         if name.startswith("$sourceDescriptions."):
             return self._qualified(name, way)
