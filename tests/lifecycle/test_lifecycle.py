@@ -234,8 +234,8 @@ class Life(RuleBasedStateMachine):
             assert wanted.sources
             assert self.db.look(rows.get, [wanted.new.workflow.id]) == []
             return multiple()
-        assert rich
         assert isinstance(made, Workflow)
+        assert rich or made.cost < wanted.new.workflow.cost
         return made.id
 
     def _rich(self, cost: int) -> bool:

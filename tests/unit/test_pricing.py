@@ -23,7 +23,7 @@ from heddle.steps.transcribe import Transcribe
 from heddle.steps.upscale import Upscale
 from heddle.workflows import advance, amend, audit, pricing, rows, submit
 from heddle.workflows.advance import Failure
-from heddle.workflows.planning import Look, Planner
+from heddle.workflows.planning import Draft, Look, Planner
 
 BUZZ = Settings().starting_buzz
 
@@ -50,6 +50,11 @@ class Shop:
         return self.db.apply(lambda tx, items: blobs.promise(tx, items, self.at), item).id
 
     def submit(self, *steps: dict[str, Any]) -> str:
+        written = self.db.apply(submit.submit, self.plan(*steps))
+        assert isinstance(written, Workflow)
+        return written.id
+
+    def plan(self, *steps: dict[str, Any]) -> Draft:
         wanted = base.validate(WorkflowRequest, {"steps": list(steps)})
 
         def facts_of(blob_id: str) -> Facts:
@@ -57,9 +62,7 @@ class Shop:
             return pricing.known(found) if found.state == "stored" else Facts(mime=found.mime)
 
         look = Look(find=lambda air: air, facts_of=facts_of)
-        written = self.db.apply(submit.submit, self._planner.plan(wanted, account_id=1, look=look, at=self.at))
-        assert isinstance(written, Workflow)
-        return written.id
+        return self._planner.plan(wanted, account_id=1, look=look, at=self.at)
 
     def upload(self, blob_id: str, fps: float | None = None, **facts: Any) -> None:
         mime = self.db.look(blobs.get, [blob_id])[blob_id].mime
@@ -150,6 +153,18 @@ def test_an_upload_that_is_there_is_held_for_and_charged_alike(shop: Shop) -> No
     assert shop.account() == balance(held=6)
     shop.work("resample")
     assert (shop.total(workflow), shop.account()) == (6, balance(spent=6))
+
+
+def test_an_upload_that_comes_between_the_plan_and_the_commit_is_held_for_as_what_it_is(shop: Shop) -> None:
+    first, other = shop.promise("image/png"), shop.promise("image/png")
+    planned = shop.plan(upscale(first), upscale(other), upscale(OUTPUT))
+    shop.upload(first, width=3000, height=2000)
+    made = shop.db.apply(submit.submit, planned)
+    assert isinstance(made, Workflow)
+    assert shop.account() == balance(held=6 + PICTURE + PICTURE)
+    shop.work("resample", width=6000, height=4000)
+    shop.cancel(made.id)
+    assert (shop.total(made.id), shop.account()) == (6, balance(spent=6))
 
 
 @pytest.mark.parametrize("uploaded", [False, True])

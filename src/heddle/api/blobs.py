@@ -106,7 +106,8 @@ async def _collected(request: Request, blob: Blob) -> Blob:
     parts = deps(request)
     if blob.state == "stored" or not arrivals.wanted(parts.settings, parts.storage):
         return blob
-    await intake.to_probe(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
+    run = intake.to_probe if media.lasts(blob.mime) else intake.in_thread
+    await run(arrivals.collect, parts.db, parts.storage, parts.settings, blob)
     return await _own(request)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from heddle import blobs, registry
 from heddle.blobs import Blob, Stored
 from heddle.db import Tx
-from heddle.domain import JSON, Job, Step
+from heddle.domain import JSON, Job, Step, Workflow
 from heddle.engines import Engine
 from heddle.steps import Facts, FactsOf, Learner, StepType
 from heddle.workflows import rows
@@ -69,9 +69,29 @@ class _Due:
     payloads: Sequence[JSON]
 
 
+def at_last(workflow: Workflow, blobs_there: Iterable[Blob], waiting: Collection[int]) -> Workflow:
+    """A workflow about to be written, whose uploads may have come since it was planned. `waiting` are the steps that
+    have to wait for theirs."""
+    facts = {blob.id: known(blob) for blob in blobs_there}
+    steps = [
+        step if step.index in waiting or step.follows or not _learns(step) else _lower(step, facts)
+        for step in workflow.steps
+    ]
+    return replace(workflow, steps=steps, cost=sum(job.cost for step in steps for job in step.jobs))
+
+
+def _lower(step: Step, facts: Mapping[str, Facts]) -> Step:
+    prices = dict(_changes(_Due(step, [job.payload for job in step.jobs]), facts))
+    return replace(step, jobs=[replace(job, cost=prices.get(job.id, job.cost)) for job in step.jobs])
+
+
+def _learns(step: Step) -> bool:
+    return bool(step.jobs) and isinstance(_kind(step.type), Learner)
+
+
 def again(tx: Tx, steps: Sequence[Step]) -> None:
     """Steps have all their sources: write down what their jobs cost, where that is less than was held for them."""
-    due, facts = _due(tx, [step for step in steps if step.jobs and isinstance(_kind(step.type), Learner)])
+    due, facts = _due(tx, [step for step in steps if _learns(step)])
     rows.set_costs(tx, [change for one in due for change in _changes(one, facts)])
 
 

@@ -14,7 +14,7 @@ from heddle.db import Tx
 from heddle.domain import Job, Status, Step, Workflow, roll_up_steps
 from heddle.errors import Conflict, HeddleError, InsufficientBuzz, InvalidRequest, TooManyRequests
 from heddle.steps import Source
-from heddle.workflows import events, rows
+from heddle.workflows import events, pricing, rows
 from heddle.workflows.planning import Draft
 from heddle.workflows.rows import NewWorkflow
 
@@ -119,7 +119,9 @@ def _check_sources(
             continue
         waits = sorted({(step, s.blob_id) for step, s in draft.sources if known[s.blob_id].state == "promised"})
         waiting.update(blob_id for _, blob_id in waits)  # only those that are accepted crowd their neighbors
-        checked[i] = replace(draft.new, workflow=_waiting(workflow, {step for step, _ in waits}), waits=waits)
+        steps = {step for step, _ in waits}
+        mine = [known[s.blob_id] for step, s in draft.sources if step not in steps]
+        checked[i] = replace(draft.new, workflow=_waiting(pricing.at_last(workflow, mine, steps), steps), waits=waits)
     return checked
 
 
