@@ -549,3 +549,28 @@ def test_a_fetch_is_not_led_from_https_to_http(certificate):
                     await get(client, f"https://hook.example:{port}/")
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [("HTTP/1.1 200 OK\r\nContent-Length: 2", [2]), ("HTTP/1.1 200 OK", [100]), ("HTTP/1.1 404 No", [])],
+)
+def test_a_body_goes_where_it_is_wanted_once_there_is_room(head, told):
+    """What may come is told before the first byte, and what is no answer is not read."""
+
+    async def scenario():
+        expected: list[int] = []
+        pieces: list[bytes] = []
+
+        async def expect(most: int) -> None:
+            assert pieces == []
+            expected.append(most)
+            await asyncio.sleep(0)
+
+        into = egress.Into(expect=expect, add=pieces.append)
+        async with serving(f"{head}\r\n\r\nok".encode()) as (port, _), Client(allow_private=True) as client:
+            answer = await client.get(f"http://127.0.0.1:{port}/", max_bytes=100, timeout_s=5, into=into)
+        assert (answer.body, expected) == (b"", told)
+        assert b"".join(pieces) == (b"ok" if told else b"")
+
+    asyncio.run(scenario())
