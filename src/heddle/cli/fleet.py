@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from heddle import registry, settings
+from heddle import options, registry, settings
 from heddle.errors import HeddleError, UsageError
 from heddle.fleet.ray import access, node
 from heddle.settings import Settings
@@ -131,6 +131,7 @@ def _ask(address: str | None, question: Callable[[Any], Awaitable[Any]]) -> Any:
     """Connect, ask, disconnect. Only the plug-in may import Ray, so its types are not known here."""
     current = settings.read(ray_address=address)
     current = replace(current, ray_address=current.ray_address or _HEAD)
+    registry.configure(options.read(current))
 
     async def ask() -> Any:
         cluster = await registry.load("heddle.fleet.ray.connection:connect")(current)

@@ -38,6 +38,8 @@ BATCH = 1000
 _READERS = 8
 #: How many of them answer questions of one kind: few, so that what comes meanwhile waits together.
 _TOGETHER = 2
+#: And how many at once: answers may be large, and those behind wait for all of them.
+_ASKED = 64
 
 #: How often a transaction that met another one is tried.
 _TRIES = 4
@@ -229,7 +231,7 @@ class _Desk:
     def _take(self, question: Verb[Any, Any]) -> list[_Waiting]:
         with self._lock:
             line = self._lines[question]
-            taken = [line.popleft() for _ in range(min(BATCH, len(line)))]
+            taken = [line.popleft() for _ in range(min(_ASKED, len(line)))]
             if not taken:
                 self._busy[question] -= 1
             return taken
@@ -403,7 +405,10 @@ class Database:
     def _answers(self, question: Verb[I, O], items: Sequence[I]) -> Sequence[O | Exception]:
         """In a reader's thread. One item that fails does not fail its neighbors, unless the database itself says no."""
         try:
-            return self.look(question, items)
+            found = self.look(question, items)
+            if len(found) != len(items):
+                raise RuntimeError(f"{question} answered {len(found)} of {len(items)}")
+            return found
         except Exception as error:  # noqa: BLE001 - belongs to the callers, not to this thread
             if len(items) == 1 or isinstance(error, Unavailable):
                 return [error] * len(items)

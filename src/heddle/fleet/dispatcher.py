@@ -121,27 +121,29 @@ class Dispatcher:
             self._wake.clear()
             try:
                 async with self._claiming:
-                    if not self._closing:
-                        await self._claim()
-                nap = await self._nap()
+                    at, several = now(), not self._closing and await self._claim()
+                nap = 0.0 if several else await self._nap(at)
             except Exception as error:  # noqa: BLE001 - see `_put_off`
                 _put_off("claim jobs", error)
                 nap = POLL_S
-            await _wait(self._wake, nap)
+            if nap > 0:
+                await _wait(self._wake, nap)
 
-    async def _nap(self) -> float:
-        """Until the next job's time comes (a retry with back-off), a second at most."""
+    async def _nap(self, claimed_at: datetime) -> float:
+        """Until the next job's time comes (a retry with back-off) that had not come at the claim; a second at most."""
         if self._executor.free() <= 0:
             return POLL_S
-        moment = now()
-        at = await self._db.read(queue.next_at, moment)
-        return POLL_S if at is None else min(POLL_S, max(0.005, at / 1000 - moment.timestamp()))
+        at = await self._db.read(queue.next_at, claimed_at)
+        return POLL_S if at is None else min(POLL_S, max(0.005, at / 1000 - now().timestamp()))
 
-    async def _claim(self) -> None:
-        """Claim what the executor takes. Whatever comes into the queue, or makes room here, wakes for the next one."""
+    async def _claim(self) -> bool:
+        """Claim what the executor takes. Whatever comes into the queue, or makes room here, wakes for the next one.
+
+        True when it took several: then more may wait than it looked at, and it pays to look again.
+        """
         slots, short = self._executor.slots(), self._short_slots()
         if not any(slot.room > 0 for slot in [*slots, *short]):
-            return
+            return False
         wanted = advance.Claim(
             owner=self._owner,
             slots=slots,
@@ -153,6 +155,7 @@ class Dispatcher:
         attempts = await self._db.write(advance.claim, wanted)
         for attempt in attempts:
             self._hand_over(attempt)
+        return len(attempts) > 1
 
     def _short_slots(self) -> list[SlotReport]:
         """The slots with the room that jobs find in them which are shorter than the way to a worker."""

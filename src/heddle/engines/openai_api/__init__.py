@@ -16,6 +16,8 @@ from heddle.engines.openai_api.options import Options
 
 #: The longest answer where the caller does not say, in tokens.
 TOKENS = 1024
+#: And how many letters a token has, about.
+_LETTERS = 4
 
 
 class OpenAIApi:
@@ -42,9 +44,10 @@ class OpenAIApi:
         return [] if self._options.url else ['No server is set; write url = "…/v1" under [openai-api] in engines.toml.']
 
     def price(self, payload: JSON) -> float:
-        """1 Buzz an answer, and for each 1,000 tokens that it may be long what the operator asks."""
-        longest = payload.get("maxWords") or TOKENS
-        return payload.get("n", 1) * (1 + self._options.buzz_per_1000_tokens * longest / 1000)
+        """1 Buzz an answer, and what the operator asks for 1,000 tokens, as many as it reads and may write."""
+        read = sum(len(message["text"]) for message in payload["messages"]) / _LETTERS
+        tokens = read + (payload.get("maxWords") or TOKENS)
+        return payload.get("n", 1) * (1 + self._options.buzz_per_1000_tokens * tokens / 1000)
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
         """All choices in one answer; the first is the blob."""

@@ -15,8 +15,9 @@ from heddle.engines.openai_api import TOKENS
 from heddle.engines.openai_api.options import Options
 from heddle.errors import EngineFailed, JobError
 
-#: What all choices together may be long, in bytes: they are kept with the workflow.
-_MOST_BYTES = 200_000
+#: What all choices together may be long, in bytes of JSON: the first stands in the output up to three times (as a
+#: choice, as the text, and as what was parsed or the enhanced prompt), and the output is kept with the workflow.
+_MOST_BYTES = 80_000
 #: And a line of the stream.
 _LINE_BYTES = 1_000_000
 
@@ -36,7 +37,8 @@ class Chat:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        headers = {"Authorization": f"Bearer {options.key}"} if options.key else {}
+        # As it is: a stream is read line by line, and a proxy that packs it would hold lines back.
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {options.key}"} if options.key else {})
         limit = httpx.Timeout(options.silence_s, connect=_CONNECT_S)
         self._client = httpx.Client(
             base_url=options.url.rstrip("/"), headers=headers, timeout=limit, trust_env=False, follow_redirects=False
@@ -87,9 +89,14 @@ class Chat:
 
     def _model(self, payload: JSON) -> str:
         """As the caller says, by the operator's names; else the operator's; else the server's first."""
-        wanted = str(payload.get("model") or self._options.model)
-        if wanted:
-            return self._options.models.get(wanted, wanted)
+        options, wanted = self._options, str(payload.get("model") or "")
+        if wanted in options.models:
+            return options.models[wanted]
+        if wanted and not options.any_model and wanted != options.model:
+            named = ", ".join(sorted({*options.models, options.model} - {""})) or "none by name"
+            raise EngineFailed(f"model: {wanted!r} is not one of those that may be asked for here: {named}")
+        if wanted or options.model:
+            return wanted or options.model
         with _Speaking(self._client):
             answer = self._client.get("/models")
             _check(answer)
@@ -107,11 +114,13 @@ class Chat:
             _check(answer)
             for event in _events(answer):
                 choice.take(event)
-                if len(choice.text.encode()) > most:
+                if choice.size > most:
                     choice.cut(most)
                     break
                 done = (index + min(0.99, choice.pieces / asked["max_tokens"])) / payload["n"]
                 context.progress(done, f"{choice.pieces} tokens")
+        if not choice.ended:
+            raise _away(f"the server at {self._client.base_url.netloc.decode()} broke off in the middle of an answer")
         return choice
 
 
@@ -137,6 +146,10 @@ class _Event(msgspec.Struct):
     error: Any = None
 
 
+#: The line after the last one.
+_END = _Event()
+
+
 class _Model(msgspec.Struct):
     id: str
 
@@ -155,23 +168,35 @@ class _Choice:
     def __init__(self) -> None:
         self.text = ""
         self.pieces = 0
+        #: Bytes of the text as it will stand in JSON.
+        self.size = 0
+        #: Whether the server said that this is all.
+        self.ended = False
         self.finish: Literal["stop", "length"] = "stop"
         self.usage = _Usage()
 
     def take(self, event: _Event) -> None:
         """A part of it. What is of another kind (reasoning, tools) is passed over."""
+        self.ended = self.ended or event is _END
         if event.error is not None:
             raise EngineFailed(f"the server broke off: {_said(event.error)}")
         for one in event.choices or []:
-            self.text += one.delta.content or ""
+            piece = one.delta.content or ""
+            self.text += piece
+            self.size += len(msgspec.json.encode(piece)) - 2
             self.pieces += 1
+            self.ended = self.ended or one.finish_reason is not None
             if one.finish_reason == "length":
                 self.finish = "length"
         self.usage = event.usage or self.usage
 
     def cut(self, most: int) -> None:
         """To so many bytes."""
-        self.text, self.finish = self.text.encode()[:most].decode(errors="ignore"), "length"
+        while self.size > most:
+            cut = max(1, (self.size - most) // 12)  # a character takes twelve at most
+            self.size -= len(msgspec.json.encode(self.text[-cut:])) - 2
+            self.text = self.text[:-cut]
+        self.finish, self.ended = "length", True
 
 
 class _Speaking:
@@ -187,7 +212,9 @@ class _Speaking:
         if isinstance(error, httpx.TimeoutException):
             raise _away(f"the server at {self._where} said nothing for too long") from error
         if isinstance(error, httpx.HTTPError):
-            raise _away(f"the server at {self._where} cannot be reached: {error}") from error
+            # Of what was sent, nothing may be told: the key is in it.
+            text = "it cannot be asked so" if isinstance(error, httpx.LocalProtocolError) else str(error)
+            raise _away(f"the server at {self._where} cannot be reached: {text}") from error
         if isinstance(error, ValueError):
             raise EngineFailed(f"the server at {self._where} does not speak chat completions: {error}") from error
 
@@ -226,14 +253,18 @@ def _short(value: object) -> str:
 
 def _events(answer: httpx.Response) -> Iterator[_Event]:
     """Of the stream. Raises ValueError for what is none."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/event-stream":
+        raise ValueError(f"it sent {kind or 'something without a type'!r} where a text/event-stream was asked for")
     left = b""
-    for piece in answer.iter_raw():
+    for piece in answer.iter_bytes():
         *lines, left = (left + piece).split(b"\n")
         if len(left) > _LINE_BYTES:
             raise ValueError("a line without end")
         for line in lines:
             data = line.strip().removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
             if data == b"[DONE]":
+                yield _END
                 return
             if data:
                 yield msgspec.json.decode(data, type=_Event)

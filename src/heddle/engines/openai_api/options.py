@@ -22,6 +22,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     model: str = ""
     #: Other names for the server's models, as in `"gpt-4o-mini" = "qwen3:8b"`; AIRs may be names.
     models: dict[str, str] = {}
+    #: Whether callers may ask for any model of the server, and not only for those that are named here.
+    any_model: bool = False
     #: How long the server may say nothing, in seconds: it may have to load a model first.
     silence_s: float = 300.0
     #: What 1,000 tokens that an answer may be long cost.
@@ -35,6 +37,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         except msgspec.ValidationError as error:
             known = ", ".join(cls.__struct_fields__)
             raise UsageError(f"[openai-api] in engines.toml: {error}", f"its options are: {known}") from error
+        if not re.fullmatch(r"[\x21-\x7e]*", found.key):
+            raise UsageError(
+                "[openai-api] key holds a space, a line break or a letter that no key has", "write it on one line"
+            )
         if not re.fullmatch(r"(https?://[^\s?#]+)?", found.url):
             raise UsageError(
                 f"[openai-api] url is {found.url!r}, which is no address of an API",

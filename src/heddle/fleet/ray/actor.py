@@ -101,6 +101,10 @@ class Ended(Message, tag="ended", frozen=True):
     planned: bool = False
 
 
+#: Of so many different questions the answers are kept: dispatchers, and whoever looks at a fleet, may ask differently.
+_MOST_ASKED = 8
+
+
 class Report(Message, tag="report", frozen=True):
     """What a slot is and can. `engines` says by name what each misses; `models` are those in its memory."""
 
@@ -149,8 +153,8 @@ class SlotActor:
         self._said = 0
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._engines: dict[str, list[str]] = {}
-        self._asked: object = None
+        #: What engines miss here, by what was asked: which ones, and with which options.
+        self._engines: dict[bytes, dict[str, list[str]]] = {}
 
     # ── a dispatcher comes and goes ───────────────────────────────────────────
 
@@ -329,8 +333,11 @@ class SlotActor:
 
     async def report(self, engines: dict[str, str], options: dict[str, dict[str, Any]]) -> bytes:
         """Engines are asked once, in a process of their own: what they import may crash or fill the memory."""
-        if self._asked != (engines, options):
-            self._engines, self._asked = await asyncio.to_thread(missing, engines, options), (engines, options)
+        asked = encoder.encode((engines, options))
+        if asked not in self._engines:
+            if len(self._engines) >= _MOST_ASKED:
+                self._engines.clear()
+            self._engines[asked] = await asyncio.to_thread(missing, engines, options)
         return encoder.encode(
             Report(
                 slot=self._name,
@@ -338,7 +345,7 @@ class SlotActor:
                 version=__version__,
                 owner=self._holder.owner if self._holder else "",
                 running=sorted(self._running),
-                engines=self._engines,
+                engines=self._engines[asked],
                 models=[name for said in self._standing.values() for name, _ in getattr(said, "models", [])],
                 memory_mb=self._process.memory_mb() if self._process else 0,
             )
