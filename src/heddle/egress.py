@@ -430,9 +430,12 @@ async def _read(chunks: AsyncIterable[bytes], max_bytes: int, host: str, add: Ca
 def _next_hop(answer: Answer) -> str:
     here = _parse(answer.url)
     location = answer.headers.get("location", "")
-    there = urljoin(answer.url, location)
     if not location:
         raise FetchFailed(f"{here.host} redirects to nowhere")
+    try:
+        there = urljoin(answer.url, location)
+    except ValueError as error:
+        raise FetchFailed(f"{here.host} redirects to {location[:80]!r}, which is not a URL") from error
     if here.scheme == "https" and not there.lower().startswith("https:"):
         raise FetchFailed(f"{here.host} redirects from https to something else")
     return there

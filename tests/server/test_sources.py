@@ -90,6 +90,8 @@ def test_a_link_of_ours_is_the_blob_itself(client: httpx.Client) -> None:
         ("http://127.0.0.1:1/a.png", "port 1 is not"),
         ("http://127.0.0.1:1025/a.png", "127.0.0.1"),
         ("http://169.254.169.254/latest/meta-data", "169.254.169.254"),
+        ("http://[foo", "'http://[foo' has no usable host name"),
+        ("http://a\u2100b/x", "is not a URL"),
         ("data:image/png;base64,%%%", "not valid base64"),
         ("data:image/png;base64," + base64.b64encode(png()[:60]).decode(), "not a readable image/png"),
         ("data:text/plain,hello", "this must be image"),
@@ -102,6 +104,11 @@ def test_a_source_that_cannot_be_had_names_its_field(
     answer = post(client, given.format(url=elsewhere.url))
     assert answer.status_code == 400
     assert says in answer.json()["errors"]["steps[0].input.images[0]"][0]
+
+
+def test_a_host_that_is_no_address_keeps_nobody_from_submitting(client: httpx.Client) -> None:
+    text = base64.b64encode(png()).decode()
+    assert post(client, text, {"Host": "[::::]"}).status_code == 202
 
 
 def test_nothing_is_fetched_for_a_request_that_is_refused_anyway(client: httpx.Client, elsewhere: Elsewhere) -> None:

@@ -316,6 +316,7 @@ def test_redirects_of_a_fetch_are_followed_and_checked():
         ("http://a:b@127.0.0.1/", "user name"),
         ("http://evil.example/", "no public address"),
         ("", "redirects to nowhere"),
+        ("http://[foo", "redirects to .* which is not a URL"),
     ],
 )
 def test_a_redirect_cannot_lead_where_a_url_cannot(location, part):

@@ -87,7 +87,8 @@ class Sources:
     def __init__(self, raw: Any, media_of: MediaOf, base_url: str) -> None:
         #: Its own: links of ours and arguments are put into it.
         self._raw: Any = raw
-        self._host = urlsplit(base_url).netloc
+        # Not `urlsplit`, which raises for some hosts that a caller may name: such a caller only has no links of ours.
+        self._host = base_url.partition("://")[2].partition("/")[0]
         self._known: dict[str, str | None] = {}
         self._put_arguments(raw, media_of)
         given: dict[tuple[str, tuple[str, ...]], Given] = {}
@@ -286,7 +287,10 @@ def _own(value: str, host: str) -> str | None:
     """The blob that a link of ours is to."""
     if not value.startswith(("http://", "https://")):
         return None
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return None  # refused as an address
     found = _OWN.fullmatch(parts.path) if parts.netloc == host else None
     return found[1] if found else None
 
