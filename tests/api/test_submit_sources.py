@@ -139,6 +139,19 @@ def test_nothing_is_fetched_beside_a_blob_that_is_not_there(served: Served, else
     assert elsewhere.asked == []
 
 
+@pytest.mark.parametrize("link", ["", "http://here/v2/consumer/blobs/", "http://here/v2/consumer/blobs/content/"])
+def test_no_id_passes_for_a_blob_that_is_coming(served: Served, elsewhere: Elsewhere, link: str) -> None:
+    zeros = "blob_" + "0" * 26
+    refused = served.submit(served.account("a", 100), [f"{elsewhere.url}/a.png", link + zeros])
+    assert refused.status_code == 400
+    assert refused.json()["errors"] == {
+        "steps[1].input.images[0]": [
+            f"there is no blob {zeros!r}; upload one, or ask for an upload URL, and give its id"
+        ]
+    }
+    assert elsewhere.asked == []
+
+
 def test_a_key_of_another_request_is_refused_before_anything_is_fetched(served: Served, elsewhere: Elsewhere) -> None:
     token = served.account("a", 100)
     assert served.submit(token, [], "once").status_code == 202

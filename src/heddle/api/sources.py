@@ -45,9 +45,8 @@ _FETCH_S = 30.0
 _ID = re.compile(r"blob_[0-9A-Z]{26}")
 _OWN = re.compile(r"/v2/consumer/blobs/(?:content/)?(blob_[0-9A-Z]{26})")
 
-#: Stands for a blob that is still to be made, while the rest of the request is checked.
-STAND_IN = "blob_00000000000000000000000000"
-
+#: What a source is read as that is to be brought in.
+_ELSEWHERE = ""
 
 #: Step type -> field pattern -> the media that it may hold.
 MediaOf = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -85,6 +84,9 @@ class Sources:
     """The sources of a submitted request. `media_of` says which fields of each step type hold which media."""
 
     def __init__(self, raw: Any, media_of: MediaOf, base_url: str) -> None:
+        #: Stands for blobs that are still to be made while the rest of the request is checked. No caller can name it:
+        #: that blob would be taken for one that is coming.
+        self.stand_in = new_id("blob")
         #: Its own: links of ours and arguments are put into it.
         self._raw: Any = raw
         # Not `urlsplit`, which raises for some hosts that a caller may name: such a caller only has no links of ours.
@@ -93,7 +95,7 @@ class Sources:
         self._put_arguments(raw, media_of)
         given: dict[tuple[str, tuple[str, ...]], Given] = {}
         for at, value, kinds in list(_strings(raw, media_of)):
-            if (blob_id := self._read(value)) == STAND_IN:
+            if (blob_id := self._read(value)) == _ELSEWHERE:
                 given.setdefault((value, kinds), Given(value, kinds, [])).places.append(at)
             elif blob_id is not None:
                 _put(raw, at, blob_id)
@@ -102,9 +104,9 @@ class Sources:
             raise InvalidRequest.of("steps", f"at most {MOST} sources may be given as URLs or bytes; upload the others")
 
     def _read(self, value: str) -> str | None:
-        """The blob that a link of ours is to; the stand-in for what is to be brought in; None for all else."""
+        """The blob that a link of ours is to; `_ELSEWHERE` for what is to be brought in; None for all else."""
         if value not in self._known:
-            elsewhere = STAND_IN if _is_elsewhere(value) else None
+            elsewhere = _ELSEWHERE if _is_elsewhere(value) else None
             self._known[value] = _own(value, self._host) or elsewhere
         return self._known[value]
 
@@ -123,7 +125,7 @@ class Sources:
                     continue  # refused when the request is planned
                 if (left := left - found.count) < 0:
                     raise TooLarge(f"with its arguments in place the body has more than {_VALUES} values")
-                if any(self._read(value) for _, value in _matches(found.value, rest, ())):
+                if any(self._read(value) is not None for _, value in _matches(found.value, rest, ())):
                     _put(raw, at, copy.deepcopy(found.value))
                     used.update(_first(path, members))
         # They may be as long as a body, which what stays in a request may not.
@@ -137,7 +139,7 @@ class Sources:
 
     def checked(self) -> Any:
         """The request with stand-ins for what is still to be brought in."""
-        return self._with({at: STAND_IN for one in self._given for at in one.places})
+        return self._with({at: self.stand_in for one in self._given for at in one.places})
 
     async def bring(self, parts: Deps, account_id: int) -> Brought:
         """Fetch, check and store. Raises InvalidRequest with every source that cannot be had; then nothing is kept."""

@@ -15,7 +15,7 @@ from heddle import blobs, logs, queue, traces
 from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
-from heddle.api.sources import STAND_IN, Brought, Sources
+from heddle.api.sources import Brought, Sources
 from heddle.catalog import versions
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import (
@@ -63,7 +63,9 @@ async def submit_workflow(request: Request) -> Response:
     with traces.span("plan"):
         draft = await plan(brought := Brought(raw=sources.checked()))
     if sources.steps:
-        foreseen = await parts.db.read(submit.foresee, draft, frozenset({STAND_IN}), _least(draft, sources.steps))
+        foreseen = await parts.db.read(
+            submit.foresee, draft, frozenset({sources.stand_in}), _least(draft, sources.steps)
+        )
         if isinstance(foreseen, HeddleError):
             raise foreseen
         if foreseen is not None:
