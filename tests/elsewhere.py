@@ -17,7 +17,7 @@ def png(width: int = 96, height: int = 64) -> bytes:
 
 class Elsewhere:
     """`asked` are the paths it was asked for. Paths with `slow` in them are answered, after the first half of the body,
-    once `go` is set; each of them releases `arrived`."""
+    once `go` is set; each of them releases `arrived`. Those with `unknown` do not say how long they are."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -27,6 +27,7 @@ class Elsewhere:
             "/a.png": (png(), "image/png"),
             "/same.png": (png(), "image/png"),
             "/slow.png": (png(), "image/png"),
+            "/slow-unknown.png": (png(), "image/png"),
             "/b.png": (png(80, 80), "image/png"),
             "/odd": (png(), "text/html"),
             "/page": (b"<html>", "text/html"),
@@ -40,7 +41,8 @@ class Elsewhere:
                 body, kind = files.get(self.path, (b"", ""))
                 self.send_response(200 if kind else 404)
                 self.send_header("Content-Type", kind or "text/plain")
-                self.send_header("Content-Length", str(len(body)))
+                if "unknown" not in self.path:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 half = len(body) // 2
                 self.wfile.write(body[:half])

@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -38,6 +38,9 @@ _MOST_HOPS = 3
 #: Of a name with many addresses, how many are tried, and for how long each while others are left.
 _MOST_ADDRESSES = 4
 _TRY_S = 3.0
+#: Of a long answer, or one of unknown length, what is expected at first: whoever promises much and sends little should
+#: not have room for much.
+_FIRST_BYTES = 4 * 1024 * 1024
 #: What is read of an answer that nobody wants, so that its connection can serve again.
 _DRAIN_BYTES = 64 * 1024
 _DRAIN_S = 1.0
@@ -115,7 +118,8 @@ class Answer:
 class Into:
     """Where a body goes that is not to be held in memory."""
 
-    #: Awaited with the number of bytes that may come, before the first one; this takes nothing from the time limit.
+    #: Awaited with the number of bytes that may come in all: before the first one, and again before there are more.
+    #: This takes nothing from the time limit.
     expect: Callable[[int], Awaitable[None]]
     #: Called with each piece.
     add: Callable[[bytes], object]
@@ -314,8 +318,8 @@ class Client:
                 return answer
             most = _most(headers.get("content-length", ""), max_bytes, parsed.host)
             if into is not None:
-                await _untimed(limit, into.expect(most))
-                await _read(got.aiter_stream(), max_bytes, parsed.host, into.add)
+                async with aclosing(_expected(got.aiter_stream(), most, into.expect, limit)) as chunks:
+                    await _read(chunks, max_bytes, parsed.host, into.add)
                 return answer
             parts: list[bytes] = []
             await _read(got.aiter_stream(), max_bytes, parsed.host, parts.append)
@@ -416,6 +420,20 @@ def _most(length: str, max_bytes: int, host: str) -> int:
     if int(length) > max_bytes:
         raise AnswerTooLarge(f"{host} answered with {length} bytes, more than {max_bytes}")
     return int(length)
+
+
+async def _expected(
+    chunks: AsyncIterable[bytes], most: int, expect: Callable[[int], Awaitable[None]], limit: asyncio.Timeout
+) -> AsyncGenerator[bytes]:
+    """The same pieces, each after it was expected."""
+    size, told = 0, min(most, _FIRST_BYTES)
+    await _untimed(limit, expect(told))
+    async for chunk in chunks:
+        size += len(chunk)
+        if told < min(size, most):
+            told = most
+            await _untimed(limit, expect(told))
+        yield chunk
 
 
 async def _read(chunks: AsyncIterable[bytes], max_bytes: int, host: str, add: Callable[[bytes], object]) -> None:

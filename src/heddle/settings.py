@@ -188,7 +188,10 @@ class Settings:
         16, "Sources that one process fetches at the same time; one account has half of them at most.", low=1, high=1024
     )
     sources_mb: int = _setting(
-        256, "Room in MiB for the bytes of sources that are on their way, in one process.", low=1, high=2**20
+        256,
+        "Room in MiB for the bytes of sources that are on their way, in one process; one account has half at most.",
+        low=1,
+        high=2**20,
     )
     sources_wait_s: float = _setting(
         10.0, "How long a submit waits for that room before it is answered with 503.", low=0.1, high=600

@@ -232,29 +232,52 @@ def test_the_sweep_finds_what_a_server_left_that_died_between_the_fetch_and_the_
 @pytest.mark.parametrize(
     ("room", "says"),
     [
-        ({"places": 1}, "as many sources are being fetched as this server fetches at once"),
-        ({"size": len(png())}, "the sources of other requests fill the room that there is"),
+        ({"places": 2}, "as many sources are being fetched as this server fetches at once"),
+        ({"size": len(png()) // 2 * 2}, "the sources of other requests fill the room that there is"),
     ],
 )
 def test_who_finds_no_room_is_told_to_come_again(
     db: Database, tmp_path: Path, elsewhere: Elsewhere, room: dict[str, int], says: str
 ) -> None:
     served = Served(db, tmp_path, Room(wait_s=0.05, **room))
+    a, b, c = (served.account(name, 100) for name in "abc")
+
+    async def scene() -> list[httpx.Response]:
+        async with served.client(a) as one, served.client(b) as other, served.client(c) as last:
+            slow = [asyncio.create_task(submit(client, [f"{elsewhere.url}/slow.png"])) for client in (one, other)]
+            for _ in slow:
+                await asyncio.to_thread(elsewhere.arrived.acquire)
+            refused = await submit(last, [f"{elsewhere.url}/b.png"])
+            elsewhere.go.set()
+            return [refused, *await asyncio.gather(*slow), await submit(last, [f"{elsewhere.url}/b.png"])]
+
+    refused, *others = asyncio.run(scene())
+    assert (refused.status_code, [answer.status_code for answer in others]) == (503, [202] * 3)
+    assert refused.json()["message"].startswith(says)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert len(served.keys()) == 3
+
+
+def test_one_account_cannot_take_the_room_of_the_others(db: Database, tmp_path: Path, elsewhere: Elsewhere) -> None:
+    """Also where one source may be larger than all the room."""
+    served = Served(db, tmp_path, Room(size=1024 * 1024, wait_s=0.05))
     slow, quick = served.account("slow", 100), served.account("quick", 100)
 
     async def scene() -> list[httpx.Response]:
         async with served.client(slow) as first, served.client(quick) as second:
-            waits = asyncio.create_task(submit(first, [f"{elsewhere.url}/slow.png"]))
+            waits = asyncio.create_task(submit(first, [f"{elsewhere.url}/slow-unknown.png"]))
             await asyncio.to_thread(elsewhere.arrived.acquire)
-            refused = await submit(second, [f"{elsewhere.url}/b.png"])
+            refused = await submit(first, [f"{elsewhere.url}/b.png"])
+            taken = [
+                await submit(second, [f"data:image/png;base64,{base64.b64encode(png()).decode()}"]),
+                await submit(second, [f"{elsewhere.url}/a.png"]),
+            ]
             elsewhere.go.set()
-            return [await waits, refused, await submit(second, [f"{elsewhere.url}/b.png"])]
+            return [refused, await waits, *taken]
 
-    held, refused, again = asyncio.run(scene())
-    assert (held.status_code, refused.status_code, again.status_code) == (202, 503, 202)
-    assert refused.json()["message"].startswith(says)
-    assert int(refused.headers["Retry-After"]) > 0
-    assert len(served.keys()) == 2
+    refused, *others = asyncio.run(scene())
+    assert (refused.status_code, [answer.status_code for answer in others]) == (503, [202] * 3)
+    assert refused.json()["message"].startswith("the sources of this account fill the room that one may have")
 
 
 def test_slow_looks_into_sound_and_video_keep_no_picture_waiting(served: Served) -> None:

@@ -575,3 +575,32 @@ def test_a_body_goes_where_it_is_wanted_once_there_is_room(head, told):
         assert b"".join(pieces) == (b"ok" if told else b"")
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("length", ["Content-Length: {size}\r\n", ""])
+def test_room_for_much_is_wanted_when_much_comes(length):
+    """A first part is expected at first, whatever is promised; the whole once more than that has come."""
+    size, most = 5 * 1024 * 1024, 8 * 1024 * 1024
+
+    async def scenario():
+        expected: list[tuple[int, int]] = []
+        came = 0
+
+        async def expect(count: int) -> None:
+            expected.append((count, came))
+
+        def add(piece: bytes) -> None:
+            nonlocal came
+            came += len(piece)
+            assert came <= expected[-1][0]
+
+        head = f"HTTP/1.1 200 OK\r\n{length.format(size=size)}\r\n".encode()
+        async with serving(head + bytes(size)) as (port, _), Client(allow_private=True) as client:
+            into = egress.Into(expect=expect, add=add)
+            await client.get(f"http://127.0.0.1:{port}/", max_bytes=most, timeout_s=20, into=into)
+        (first, before), (whole, then) = expected
+        assert (first, before, came) == (4 * 1024 * 1024, 0, size)
+        assert whole == (size if length else most)
+        assert first - 1024 * 1024 < then <= first
+
+    asyncio.run(scenario())

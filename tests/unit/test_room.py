@@ -92,14 +92,52 @@ def test_one_account_has_half_of_the_places() -> None:
     asyncio.run(scene())
 
 
-def test_bytes_are_held_until_the_end_of_their_source() -> None:
+def test_one_account_has_half_of_the_bytes_and_needs_no_more() -> None:
     async def scene() -> None:
         room = Room(size=100, wait_s=0.01)
-        with room.hold() as hold:
+        with room.hold(1) as hold:
             await hold.expect(1000)
-            with room.hold() as other, pytest.raises(Unavailable, match="fill the room"):
-                await other.expect(1)
-        with room.hold() as hold:
-            await hold.expect(100)
+            with room.hold(1) as more, pytest.raises(Unavailable, match="the sources of this account fill the room"):
+                await more.expect(1)
+            with room.hold(2) as other:
+                await other.expect(50)
+                with room.hold(3) as third, pytest.raises(Unavailable, match="of other requests fill the room"):
+                    await third.expect(1)
+        with room.hold(3) as hold, room.hold(3) as more, room.hold(1) as other:
+            await hold.expect(20)
+            await more.expect(30)
+            await other.expect(50)
 
     asyncio.run(scene())
+
+
+def test_what_was_expected_and_did_not_come_is_given_back() -> None:
+    async def scene() -> None:
+        room = Room(size=100, wait_s=0.01)
+        with room.hold(1) as hold, room.hold(1) as more:
+            await hold.expect(50)
+            hold.keep(10)
+            await more.expect(40)
+            with pytest.raises(Unavailable), room.hold(1) as third:
+                await third.expect(1)
+
+    asyncio.run(scene())
+
+
+def test_two_that_expect_more_than_both_can_have_do_not_wait_for_each_other() -> None:
+    async def scene() -> list[str]:
+        room, done = Room(size=100, wait_s=LONG), list[str]()
+
+        async def fetch(name: str) -> None:
+            with room.hold(1) as hold:
+                await hold.expect(20)
+                await _settled()
+                await hold.expect(50)
+                await _settled()
+                done.append(name)
+
+        async with asyncio.timeout(LONG / 2):
+            await asyncio.gather(fetch("a"), fetch("b"))
+        return done
+
+    assert asyncio.run(scene()) == ["a", "b"]

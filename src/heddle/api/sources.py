@@ -341,8 +341,9 @@ class _Carrier:
                 self._most, TooLarge(f"it is larger than the {self._most} bytes that this server takes")
             )
             try:
-                with self._parts.room.hold() as hold:
+                with self._parts.room.hold(self._account_id) as hold:
                     said = await self._receive(value, incoming, hold)
+                    hold.keep(incoming.size)
                     return await self._keep(incoming, said, wanted)
             finally:
                 incoming.close()
