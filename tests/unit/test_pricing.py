@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.drafts import slots
 
-from heddle import blobs, ledger
+from heddle import blobs, ledger, registry
 from heddle.blobs import Promise, Stored
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import WorkflowRequest, WorkflowUpdate
 from heddle.db import Database
-from heddle.domain import Artifact, Status, Workflow, new_id, now
+from heddle.domain import JSON, Artifact, Status, Workflow, new_id, now
+from heddle.graph import Graph, checker
 from heddle.ledger import Balance
 from heddle.settings import Settings
-from heddle.steps import Facts, Learner
+from heddle.steps import Facts, FactsOf, Learner
 from heddle.steps.comfy import Comfy
 from heddle.steps.interpolate import Interpolate
 from heddle.steps.transcribe import Transcribe
@@ -261,6 +264,59 @@ def _graph(source: str) -> dict[str, Any]:
         "d": {"class_type": "VAEDecode", "inputs": {"samples": ["s", 0], "vae": ["m", 2]}},
         "w": {"class_type": "SaveImage", "inputs": {"images": ["d", 0], "filename_prefix": "a"}},
     }
+
+
+class Counted(Comfy):
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
+        self.asked += 1
+        return super().learn(payload, facts_of)
+
+
+def test_runs_that_differ_in_their_seeds_are_priced_once() -> None:
+    kind, engine, nothing = Counted(), registry.engine("comfy-graph"), Facts()
+    given = {"engine": "sketch", "workflow": _graph("blob_b")}
+    one = kind.plan(given, lambda _: nothing).payloads
+    many = kind.plan(given | {"quantity": 100}, lambda _: nothing).payloads
+    payloads = [{**payload, "family": "sketch"} for payload in many]
+    priced = pricing.costs(kind, engine, payloads, lambda _: nothing)
+    assert kind.asked == 1
+    assert sum(priced) == math.ceil(
+        100 * engine.price({**kind.learn(one[0], lambda _: nothing)[0], "family": "sketch"})
+    )
+
+
+def test_jobs_that_differ_in_more_are_priced_each() -> None:
+    kind, engine = Counted(), registry.engine("comfy-graph")
+
+    def drawn(side: int) -> dict[str, Any]:
+        plan = kind.plan({"workflow": _graph("blob_b")}, lambda _: Facts(width=side, height=side))
+        return {**plan.payloads[0], "family": "sketch"}
+
+    small, large = drawn(512), drawn(2048)
+    priced = pricing.costs(kind, engine, [small, large, small], lambda _: Facts())
+    assert kind.asked == 3
+    assert priced[1] > priced[0]
+
+
+def test_a_graph_is_checked_once_for_its_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sizes of its sources are tried."""
+    checks: list[object] = []
+    right = checker.checked
+
+    def counted(raw: object, *args: Any, **named: Any) -> Graph:
+        checks.append(raw)
+        return right(raw, *args, **named)
+
+    payload = Comfy().plan({"workflow": _graph("blob_b")}, lambda _: Facts()).payloads[0]
+    monkeypatch.setattr(checker, "checked", counted)
+    [learned] = Comfy().learn(payload, lambda _: Facts())
+    assert learned["drawings"][0]["width"] == 2048  # 4096 and 3072 are more than is drawn
+    assert len(checks) == 1
 
 
 # ── what step types learn ─────────────────────────────────────────────────────

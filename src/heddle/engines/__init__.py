@@ -135,7 +135,7 @@ class Engine(Protocol):
         ...
 
     def price(self, payload: JSON) -> float:
-        """Buzz for one job, before rounding."""
+        """Buzz for one job, before rounding. Payloads that differ in their seeds alone cost the same."""
         ...
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:

@@ -56,6 +56,14 @@ def checked(raw: object, blob_of: BlobOf = str, size_of: SizeOf = unknown, prefi
     return graph
 
 
+def measured(graph: Graph, size_of: SizeOf, prefix: str = "workflow") -> Graph:
+    """A graph that is right, with sources of other sizes. Raises InvalidRequest when those do not fit it."""
+    problems = _Problems(prefix)
+    made = _measured(graph.nodes, size_of, problems)
+    problems.settle()
+    return made
+
+
 @dataclass(slots=True)
 class _Raw:
     """A node as it came in."""

@@ -103,6 +103,7 @@ class Comfy:
     def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
         if not any(row.get("sized") is False for row in payload["drawings"]):
             return [dict(payload)]
+        graph = checker.checked(payload["workflow"])  # once: to measure it is cheap
         for side in _LARGEST_FIRST:
 
             def size_of(blob_id: str, side: int = side) -> Size:
@@ -110,8 +111,8 @@ class Comfy:
                 return Size(width=width, height=height)
 
             with suppress(InvalidRequest):  # so large a picture would be refused
-                graph = checker.checked(payload["workflow"], size_of=size_of)
-                return [{**payload, "drawings": list(_drawings(graph)), **_result_size(graph)}]
+                sized = checker.measured(graph, size_of)
+                return [{**payload, "drawings": list(_drawings(sized)), **_result_size(sized)}]
         return [dict(payload)]
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:

@@ -37,13 +37,40 @@ def known(blob: Blob | Stored) -> Facts:
 
 def costs(kind: StepType, engine: Engine, payloads: Sequence[JSON], facts_of: FactsOf) -> list[int]:
     """Whole Buzz for each job of a step."""
-    return share([_price(kind, engine, payload, facts_of) for payload in payloads])
+    return share(Prices(facts_of).of(kind, engine, payloads))
 
 
-def _price(kind: StepType, engine: Engine, payload: JSON, facts_of: FactsOf) -> float:
-    if not isinstance(kind, Learner):
-        return engine.price(payload)
-    return max(engine.price(possible) for possible in kind.learn(payload, facts_of))
+#: What the jobs of one step differ in without a difference to their price.
+_SEEDS = ("seed", "seedOffset")
+
+
+class Prices:
+    """Prices of jobs whose sources are what they are now.
+
+    A hundred runs of a large graph cost the same each, and to learn it once takes long enough: what is like the one
+    before it, but for its seed, is not looked at again.
+    """
+
+    def __init__(self, facts_of: FactsOf) -> None:
+        self._facts_of = facts_of
+        self._last: tuple[StepType, Engine, JSON] | None = None
+        self._price = 0.0
+
+    def of(self, kind: StepType, engine: Engine, payloads: Sequence[JSON]) -> list[float]:
+        """Buzz for each job of a step, before rounding."""
+        return [self._one(kind, engine, payload) for payload in payloads]
+
+    def _one(self, kind: StepType, engine: Engine, payload: JSON) -> float:
+        asked = kind, engine, {name: value for name, value in payload.items() if name not in _SEEDS}
+        if asked != self._last:
+            self._price = self._learn(kind, engine, payload)
+            self._last = asked  # only now: what cannot be priced is said of each
+        return self._price
+
+    def _learn(self, kind: StepType, engine: Engine, payload: JSON) -> float:
+        if not isinstance(kind, Learner):
+            return engine.price(payload)
+        return max(engine.price(possible) for possible in kind.learn(payload, self._facts_of))
 
 
 def share(prices: Sequence[float]) -> list[int]:
@@ -72,17 +99,17 @@ class _Due:
 def at_last(workflow: Workflow, blobs_there: Iterable[Blob], waiting: Collection[int]) -> Workflow:
     """A workflow about to be written, whose uploads may have come since it was planned. `waiting` are the steps that
     have to wait for theirs."""
-    facts = {blob.id: known(blob) for blob in blobs_there}
+    prices = _of_known({blob.id: known(blob) for blob in blobs_there})
     steps = [
-        step if step.index in waiting or step.follows or not _learns(step) else _lower(step, facts)
+        step if step.index in waiting or step.follows or not _learns(step) else _lower(step, prices)
         for step in workflow.steps
     ]
     return replace(workflow, steps=steps, cost=sum(job.cost for step in steps for job in step.jobs))
 
 
-def _lower(step: Step, facts: Mapping[str, Facts]) -> Step:
-    prices = dict(_changes(_Due(step, [job.payload for job in step.jobs]), facts))
-    return replace(step, jobs=[replace(job, cost=prices.get(job.id, job.cost)) for job in step.jobs])
+def _lower(step: Step, prices: Prices) -> Step:
+    lower = dict(_changes(_Due(step, [job.payload for job in step.jobs]), prices))
+    return replace(step, jobs=[replace(job, cost=lower.get(job.id, job.cost)) for job in step.jobs])
 
 
 def _learns(step: Step) -> bool:
@@ -92,7 +119,12 @@ def _learns(step: Step) -> bool:
 def again(tx: Tx, steps: Sequence[Step]) -> None:
     """Steps have all their sources: write down what their jobs cost, where that is less than was held for them."""
     due, facts = _due(tx, [step for step in steps if _learns(step)])
-    rows.set_costs(tx, [change for one in due for change in _changes(one, facts)])
+    prices = _of_known(facts)
+    rows.set_costs(tx, [change for one in due for change in _changes(one, prices)])
+
+
+def _of_known(facts: Mapping[str, Facts]) -> Prices:
+    return Prices(lambda blob_id: facts.get(blob_id, Facts()))
 
 
 def _due(tx: Tx, steps: Sequence[Step]) -> tuple[list[_Due], dict[str, Facts]]:
@@ -102,12 +134,12 @@ def _due(tx: Tx, steps: Sequence[Step]) -> tuple[list[_Due], dict[str, Facts]]:
     return [_Due(step, [found[job.id][0] for job in step.jobs]) for step in steps], facts
 
 
-def _changes(due: _Due, facts: Mapping[str, Facts]) -> list[tuple[str, int]]:
+def _changes(due: _Due, prices: Prices) -> list[tuple[str, int]]:
     jobs: Sequence[Job] = due.step.jobs
     kind = _kind(due.step.type)
     assert kind is not None
     try:
-        now = costs(kind, _engine(jobs[0].engine), due.payloads, lambda blob_id: facts.get(blob_id, Facts()))
+        now = share(prices.of(kind, _engine(jobs[0].engine), due.payloads))
     except Exception as error:  # a plug-in's arithmetic must not hold up the others of this transaction
         log.warning("job %s costs what was held for it: %s", jobs[0].id, error, exc_info=True)
         return []
