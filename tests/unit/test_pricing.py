@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from heddle.contract import base, orchestration
 from heddle.contract.orchestration import WorkflowRequest, WorkflowUpdate
 from heddle.db import Database
 from heddle.domain import JSON, Artifact, Status, Workflow, new_id, now
+from heddle.engines.resample import Resample
 from heddle.graph import Graph, checker
 from heddle.ledger import Balance
 from heddle.settings import Settings
@@ -317,6 +320,64 @@ def test_a_graph_is_checked_once_for_its_price(monkeypatch: pytest.MonkeyPatch) 
     [learned] = Comfy().learn(payload, lambda _: Facts())
     assert learned["drawings"][0]["width"] == 2048  # 4096 and 3072 are more than is drawn
     assert len(checks) == 1
+
+
+# ── plug-ins ──────────────────────────────────────────────────────────────────
+
+
+class Tariff(Resample):
+    """Costs what its option says."""
+
+    rate = 5.0
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        self.rate = options["rate"]
+
+    def price(self, payload: JSON) -> float:
+        return self.rate
+
+
+@pytest.fixture
+def instead(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], None]]:
+    """Puts a plug-in in the place of another one."""
+
+    def put(seam: str, name: str, target: str) -> None:
+        tables = {each: {**registry.targets(each)} for each in registry.SEAMS}
+        tables[seam][name] = target
+        monkeypatch.setattr(registry, "_BUILT_IN", tables)
+        registry.targets.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    registry.set_options({})
+    registry.targets.cache_clear()
+
+
+def test_an_upload_is_priced_by_the_engine_as_it_was_set_up(
+    shop: Shop, instead: Callable[[str, str, str], None]
+) -> None:
+    first, other = shop.promise("image/png"), shop.promise("image/png")
+    workflow = shop.submit(upscale(first), upscale(other))
+    instead("engines", "resample", f"{__name__}:Tariff")
+    for blob_id, rate in ((first, 3.0), (other, 2.0)):
+        registry.set_options({"resample": {"rate": rate}})
+        shop.upload(blob_id, width=1000, height=1000)
+    assert [step.jobs[0].cost for step in shop.shown(workflow).steps] == [3, 2]
+
+
+def test_a_step_type_that_could_not_be_imported_is_tried_again(
+    shop: Shop, instead: Callable[[str, str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = shop.promise("image/png"), shop.promise("image/png")
+    workflow = shop.submit(upscale(first), upscale(other))
+    monkeypatch.syspath_prepend(tmp_path)
+    late = f"upscale_{tmp_path.name}"
+    instead("steps", "upscale", f"{late}:Upscale")
+    shop.upload(first, width=1000, height=1000)
+    (tmp_path / f"{late}.py").write_text("from heddle.steps.upscale import Upscale as Upscale\n")
+    importlib.invalidate_caches()
+    shop.upload(other, width=1000, height=1000)
+    assert [step.jobs[0].cost for step in shop.shown(workflow).steps] == [PICTURE, 1]
 
 
 # ── what step types learn ─────────────────────────────────────────────────────

@@ -53,12 +53,19 @@ class Prices:
 
     def __init__(self, facts_of: FactsOf) -> None:
         self._facts_of = facts_of
+        self._engines: dict[str, Engine] = {}
         self._last: tuple[StepType, Engine, JSON] | None = None
         self._price = 0.0
 
     def of(self, kind: StepType, engine: Engine, payloads: Sequence[JSON]) -> list[float]:
         """Buzz for each job of a step, before rounding."""
         return [self._one(kind, engine, payload) for payload in payloads]
+
+    def engine(self, name: str) -> Engine:
+        """As the operator set it up."""
+        if name not in self._engines:
+            self._engines[name] = registry.engine(name)
+        return self._engines[name]
 
     def _one(self, kind: StepType, engine: Engine, payload: JSON) -> float:
         asked = kind, engine, {name: value for name, value in payload.items() if name not in _SEEDS}
@@ -139,24 +146,23 @@ def _changes(due: _Due, prices: Prices) -> list[tuple[str, int]]:
     kind = _kind(due.step.type)
     assert kind is not None
     try:
-        now = share(prices.of(kind, _engine(jobs[0].engine), due.payloads))
+        now = share(prices.of(kind, prices.engine(jobs[0].engine), due.payloads))
     except Exception as error:  # a plug-in's arithmetic must not hold up the others of this transaction
         log.warning("job %s costs what was held for it: %s", jobs[0].id, error, exc_info=True)
         return []
     return [(job.id, cost) for job, cost in zip(jobs, now, strict=True) if cost < job.cost]
 
 
-@cache
 def _kind(name: str) -> StepType | None:
-    """None where this process does not have it."""
+    """None where this process does not have it, or cannot import it now; then it is tried again another time."""
     target = registry.targets("steps").get(name)
     try:
-        return None if target is None else registry.load(target)()
+        return None if target is None else _made(target)
     except Exception as error:  # as above
         log.warning("steps %s cost what was held for them: %s", name, error, exc_info=True)
         return None
 
 
 @cache
-def _engine(name: str) -> Engine:
-    return registry.get("engines", name)()
+def _made(target: str) -> StepType:
+    return registry.load(target)()
