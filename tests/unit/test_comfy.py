@@ -153,6 +153,19 @@ def test_the_size_of_the_result_follows_from_the_source() -> None:
     assert "width" not in plan({"workflow": showing("blob_1")}).payloads[0]
 
 
+def test_results_of_several_sizes_have_no_size() -> None:
+    sizes = {"blob_1": Facts(width=640, height=480), "blob_2": Facts(width=64, height=64)}
+
+    def planned(*names: str) -> Any:
+        graph = {f"a{i}": node("LoadImage", image=name) for i, name in enumerate(names)}
+        graph |= {f"w{i}": node("SaveImage", images=[f"a{i}", 0]) for i in range(len(names))}
+        return Comfy().plan({"workflow": graph}, lambda name: sizes.get(name, Facts())).payloads[0]
+
+    assert (planned("blob_1", "blob_1")["width"], planned("blob_2")["width"]) == (640, 64)
+    assert "width" not in planned("blob_1", "blob_2")
+    assert "width" not in planned("blob_1", "blob_unknown")
+
+
 # ── prices ──
 
 

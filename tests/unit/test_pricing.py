@@ -219,6 +219,32 @@ def test_a_source_that_was_planned_is_held_for_as_planned(shop: Shop) -> None:
     assert (shop.total(workflow), shop.account()) == (2, balance(spent=2))
 
 
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize(("other", "held"), [(64, 1), (2048, PICTURE)])
+def test_a_picture_of_a_graph_is_held_for_as_planned_where_all_have_one_size(
+    shop: Shop, index: int, other: int, held: int
+) -> None:
+    graph = {name: node for side in (64, other) for name, node in _gray(side, f"{side}").items()}
+    graph |= _gray(64, "z")
+    drawn = {"$type": "comfy", "input": {"engine": "sketch", "workflow": graph}}
+    workflow = shop.submit(drawn, upscale({"$ref": "$0", "path": f"output.blobs[{index}]"}, scaleFactor=4))
+    assert shop.shown(workflow).steps[1].jobs[0].cost == held
+
+
+def _gray(side: int, prefix: str) -> dict[str, Any]:
+    """A square."""
+    latent = {"width": side, "height": side, "batch_size": 1}
+    return {
+        f"{prefix}m": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sketch"}},
+        f"{prefix}l": {"class_type": "EmptyLatentImage", "inputs": latent},
+        f"{prefix}d": {
+            "class_type": "VAEDecode",
+            "inputs": {"samples": [f"{prefix}l", 0], "vae": [f"{prefix}m", 2]},
+        },
+        f"{prefix}w": {"class_type": "SaveImage", "inputs": {"images": [f"{prefix}d", 0], "filename_prefix": "a"}},
+    }
+
+
 def test_one_step_is_charged_and_the_one_that_failed_after_it_is_not(shop: Shop) -> None:
     blob_id = shop.promise("image/png")
     workflow = shop.submit(upscale(blob_id), upscale(OUTPUT))

@@ -238,7 +238,8 @@ def _drawings(graph: Graph) -> Iterator[dict[str, Any]]:
 
 
 def _result_size(graph: Graph) -> dict[str, int]:
-    """Width and height of the first result, where they are known."""
-    first = next(iter(graph.of("SaveImage") or graph.of("PreviewImage")))
-    size = graph.size(first, "images")
-    return {"width": size.width, "height": size.height} if size else {}
+    """Width and height of the results, where they are known and all have the same."""
+    results = graph.of("SaveImage") or graph.of("PreviewImage")
+    sizes = {(size.width, size.height) if (size := graph.size(node, "images")) else None for node in results}
+    one = sizes.pop() if len(sizes) == 1 else None
+    return {"width": one[0], "height": one[1]} if one else {}

@@ -14,7 +14,7 @@ from typing import Any
 from heddle import air, registry, steps
 from heddle.blobs import Stored
 from heddle.contract.orchestration import StepRequest, WorkflowRequest
-from heddle.domain import Callback, Job, Status, Step, Workflow, new_id
+from heddle.domain import JSON, Callback, Job, Status, Step, Workflow, new_id
 from heddle.engines import Engine, Loader, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.settings import Settings
@@ -85,14 +85,20 @@ class _Facts:
         mime = f"{kind}/*" if kind in {"image", "video", "audio"} else None
         if reference.step not in self.planned:
             return Facts(mime=mime)
-        payload = self.planned[reference.step][1].payloads[0]
+        payloads = self.planned[reference.step][1].payloads
         return Facts(
             mime=mime,
-            width=payload.get("width"),
-            height=payload.get("height"),
-            duration_ms=payload.get("durationMs"),
-            fps=payload.get("fps"),
+            width=_agreed(payloads, "width"),
+            height=_agreed(payloads, "height"),
+            duration_ms=_agreed(payloads, "durationMs"),
+            fps=_agreed(payloads, "fps"),
         )
+
+
+def _agreed(payloads: Sequence[JSON], name: str) -> Any:
+    """What all jobs of a step were planned for; None where they differ: a reference may be to any one's result."""
+    first = payloads[0].get(name)
+    return first if all(payload.get(name) == first for payload in payloads) else None
 
 
 class Planner:
