@@ -16,7 +16,7 @@ from heddle import blobs, ledger, registry
 from heddle.blobs import Promise, Stored
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import WorkflowRequest, WorkflowUpdate
-from heddle.db import Database
+from heddle.db import Database, Tx
 from heddle.domain import JSON, Artifact, Status, Workflow, new_id, now
 from heddle.engines.resample import Resample
 from heddle.graph import Graph, checker
@@ -346,6 +346,24 @@ def test_a_graph_is_checked_once_for_its_price(monkeypatch: pytest.MonkeyPatch) 
     [learned] = Comfy().learn(payload, lambda _: Facts())
     assert learned["drawings"][0]["width"] == 2048  # 4096 and 3072 are more than is drawn
     assert len(checks) == 1
+
+
+def test_many_steps_that_waited_for_one_upload_are_read_a_few_at_a_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob_id = shop.promise("image/png")
+    workflow = shop.submit(*[upscale(blob_id)] * 25)
+    read: list[int] = []
+    right = rows.payloads
+
+    def counted(tx: Tx, job_ids: Sequence[str]) -> Any:
+        read.append(len(job_ids))
+        return right(tx, job_ids)
+
+    monkeypatch.setattr(rows, "payloads", counted)
+    shop.upload(blob_id, width=1000, height=1000)
+    assert (max(read), sum(read)) == (10, 25)
+    assert [step.jobs[0].cost for step in shop.shown(workflow).steps] == [1] * 25
 
 
 # ── plug-ins ──────────────────────────────────────────────────────────────────

@@ -123,22 +123,30 @@ def _learns(step: Step) -> bool:
     return bool(step.jobs) and isinstance(_kind(step.type), Learner)
 
 
+#: Of how many steps the payloads are in memory at once: those of one may have megabytes, and many may wait together.
+_TOGETHER = 10
+
+
 def again(tx: Tx, steps: Sequence[Step]) -> None:
     """Steps have all their sources: write down what their jobs cost, where that is less than was held for them."""
-    due, facts = _due(tx, [step for step in steps if _learns(step)])
+    facts: dict[str, Facts] = {}
     prices = _of_known(facts)
-    rows.set_costs(tx, [change for one in due for change in _changes(one, prices)])
+    learning = [step for step in steps if _learns(step)]
+    for start in range(0, len(learning), _TOGETHER):
+        due = _due(tx, learning[start : start + _TOGETHER], facts)
+        rows.set_costs(tx, [change for one in due for change in _changes(one, prices)])
 
 
 def _of_known(facts: Mapping[str, Facts]) -> Prices:
     return Prices(lambda blob_id: facts.get(blob_id, Facts()))
 
 
-def _due(tx: Tx, steps: Sequence[Step]) -> tuple[list[_Due], dict[str, Facts]]:
+def _due(tx: Tx, steps: Sequence[Step], facts: dict[str, Facts]) -> list[_Due]:
+    """With what is known of their sources added to `facts`."""
     found = rows.payloads(tx, [job.id for step in steps for job in step.jobs])
-    sources = sorted({blob_id for _, inputs in found.values() for blob_id in inputs})
-    facts = {blob_id: known(blob) for blob_id, blob in blobs.get(tx, sources).items() if blob.state == "stored"}
-    return [_Due(step, [found[job.id][0] for job in step.jobs]) for step in steps], facts
+    new = sorted({blob_id for _, inputs in found.values() for blob_id in inputs} - facts.keys())
+    facts |= {blob_id: known(blob) for blob_id, blob in blobs.get(tx, new).items() if blob.state == "stored"}
+    return [_Due(step, [found[job.id][0] for job in step.jobs]) for step in steps]
 
 
 def _changes(due: _Due, prices: Prices) -> list[tuple[str, int]]:
