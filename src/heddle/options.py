@@ -15,7 +15,7 @@ def read(settings: Settings) -> dict[str, dict[str, Any]]:
     path = Path(settings.engines_file).expanduser() if settings.engines_file else settings.folder / "engines.toml"
     try:
         found = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if not settings.engines_file:
             return {}
         raise UsageError(f"HEDDLE_ENGINES_FILE is {str(path)!r}, which is not there", "make it, or unset it") from error

@@ -59,7 +59,7 @@ def test_an_improved_prompt_is_handed_on_by_its_name(client: httpx.Client) -> No
 def test_families_that_are_not_here_say_so(client: httpx.Client) -> None:
     answer = submit(client, text_gen("a boat", engine="llama"))
     assert answer.status_code == 400
-    assert "'llama' cannot run here (no engine for it is installed)" in answer.text
+    assert "'llama' cannot run here (openai-api: No server is set" in answer.text
     answer = submit(client, text_gen("a boat", model="gpt-4o"))
     assert answer.status_code == 400
     assert "steps[0].input.model" in answer.json()["errors"]
