@@ -314,7 +314,7 @@ def test_bad_fields_are_named(given: dict[str, Any], path: str) -> None:
     assert path in caught.value.fields
 
 
-@given(st.text(min_size=1, max_size=500), st.integers(0, 2**32))
+@given(st.text(min_size=1, max_size=500).filter(str.strip), st.integers(0, 2**32))
 def test_any_text_gets_an_answer(text: str, seed: int) -> None:
     made = ask(text, seed=seed)
     assert made["text"]
