@@ -107,7 +107,7 @@ def test_nothing_is_lost_or_done_twice(tmp_path: Path, receiver: Receiver) -> No
     port = int(serving.url.rsplit(":", 1)[1])
     callback = f"http://127.0.0.1:{receiver.server_port}/"
     # So long that a server often ends a job: one that never does loses its jobs for good, as it should.
-    longest = max(0.5, 3 * _first_job_s(serving, callback))
+    longest = max(0.5, 2 * _first_job_s(serving, callback))
     customers = [Customer(serving, callback, n) for n in range(3)]
     for customer in customers:
         customer.start()
