@@ -42,13 +42,6 @@ class Sound:
     rate: int
 
 
-def exact() -> Any:
-    """How colors are converted: alike every time. By default the last bit depends on how buffers happen to lie."""
-    from av.video.reformatter import Interpolation as Way  # noqa: PLC0415 - heavy
-
-    return Way.BICUBIC | Way.ACCURATE_RND | Way.BITEXACT | Way.FULL_CHR_H_INT | Way.FULL_CHR_H_INP
-
-
 class Clip:
     """A video that is being read."""
 
@@ -67,7 +60,7 @@ class Clip:
             for i, frame in enumerate(self._container.decode(self._stream)):
                 if i == most:
                     raise JobError(f"the video has more than {most} frames", reason="media_limit")
-                yield frame.to_ndarray(format="rgb24", interpolation=exact())
+                yield frame.to_ndarray(format="rgb24")
 
 
 @contextmanager
@@ -146,8 +139,7 @@ def _write_tracks(
         if picture is None:
             picture = _picture_track(container, even.shape[1], even.shape[0], fps, file_format, crf)
             track = container.add_stream("aac" if file_format == "mp4" else "libopus", rate=48_000) if sound else None
-        given = av.VideoFrame.from_ndarray(even, format="rgb24")
-        container.mux(picture.encode(given.reformat(format=picture.pix_fmt, interpolation=exact())))
+        container.mux(picture.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
     if picture is None:
         raise JobError("there is no frame to write", reason="no_output")
     container.mux(picture.encode(None))
@@ -172,7 +164,7 @@ def _picture_track(container: Any, width: int, height: int, fps: Fraction, file_
 
 @cache
 def _repeatable() -> Mapping[str, str]:
-    """x264's AVX-512 code reads past the end of a row unless its macroblocks come in eights: the file varies."""
+    """x264's AVX-512 code gives another file each time where the macroblocks of a row do not come in eights."""
     cpu = Path("/proc/cpuinfo")
     wide = cpu.exists() and "avx512" in cpu.read_text(errors="replace")
     return {"x264-params": "asm=AVX2"} if wide else {}

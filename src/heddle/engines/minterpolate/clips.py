@@ -30,9 +30,6 @@ _TAIL = 3
 #: two pictures whose values differed by 42 on average.
 _OPTIONS = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:mb_size=8:scd=fdiff:scd_threshold=5"
 
-#: Without these, the color conversion rounds as the addresses of its buffers happen to be aligned.
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
-
 
 def interpolated(data: bytes, payload: JSON, report: Callable[[float], None]) -> Made:
     """One video. Raises JobError."""
@@ -172,10 +169,8 @@ def _graph(clip: Clip, factor: int, base: Fraction) -> Any:
     width, height = clip.width + clip.width % 2, clip.height + clip.height % 2
     nodes: list[Any] = [
         graph.add_buffer(width=width, height=height, format="rgb24", time_base=base),
-        graph.add("scale", f"flags={_EXACT}"),
         graph.add("format", "yuv444p"),
         graph.add("minterpolate", f"fps={clip.fps * factor}:{_OPTIONS}"),
-        graph.add("scale", f"flags={_EXACT}"),
         graph.add("format", "rgb24"),
         graph.add("buffersink"),
     ]
