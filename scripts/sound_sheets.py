@@ -19,6 +19,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from contact_sheet import Quiet
 from PIL import Image
 
 from heddle.domain import JSON
@@ -104,25 +105,10 @@ def pieces(descriptions: Sequence[str]) -> plt.Figure:
     return figure
 
 
-class _Alone:
-    """The context of a job that nobody waits for."""
-
-    job_id, attempt = "job_sheet", 1
-
-    def progress(self, fraction: float, note: str = "") -> None:
-        return
-
-    def log(self, text: str) -> None:
-        return
-
-    def read(self, blob_id: str) -> bytes:
-        raise KeyError(blob_id)
-
-
 def made(step: StepType, engine: Engine, raw: JSON) -> Made:
     """The file that a step with this input makes."""
     [payload] = step.plan(raw, lambda _: Facts()).payloads
-    return next(iter(engine.run(payload, _Alone())))
+    return next(iter(engine.run(payload, Quiet())))
 
 
 def waves(files: Mapping[str, Made]) -> plt.Figure:

@@ -30,14 +30,12 @@ async def account(request: Request) -> Account:
 
 async def _opened(parts: Deps, token: str) -> Account | None:
     """Whom a token opens. On a database of several processes, what was looked up holds for `KNOWN_S`."""
-    if not parts.db.shared:
-        return await parts.db.ask(accounts.of_tokens, token)
     moment = time.monotonic()
     known, until = parts.known.get(token, (None, 0.0))
     if until > moment:
         return known
     found = await parts.db.ask(accounts.of_tokens, token)
-    if found is not None:
+    if found is not None and parts.db.shared:
         if len(parts.known) >= _MOST:
             parts.known.clear()
         parts.known[token] = (found, moment + KNOWN_S)

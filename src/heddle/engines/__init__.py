@@ -111,7 +111,6 @@ class Loader(Protocol):
         ...
 
 
-@runtime_checkable
 class Configurable(Protocol):
     """An engine that the operator sets up, by a table of its name in `engines.toml`, has this method as well."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, Literal, Self, cast
 
@@ -58,7 +59,7 @@ class Chat:
         shown: dict[str, Any] = {
             "id": f"chatcmpl-{context.job_id}",
             "object": "chat.completion",
-            "created": 0,
+            "created": int(time.time()),
             "model": asked["model"],
             "choices": [
                 {"index": i, "message": {"role": "assistant", "content": one.text}, "finishReason": one.finish}
