@@ -83,6 +83,24 @@ def test_what_many_ask_is_answered_together(db: Database) -> None:
     assert max(asked) > 50 if db.shared else max(asked) == 1
 
 
+def test_a_question_that_leaves_somebody_out_fails_and_may_be_asked_again(db: Database) -> None:
+    complete = False
+
+    def half(tx: Tx, names: Sequence[str]) -> list[str]:
+        return list(names) if complete else list(names)[1:]
+
+    async def main() -> tuple[list[object], list[str]]:
+        nonlocal complete
+        async with asyncio.timeout(30):
+            failed = await asyncio.gather(*(db.ask(half, str(n)) for n in range(9)), return_exceptions=True)
+            complete = True
+            return failed, await asyncio.gather(*(db.ask(half, str(n)) for n in range(9)))
+
+    failed, answered = asyncio.run(main())
+    assert all(isinstance(error, RuntimeError) for error in failed)
+    assert answered == [str(n) for n in range(9)]
+
+
 def test_a_failed_verb_leaves_nothing(db: Database) -> None:
     def half(tx: Tx, items: Sequence[str]) -> list[str]:
         tx.run("INSERT INTO signing_keys (name, value) VALUES ('half', 'x')")

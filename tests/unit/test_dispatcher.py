@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from tests.drafts import draft, slots
 
 from heddle import queue
-from heddle.db import Database, Dialect
-from heddle.domain import Status, Workflow, now
+from heddle.db import Database, Dialect, Tx
+from heddle.domain import Status, Workflow, now, to_ms
 from heddle.errors import Unavailable
-from heddle.fleet.dispatcher import Dispatcher
+from heddle.fleet.dispatcher import POLL_S, Dispatcher
 from heddle.fleet.messages import Done
 from heddle.matching import SlotReport
 from heddle.settings import Settings
@@ -127,6 +129,23 @@ def test_a_result_that_cannot_be_written_now_is_written_before_the_end(
         faint.close()
 
     asyncio.run(main())
+
+
+def test_a_retry_that_comes_due_during_a_claim_is_not_slept_through(settings: Settings, db: Database) -> None:
+    """The claim that just ended began before the job's time; now that time is past."""
+    db.apply(submit.submit, draft(now(), [1]))
+    due = now()
+
+    def delay(tx: Tx, items: Sequence[int]) -> list[None]:
+        tx.run("UPDATE queued_jobs SET run_at = ?", (items[0],))
+        return [None]
+
+    db.apply(delay, to_ms(due))
+    executor = Taker()
+    executor.open = True
+    dispatcher = Dispatcher(db, executor, settings)
+    assert asyncio.run(dispatcher._nap(due - timedelta(milliseconds=5))) < 0.1
+    assert asyncio.run(dispatcher._nap(due)) == POLL_S
 
 
 def test_how_many_jobs_wait_is_answered_by_every_database(db: Database) -> None:

@@ -393,8 +393,8 @@ class Database:
         Raises the item's own refusal, as `write` does.
         """
         if self._desk is None:
-            outcome = self.look(question, [item])[0]
-            if isinstance(outcome, HeddleError):
+            outcome = self._answers(question, [item])[0]
+            if isinstance(outcome, Exception):
                 raise outcome
             return outcome
         loop = asyncio.get_running_loop()
@@ -403,7 +403,7 @@ class Database:
         return await future
 
     def _answers(self, question: Verb[I, O], items: Sequence[I]) -> Sequence[O | Exception]:
-        """In a reader's thread. One item that fails does not fail its neighbors, unless the database itself says no."""
+        """Of all items. One that fails does not fail its neighbors, unless the database itself says no."""
         try:
             found = self.look(question, items)
             if len(found) != len(items):
