@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from heddle import registry
+from heddle.catalog.places import Place
 from heddle.contract.orchestration import WorkflowRequest
 from heddle.domain import now
 from heddle.errors import InvalidRequest
@@ -55,10 +56,14 @@ def refused(raw: Graph) -> dict[str, list[str]]:
     return refusal.value.fields
 
 
+def _built_in(air: str) -> Place | None:
+    return Place(air=air, type="LORA", base_model="Sketch") if ":sketch:" in air else None
+
+
 def draft(raw: Graph, **settings: Any) -> Draft:
     """Through the planner, with its choice of an engine and the catalog's built-in models."""
     request = WorkflowRequest.model_validate({"steps": [{"$type": "comfy", "input": raw}]})
-    look = Look(find=lambda air: air if ":sketch:" in air else None, facts_of=lambda _: Facts())
+    look = Look(find=_built_in, facts_of=lambda _: Facts())
     return Planner(Settings(**settings)).plan(request, account_id=1, look=look, at=now())
 
 

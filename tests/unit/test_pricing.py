@@ -14,6 +14,7 @@ from tests.drafts import slots
 
 from heddle import blobs, ledger, registry
 from heddle.blobs import Promise, Stored
+from heddle.catalog.places import Place
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import WorkflowRequest, WorkflowUpdate
 from heddle.db import Database, Tx
@@ -67,7 +68,7 @@ class Shop:
             found = self.db.look(blobs.get, [blob_id])[blob_id]
             return pricing.known(found) if found.state == "stored" else Facts(mime=found.mime)
 
-        look = Look(find=lambda air: air, facts_of=facts_of)
+        look = Look(find=lambda air: Place(air=air, type="Checkpoint", base_model="any"), facts_of=facts_of)
         return self._planner.plan(wanted, account_id=1, look=look, at=self.at)
 
     def upload(self, blob_id: str, fps: float | None = None, **facts: Any) -> None:

@@ -16,7 +16,7 @@ from heddle.accounts import Account
 from heddle.api.auth import account
 from heddle.api.deps import Deps, answer, base_url, deps, link_expiry, read_body
 from heddle.api.sources import Brought, Sources
-from heddle.catalog import versions
+from heddle.catalog import places
 from heddle.contract import base, orchestration
 from heddle.contract.orchestration import (
     GetWorkflow,
@@ -242,12 +242,11 @@ def _look(tx: Tx, account_id: int, brought: Brought) -> Look:
         stored = brought.facts(blob_id)
         return _facts(tx, account_id, blob_id) if stored is None else pricing.known(stored)
 
-    return Look(find=lambda air: _air(tx, air), facts_of=facts_of)
-
-
-def _air(tx: Tx, air: str) -> str | None:
-    found = versions.of_air(tx, air)
-    return None if found is None else str(found.air)
+    return Look(
+        find=lambda air: places.of_air(tx, air),
+        facts_of=facts_of,
+        first=lambda ecosystems, types: places.first(tx, ecosystems, types),
+    )
 
 
 def _facts(tx: Tx, account_id: int, blob_id: str) -> Facts:

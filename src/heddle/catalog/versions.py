@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,6 +83,17 @@ def of_model(tx: Tx, model_id: int) -> list[Version]:
         return []
     found = tx.all(f"SELECT {_COLUMNS} FROM model_versions WHERE model_id = ? ORDER BY id", (model_id,))  # noqa: S608
     return [_version(row) for row in found]
+
+
+def of_kind(tx: Tx, ecosystems: Sequence[str], types: Sequence[str]) -> list[int]:
+    """The ids of all versions of these ecosystems and types, as AIRs name both, in the order they were added."""
+    # An underscore stands for any letter, and names have some.
+    names = [f"urn:air:{ecosystem}:{kind}:".replace("_", "!_") + "%" for ecosystem in ecosystems for kind in types]
+    if not names:
+        return []
+    either = " OR ".join("air LIKE ? ESCAPE '!'" for _ in names)
+    found = tx.all(f"SELECT id FROM model_versions WHERE {either} ORDER BY created_at, id", names)  # noqa: S608
+    return [row["id"] for row in found]
 
 
 def remove(tx: Tx, version_id: int) -> None:

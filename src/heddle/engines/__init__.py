@@ -34,6 +34,13 @@ class Offer:
     lookahead: int | None = None
     #: Whether `load` may be called in a second thread while a job runs, so that the next job's model is there in time.
     loads_beside: bool = False
+    #: Whether jobs need a model of the catalog: the one that is named, else the engine's default, else the first one
+    #: that was added for the family. Their payloads say under `weights` where its files lie.
+    loads: bool = False
+    #: Whether models may be named that the catalog does not have, because they are somewhere else.
+    elsewhere: bool = False
+    #: Whether it runs where a device is: in one worker process for each, so that no model is in its memory twice.
+    device: bool = False
 
 
 #: Bytes of JSON that the `output` of one thing may have.
@@ -108,6 +115,27 @@ class Loader(Protocol):
 
     def unload(self, model: str) -> None:
         """Let it go."""
+        ...
+
+
+@runtime_checkable
+class Checker(Protocol):
+    """An engine that cannot do everything that its offer seems to say has this method as well."""
+
+    def problems(self, payload: JSON) -> Mapping[str, str]:
+        """What of a job it cannot do, asked at submit: a field of the step's input, and a sentence.
+
+        The sentence names the value and what would be right. Empty: it can do it all.
+        """
+        ...
+
+
+@runtime_checkable
+class Chooser(Protocol):
+    """An engine that knows which model to take where none is named has this method as well."""
+
+    def default_model(self, family: str) -> str | None:
+        """The AIR of it; None: the first one of the family in the catalog."""
         ...
 
 

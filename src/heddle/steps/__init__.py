@@ -64,6 +64,8 @@ class Resource:
     air: str
     path: str
     added: bool = False
+    #: Types of models, as AIRs name them, that fit here; empty: any base, or anything that is added to one.
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ class Plan:
     resources: Sequence[Resource] = ()
     #: Ecosystems whose models the family can load; empty: the one of its own name.
     ecosystems: Sequence[str] = ()
+    #: Types of models, as AIRs name them, among which one is looked for where the step names none.
+    bases: Sequence[str] = ("checkpoint",)
     #: The field that asks for the family and what stands there, where that is not `engine`.
     asked: tuple[str, str] | None = None
 

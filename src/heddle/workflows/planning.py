@@ -6,25 +6,23 @@ refused with every reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from heddle import air, registry, steps
+from heddle import registry, steps
 from heddle.blobs import Stored
 from heddle.contract.orchestration import StepRequest, WorkflowRequest
 from heddle.domain import JSON, Callback, Job, Status, Step, Workflow, new_id
-from heddle.engines import Engine, Loader, Offer
-from heddle.errors import CallerError, InvalidRequest
+from heddle.engines import Checker, Engine, Loader, Offer
+from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, FactsOf, Plan, Source, StepType
-from heddle.workflows import pricing, references
+from heddle.workflows import models, pricing, references
+from heddle.workflows.models import Find, First, Models
 from heddle.workflows.references import Bound, Reference, is_token, readable
 from heddle.workflows.rows import NewWorkflow
-
-#: The AIR under which the catalog has a model, None when it has none.
-Find = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +31,7 @@ class Look:
 
     find: Find
     facts_of: FactsOf
-
-
-#: AIR types of what is added to a base model.
-_ADDED = frozenset({"lora", "lycoris", "dora", "embedding", "hypernet", "controlnet"})
+    first: First = models.none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +153,7 @@ class Planner:
             try:
                 gives = [self._given(reference, request.steps) for reference in bound[index].references]
                 facts = _Facts(look.facts_of, bound[index].references, planned, gives)
-                wanted = _Wanted(index, request.steps[index], bound[index], Look(look.find, facts.of))
+                wanted = _Wanted(index, request.steps[index], bound[index], Look(look.find, facts.of, look.first))
                 step, plan = self._plan_step(workflow_id, wanted)
                 _check_uses(wanted, plan, gives)
                 planned[index] = step, plan
@@ -187,8 +182,9 @@ class Planner:
             ready, stands_in_for = self._choose(request.type, kind, plan)
             _check(plan, ready.offer)
             # A stand-in loads no models, so it takes any that are named.
-            known = {} if stands_in_for else _resolve(plan, ready.name, look.find)
-        payloads = [_payload(p, ready.name, stands_in_for, known) for p in plan.payloads]
+            known = Models() if stands_in_for else models.resolve(plan, ready.engine, ready.name, look.find, look.first)
+            payloads = [_payload(p, ready, stands_in_for, known) for p in plan.payloads]
+            _check_can(ready.engine, payloads)
         costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
         jobs = [
             Job(
@@ -315,43 +311,26 @@ def _check(plan: Plan, offer: Offer) -> None:
         raise InvalidRequest.of("sampler", f"{sampler!r} is not one of: {', '.join(sorted(offer.samplers))}")
 
 
-def _resolve(plan: Plan, engine: str, find: Find) -> dict[str, str]:
-    """Every model that the step names, by the text that names it: must be in the catalog and fit the family."""
-    family = plan.family or engine
-    fits = plan.ecosystems or (family,)
-    found: dict[str, str] = {}
-    for resource in plan.resources:
-        try:
-            named = air.parse(resource.air)
-        except CallerError as error:
-            raise InvalidRequest.of(resource.path, error.message) from error
-        known = find(resource.air)
-        if known is None:
-            raise InvalidRequest.of(
-                resource.path, f"{resource.air!r} is not in the catalog; `heddle models list` shows what is"
-            )
-        named = air.parse(known)
-        if named.ecosystem not in fits:
-            raise InvalidRequest.of(
-                resource.path, f"{resource.air!r} is a model for {named.ecosystem!r}, and this step runs {family!r}"
-            )
-        if (named.type in _ADDED) is not resource.added:
-            wanted = "a LoRA or its like" if resource.added else "a checkpoint"
-            raise InvalidRequest.of(resource.path, f"{resource.air!r} is a {named.type}, and this must be {wanted}")
-        found[resource.air] = known
-    return found
+def _check_can(engine: Engine, payloads: Sequence[JSON]) -> None:
+    """What the engine says against jobs. They differ in their seeds, so one is asked about."""
+    problems = engine.problems(payloads[0]) if isinstance(engine, Checker) else dict[str, str]()
+    if problems:
+        first, message = next(iter(problems.items()))
+        raise InvalidRequest(f"{first}: {message}", {name: [text] for name, text in problems.items()})
 
 
-def _payload(
-    payload: Mapping[str, Any], engine: str, stands_in_for: str | None, known: Mapping[str, str]
-) -> dict[str, Any]:
-    """What the engine gets: the family by name, and models by the AIR that the catalog has."""
-    made: dict[str, Any] = {**payload, "family": payload.get("family") or engine}
+def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | None, known: Models) -> dict[str, Any]:
+    """What the engine gets: the family by name, models by the AIR that the catalog has, and where those lie."""
+    made: dict[str, Any] = {**payload, "family": payload.get("family") or ready.name}
     if "model" in made:
-        made["model"] = known.get(made["model"], made["model"])
+        made["model"] = known.air(made["model"])
+    elif known.default is not None:
+        made["model"] = known.default.air
     if "networks" in made:
         networks: list[dict[str, Any]] = made["networks"]
-        made["networks"] = [n | {"air": known.get(n["air"], n["air"])} for n in networks]
+        made["networks"] = [n | {"air": known.air(n["air"])} for n in networks]
+    if ready.offer.loads:
+        made["weights"] = known.weights()
     if stands_in_for:
         made["standInFor"] = stands_in_for
     return made

@@ -1,0 +1,108 @@
+"""The models that a step names, and the one that it runs where it names none, as the catalog has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from heddle import air
+from heddle.catalog.places import Place
+from heddle.engines import Chooser, Engine
+from heddle.errors import CallerError, InvalidRequest
+from heddle.steps import Plan, Resource
+
+#: What the catalog has under an AIR; None when it has nothing.
+Find = Callable[[str], Place | None]
+
+#: The first that was added to the catalog, of these ecosystems and types of models.
+First = Callable[[Sequence[str], Sequence[str]], Place | None]
+
+
+def none(_ecosystems: Sequence[str], _types: Sequence[str]) -> Place | None:
+    """The catalog of those who have none."""
+    return None
+
+
+#: AIR types of what is added to a base model.
+_ADDED = frozenset({"lora", "lycoris", "dora", "embedding", "hypernet", "controlnet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What each text that names a model means, and the model that is run where none is named."""
+
+    named: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    default: Place | None = None
+
+    def air(self, text: str) -> str:
+        """In the catalog's words."""
+        return self.named[text].air if text in self.named else text
+
+    def weights(self) -> dict[str, Any]:
+        """Where they lie, by AIR."""
+        every = [*self.named.values(), *([self.default] if self.default else [])]
+        return {place.air: shown for place in every if (shown := place.shown()) is not None}
+
+
+def resolve(plan: Plan, engine: Engine, name: str, find: Find, first: First) -> Models:
+    """The models of a step that the engine `name` runs. Raises InvalidRequest.
+
+    Every model that is named must be in the catalog and fit the family; so must the default, where one is needed.
+    """
+    offer = engine.offer()
+    family = plan.family or name
+    fits = plan.ecosystems or (family,)
+    named: dict[str, Place] = {}
+    for resource in plan.resources:
+        place = _find(resource, find)
+        if place is not None:
+            _check_fits(resource, place, fits, family)
+            if offer.loads and place.path is None:
+                raise InvalidRequest.of(resource.path, f"the catalog has {resource.air!r} without its weights")
+            named[resource.air] = place
+        elif not offer.elsewhere:
+            raise InvalidRequest.of(
+                resource.path, f"{resource.air!r} is not in the catalog; `heddle models list` shows what is"
+            )
+    has_base = any(not resource.added and resource.path == "model" for resource in plan.resources)
+    return Models(named, None if has_base or not offer.loads else _default(plan, engine, family, fits, find, first))
+
+
+def _find(resource: Resource, find: Find) -> Place | None:
+    try:
+        air.parse(resource.air)
+    except CallerError as error:
+        raise InvalidRequest.of(resource.path, error.message) from error
+    return find(resource.air)
+
+
+def _check_fits(resource: Resource, place: Place, fits: Sequence[str], family: str) -> None:
+    named = air.parse(place.air)
+    if named.ecosystem not in fits:
+        raise InvalidRequest.of(
+            resource.path, f"{resource.air!r} is a model for {named.ecosystem!r}, and this step runs {family!r}"
+        )
+    if resource.types and named.type not in resource.types:
+        wanted = " or ".join(resource.types)
+        raise InvalidRequest.of(resource.path, f"{resource.air!r} is a {named.type}, and this must be a {wanted}")
+    if not resource.types and (named.type in _ADDED) is not resource.added:
+        wanted = "a LoRA or its like" if resource.added else "a checkpoint"
+        raise InvalidRequest.of(resource.path, f"{resource.air!r} is a {named.type}, and this must be {wanted}")
+
+
+def _default(plan: Plan, engine: Engine, family: str, fits: Sequence[str], find: Find, first: First) -> Place:
+    """The model of a step that names none."""
+    chosen = engine.default_model(family) if isinstance(engine, Chooser) else None
+    place = first(fits, plan.bases) if chosen is None else find(chosen)
+    if place is not None and place.path is not None:
+        return place
+    if chosen is not None:
+        raise InvalidRequest.of(
+            "model", f"{chosen!r}, which engines.toml names for {family!r}, is not in the catalog with its weights"
+        )
+    raise InvalidRequest.of(
+        "model",
+        f"the catalog has no model for {family!r}, of the type {' or '.join(plan.bases)}; "
+        "add one with `heddle models add`, or name another `engine`",
+    )

@@ -1,0 +1,158 @@
+"""Which model a step runs, and where its engine finds the weights: decided at submit, from the catalog."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heddle import registry
+from heddle.catalog import builtin, entries, intake, places
+from heddle.catalog.entries import NewEntry
+from heddle.contract import base
+from heddle.contract.orchestration import WorkflowRequest
+from heddle.db import Database, Dialect, Tx
+from heddle.domain import Job, now
+from heddle.errors import InvalidRequest
+from heddle.settings import Settings
+from heddle.steps import Facts
+from heddle.workflows.planning import Look, Planner
+
+
+@pytest.fixture
+def db(dialect: Dialect) -> Iterator[Database]:
+    database = Database(dialect)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def weighty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """The engine in this process, with options."""
+    tables = {seam: {**registry.targets(seam)} for seam in registry.SEAMS}
+    tables["engines"]["weighty"] = "tests.fixtures.weighty:Weighty"
+    monkeypatch.setattr(registry, "_BUILT_IN", tables)
+    registry.targets.cache_clear()
+    yield lambda **options: registry.set_options({"weighty": options} if options else {})
+    monkeypatch.undo()
+    registry.set_options({})
+    registry.targets.cache_clear()
+
+
+def write(path: Path, content: bytes) -> Path:
+    entry = {"dtype": "U8", "shape": [len(content)], "data_offsets": [0, len(content)]}
+    header = json.dumps({"w": entry}).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(header)) + header + content)
+    return path
+
+
+def add(db: Database, path: Path | None, kind: str = "Checkpoint", base_model: str = "SDXL 1.0", **more: Any) -> str:
+    files = [] if path is None else intake.read(intake.choose(path))
+    new = NewEntry(name="Fox", type=kind, base_model=base_model, creator="alice", files=files, **more)
+
+    def verb(tx: Tx, items: Sequence[None]) -> list[str]:
+        builtin.ensure(tx, now())
+        return [entries.add(tx, new, now()).version.air for _ in items]
+
+    return db.apply(verb, None)
+
+
+def plan(db: Database, **fields: Any) -> Job:
+    """The one job of a picture of this engine."""
+
+    def look(tx: Tx) -> Job:
+        found = Look(
+            find=lambda air: places.of_air(tx, air),
+            facts_of=lambda _: Facts(),
+            first=lambda ecosystems, types: places.first(tx, ecosystems, types),
+        )
+        wanted = base.validate(
+            WorkflowRequest,
+            {"steps": [{"$type": "imageGen", "input": {"engine": "weighty", "prompt": "a fox", **fields}}]},
+        )
+        draft = Planner(Settings()).plan(wanted, account_id=1, look=found, at=now())
+        [job] = draft.new.workflow.steps[0].jobs
+        return job
+
+    return db.look(look)
+
+
+def refused(db: Database, **fields: Any) -> dict[str, list[str]]:
+    with pytest.raises(InvalidRequest) as refusal:
+        plan(db, **fields)
+    return refusal.value.fields
+
+
+def test_the_payload_says_where_the_weights_lie(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    model = add(db, write(tmp_path / "fox.safetensors", b"base"), trained_words=("fox",))
+    job = plan(db, engine="sdxl", model=model)
+    assert job.payload["model"] == model
+    [(air, place)] = job.payload["weights"].items()
+    assert air == model
+    assert place == {
+        "path": str(tmp_path / "fox.safetensors"),
+        "folder": False,
+        "format": "SafeTensor",
+        "size": (tmp_path / "fox.safetensors").stat().st_size,
+        "type": "Checkpoint",
+        "baseModel": "SDXL 1.0",
+        "words": ["fox"],
+    }
+    assert job.needs is not None
+    assert job.needs.model == place["path"]
+
+
+def test_a_folder_is_the_one_that_holds_the_index(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    root = tmp_path / "fox"
+    write(root / "unet" / "model.safetensors", b"the larger part")
+    write(root / "vae" / "model.safetensors", b"vae")
+    (root / "model_index.json").write_text("{}")
+    model = add(db, root)
+    place = plan(db, engine="sdxl").payload["weights"][model]
+    assert (place["path"], place["folder"]) == (str(root), True)
+    assert place["size"] == sum(path.stat().st_size for path in root.rglob("*.safetensors"))
+
+
+def test_networks_are_found_too(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    lora = add(db, write(tmp_path / "lora.safetensors", b"lora"), "LORA")
+    payload = plan(db, engine="sdxl", additionalNetworks=[{"air": lora}]).payload
+    assert payload["weights"][lora]["path"] == str(tmp_path / "lora.safetensors")
+
+
+def test_without_a_name_the_first_that_was_added_is_meant(
+    db: Database, weighty: Callable[..., None], tmp_path: Path
+) -> None:
+    add(db, write(tmp_path / "lora.safetensors", b"lora"), "LORA")
+    add(db, write(tmp_path / "sd1.safetensors", b"sd1"), base_model="SD 1.5")
+    add(db, None)
+    first = add(db, write(tmp_path / "first.safetensors", b"first"))
+    second = add(db, write(tmp_path / "second.safetensors", b"second"))
+    assert plan(db, engine="sdxl").payload["model"] == first
+    weighty(model=second)
+    assert plan(db, engine="sdxl").payload["model"] == second
+
+
+def test_what_is_not_there_is_refused_at_submit(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    at = "steps[0].input.model"
+    assert "heddle models add" in refused(db, engine="sdxl")[at][0]
+    bare = add(db, None)
+    assert "without its weights" in refused(db, engine="sdxl", model=bare)[at][0]
+    weighty(model="urn:air:sdxl:checkpoint:civitai:1@2")
+    assert "engines.toml" in refused(db, engine="sdxl")[at][0]
+
+
+def test_an_engine_may_say_what_it_cannot_do(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    assert plan(db, engine="sdxl", sampler="round").payload["sampler"] == "round"
+    assert refused(db, engine="sdxl", sampler="square") == {"steps[0].input.sampler": ["'square' is not one of: round"]}
+
+
+def test_other_engines_are_told_nothing_of_files(db: Database, weighty: Callable[..., None]) -> None:
+    add(db, None)
+    assert "weights" not in plan(db, engine="sketch", model="urn:air:sketch:checkpoint:heddle:1@1").payload
