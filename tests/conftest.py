@@ -16,6 +16,7 @@ from heddle.db.sqlite import SQLite
 from heddle.domain import now
 from heddle.settings import Settings
 from tests.postgres import Postgres, binaries
+from tests.torch import WITHOUT
 
 
 @pytest.fixture
@@ -107,7 +108,29 @@ MAY_LACK = (
 _skipped: list[str] = []
 
 
+class _Lacking(pytest.Module):
+    """A module of tests that cannot even be imported here."""
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        pytest.skip(WITHOUT or "")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Modules marked `needs_torch` may import it, and whatever needs it, at the top."""
+    if WITHOUT and "needs_torch" in module_path.read_text(encoding="utf-8"):
+        return _Lacking.from_parent(parent, path=module_path)
+    return None
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note(report)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note(report)
+
+
+def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple) and not any(n in report.longrepr[2] for n in MAY_LACK):
         _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
 
