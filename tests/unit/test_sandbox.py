@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,16 @@ def spin(_argument: dict[str, Any], _report: sandbox.Report) -> None:
 def sleep(argument: dict[str, Any], report: sandbox.Report) -> None:
     Path(argument["mark"]).write_text(str(os.getpid())) if "mark" in argument else None
     report(0.1)
-    time.sleep(60)
+    time.sleep(3600)
+
+
+def count(argument: dict[str, Any], _report: sandbox.Report) -> Any:
+    for number in range(argument["most"]):
+        with Path(argument["mark"]).open("a") as mark:
+            mark.write(f"{os.getpid()}\n")
+        yield {"number": number, "bytes": b"x" * argument.get("size", 0)}
+    if "then" in argument:
+        raise JobError(argument["then"], reason="media_unreadable")
 
 
 def crash(_argument: dict[str, Any], _report: sandbox.Report) -> None:
@@ -113,6 +123,37 @@ def test_what_is_printed_does_not_disturb_the_result() -> None:
 def test_the_environment_stays_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEDDLE_SECRET", "x")
     assert set(call(environment)) == {"PATH", "LC_ALL", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+
+
+def stream(argument: dict[str, Any], **more: Any) -> Any:
+    return sandbox.stream(f"{__name__}:{count.__name__}", argument, **more)
+
+
+def test_a_stream_gives_every_value_in_order(tmp_path: Path) -> None:
+    values = list(stream({"most": 50, "mark": str(tmp_path / "mark"), "size": 1000}))
+    assert [value["number"] for value in values] == list(range(50))
+    assert {value["bytes"] for value in values} == {b"x" * 1000}
+    assert list(stream({"most": 0, "mark": ""})) == []
+
+
+def test_a_stream_waits_for_whoever_takes_it(tmp_path: Path) -> None:
+    """A film of any length needs no more memory than a few of its frames."""
+    mark = tmp_path / "mark"
+    with closing(stream({"most": 100_000, "mark": str(mark), "size": 200_000})) as values:
+        taken = [next(values)["number"] for _ in range(10)]
+    assert taken == list(range(10))
+    pids = mark.read_text().splitlines()
+    assert len(pids) < 20
+    assert _gone(int(pids[0]))
+
+
+def test_a_stream_that_fails_or_is_too_much_says_so(tmp_path: Path) -> None:
+    values = stream({"most": 2, "mark": str(tmp_path / "mark"), "then": "the rest is missing"})
+    assert [next(values)["number"], next(values)["number"]] == [0, 1]
+    with pytest.raises(JobError, match="the rest is missing"):
+        next(values)
+    with pytest.raises(JobError, match="larger than 1 MiB"):
+        next(stream({"most": 1, "mark": str(tmp_path / "mark"), "size": 2 << 20}, limits=Limits(output_mb=1)))
 
 
 def _gone(pid: int) -> bool:

@@ -5,6 +5,8 @@
 The argument and the result are plain values (msgpack: numbers, text, bytes, lists, dicts). The function is called as
 `function(argument, report)`; what it reports arrives at the caller's `report`, through which a cancel comes back: when
 `report` raises, the child is killed. The child has no environment of ours, no core dumps, and ends with its parent.
+
+What is too much for one result comes bit by bit: `stream` gives what a generator in the child yields.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, NoReturn, cast
 
@@ -59,12 +61,30 @@ def call(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as words:
         given.write(msgspec.msgpack.encode(argument))
         given.seek(0)
-        child = _start(target, bounds, given, words)
-        try:
-            with child:
+        with _start(target, bounds, given, words) as child:
+            try:
                 return _Conversation(child, bounds, report, words).result()
-        finally:
-            child.kill()
+            finally:  # before the end of the `with`, which waits for it
+                child.kill()
+
+
+def stream(
+    target: str, argument: Mapping[str, Any], *, limits: Limits | None = None, report: Report | None = None
+) -> Generator[Any]:
+    """What the generator `module:function` yields, one by one; the child waits for whoever takes it.
+
+    The limits on output and wall time are those of each value, and of the time that it is waited for. Close it, or let
+    it run out; the child is gone then.
+    """
+    bounds = limits or Limits()
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as words:
+        given.write(msgspec.msgpack.encode(argument))
+        given.seek(0)
+        with _start(target, bounds, given, words) as child:
+            try:
+                yield from _Conversation(child, bounds, report, words).values()
+            finally:
+                child.kill()
 
 
 def _start(target: str, limits: Limits, given: IO[bytes], words: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -98,15 +118,28 @@ class _Conversation:
             kind, value = self._next()
             if kind == "result":
                 return value
-            if kind == "error":
-                raise JobError(value[1], reason=value[0])
             self._fraction = float(value)
             self._tell()
+
+    def values(self) -> Iterator[Any]:
+        while True:
+            self._until = time.monotonic() + self._limits.wall_s
+            kind, value = self._next()
+            if kind == "result":
+                return
+            if kind == "value":
+                yield value
+            else:
+                self._fraction = float(value)
+                self._tell()
 
     def _next(self) -> tuple[str, Any]:
         while (message := self._message()) is None:
             self._hear()
-        return cast("tuple[str, Any]", tuple(msgspec.msgpack.decode(message)))
+        kind, value = cast("tuple[str, Any]", tuple(msgspec.msgpack.decode(message)))
+        if kind == "error":
+            raise JobError(value[1], reason=value[0])
+        return kind, value
 
     def _message(self) -> bytes | None:
         """The first whole message of what was heard."""
@@ -171,7 +204,12 @@ def main() -> None:
         def report(fraction: float) -> None:
             say("progress", float(fraction))
 
-        say("result", function(argument, report))
+        result = function(argument, report)
+        if isinstance(result, Generator):
+            for value in cast("Generator[Any]", result):
+                say("value", value)
+            result = None
+        say("result", result)
     except JobError as error:
         say("error", [error.reason, error.message])
     except MemoryError:
