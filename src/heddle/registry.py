@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from heddle.errors import UsageError
@@ -68,10 +68,17 @@ class DuplicatePlugin(RuntimeError):
 def targets(seam: str) -> Mapping[str, str]:
     """Every plug-in of a seam: name -> `module:Attribute`; nothing is imported."""
     found = dict(_BUILT_IN[seam])
-    for point in entry_points(group=f"heddle.{seam}"):
+    for point in _installed()[seam]:
         if found.setdefault(point.name, point.value) != point.value:
             raise DuplicatePlugin(f"two {seam} are named {point.name!r}: {found[point.name]} and {point.value}")
     return found
+
+
+@cache
+def _installed() -> Mapping[str, EntryPoints]:
+    """The strangers of all seams, read once in a process: a file of every distribution is opened for it."""
+    found = entry_points()
+    return {seam: found.select(group=f"heddle.{seam}") for seam in SEAMS}
 
 
 def load(target: str) -> Any:
