@@ -39,6 +39,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "scribe": "heddle.engines.scribe:Scribe",
         "sketch": "heddle.engines.sketch:Sketch",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
+        "comfyui": "heddle.engines.comfyui:ComfyUI",
         "soundscape": "heddle.engines.soundscape:Soundscape",
         "composer": "heddle.engines.composer:Composer",
         "resample": "heddle.engines.resample:Resample",

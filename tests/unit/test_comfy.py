@@ -77,7 +77,7 @@ def stopped(raw: Graph) -> dict[str, list[str]]:
 def test_the_graph_has_three_names(spelling: str) -> None:
     assert plan({spelling: drawing()}).payloads[0]["workflow"] == drawing()
     wrong = {spelling: {"1": node("Strange")}}
-    assert list(refused(wrong)) == [f"{spelling}.1.class_type"]
+    assert list(stopped(wrong)) == [f"steps[0].input.{spelling}.1.class_type"]
 
 
 def test_a_prompt_beside_a_graph_is_not_looked_at() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 #: What is written into a graph, unlike what flows along a link.
 Value = int | float | str | bool
@@ -93,6 +94,16 @@ class Node:
     def number(self, name: str) -> int:
         """A written whole number."""
         return int(self.values[name])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A node of which only the shape was checked: another program knows its class."""
+
+    id: str
+    kind: str
+    inputs: Mapping[str, Any]
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from heddle.errors import InvalidRequest
-from heddle.graph import BlobOf, Graph, Inflow, Input, Link, Node, NodeClass, Size, SizeOf, Value
+from heddle.graph import BlobOf, Graph, Inflow, Input, Link, Node, NodeClass, Shape, Size, SizeOf, Value
 from heddle.graph.table import CLASSES, MOST_TEXT, NOTES, SEEDS, SOURCES
 
 #: Nodes of one graph, notes included.
@@ -64,6 +64,42 @@ def measured(graph: Graph, size_of: SizeOf, prefix: str = "workflow") -> Graph:
     return made
 
 
+def shaped(raw: object, prefix: str = "workflow") -> dict[str, Shape]:
+    """The nodes of a graph for another program, notes left out: it has the shape of one, and its links lead somewhere.
+
+    Raises InvalidRequest.
+    """
+    problems = _Problems(prefix)
+    given = _members_of(raw, problems)
+    kinds = {name: kind for name, value in given.items() if (kind := _class(name, value, problems)) is not None}
+    made = {
+        name: Shape(id=name, kind=kind, inputs=_members(given[name], "inputs"), title=_title(given[name]))
+        for name, kind in kinds.items()
+        if kind not in NOTES
+    }
+    for shape in made.values():
+        for name, value in shape.inputs.items():
+            if is_link(value) and str(value[0]) not in made:
+                where = f"{shape.id}.inputs.{name}"
+                problems.add(where, f"is linked to node {_short(value[0])}, which is not in the graph")
+    problems.settle()
+    if not made:
+        problems.add("", "has no nodes")
+        problems.settle()
+    return made
+
+
+def is_link(value: object) -> bool:
+    """Whether an input of a node whose class nobody here knows comes from another node."""
+    if not isinstance(value, list):
+        return False
+    match cast("list[Any]", value):
+        case [str(), int(output)] if not isinstance(output, bool):
+            return True
+        case _:
+            return False
+
+
 @dataclass(slots=True)
 class _Raw:
     """A node as it came in."""
@@ -105,6 +141,11 @@ class _Problems:
 
 def _nodes(raw: object, problems: _Problems) -> dict[str, _Raw]:
     """Every node whose class is known; all others are problems."""
+    return dict(_known(_members_of(raw, problems), problems))
+
+
+def _members_of(raw: object, problems: _Problems) -> Mapping[str, Any]:
+    """The nodes as they came in; none where it is no graph at all."""
     if not isinstance(raw, Mapping):
         problems.add("", "must be an object: node ids, each with `class_type` and `inputs`")
         return {}
@@ -115,15 +156,12 @@ def _nodes(raw: object, problems: _Problems) -> dict[str, _Raw]:
     if len(given) > MOST_NODES:
         problems.add("", f"has {len(given)} nodes; at most {MOST_NODES} are taken")
         return {}
-    return dict(_known(given, problems))
+    return given
 
 
 def _known(given: Mapping[str, Any], problems: _Problems) -> Iterator[tuple[str, _Raw]]:
     told = False
     for name, value in given.items():
-        if len(name) > _LONGEST_ID:
-            problems.add(name[:_LONGEST_ID], f"the id of a node has at most {_LONGEST_ID} characters")
-            continue
         kind = _class(name, value, problems)
         if kind in NOTES or kind is None:
             continue
@@ -136,6 +174,9 @@ def _known(given: Mapping[str, Any], problems: _Problems) -> Iterator[tuple[str,
 
 
 def _class(name: str, value: object, problems: _Problems) -> str | None:
+    if len(name) > _LONGEST_ID:
+        problems.add(name[:_LONGEST_ID], f"the id of a node has at most {_LONGEST_ID} characters")
+        return None
     if not isinstance(value, Mapping):
         problems.add(name, f"must be an object with `class_type` and `inputs`, not {_short(value)}")
         return None

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from heddle.domain import JSON
+from heddle.errors import InvalidRequest
 
 #: What the seed schema names; those without a plug-in are refused with a reason.
 NAMES = (
@@ -89,6 +90,9 @@ class Plan:
     bases: Sequence[str] = ("checkpoint",)
     #: The field that asks for the family and what stands there, where that is not `engine`.
     asked: tuple[str, str] | None = None
+    #: What is wrong with the input for every engine of this server but those of the family; it is said where none of
+    #: them can run here, and nothing stands in.
+    refusal: InvalidRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

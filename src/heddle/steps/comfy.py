@@ -1,4 +1,8 @@
-"""The step type `comfy`: runs a graph in the API format of ComfyUI. One job per repetition."""
+"""The step type `comfy`: runs a graph in the API format of ComfyUI. One job per repetition.
+
+A graph whose node classes and models this server knows is checked whole. One with others is for a ComfyUI server, and
+of it only the shape is checked: what its nodes take is that server's own affair.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ from pydantic import AliasChoices, ConfigDict, Field
 from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
-from heddle.graph import Graph, Size, checker, weights
+from heddle.graph import Graph, Shape, Size, checker, elsewhere, weights
 from heddle.graph.table import SEEDS, SOURCES
 from heddle.graph.weights import OTHER, OWN_FAMILY, Weights
 from heddle.prices import ALIASES, IMAGE
-from heddle.steps import FactsOf, Plan, Resource, Result, Source
+from heddle.steps import FactsOf, Plan, Resource, Result, Source, awaits
 
 #: Bytes of one graph as JSON, and of the graphs of all repetitions together.
 MOST_BYTES = 256 * 1024
@@ -37,6 +41,8 @@ _NO_ENGINE = "comfy"
 _SPELLINGS = ("workflow", "comfyWorkflow", "prompt")
 _NUMBERED = re.compile(r"images\[(\d{1,3})\]")
 _BLOB = "blob_"
+#: What is a blob id in any input.
+_WHOLE = re.compile(r"blob_[0-9A-Z]{26}")
 
 
 class ComfyInput(Wire):
@@ -45,7 +51,9 @@ class ComfyInput(Wire):
     model_config = ConfigDict(json_schema_extra={"x-aliases": list(_SPELLINGS[1:])})
 
     engine: str | None = Field(
-        None, max_length=64, description="`sketch`: let it draw, whatever models the graph names."
+        None,
+        max_length=64,
+        description="`sketch`: let it draw, whatever models the graph names; `comfyui`: let a ComfyUI server run it.",
     )
     workflow: dict[str, Any] = Field(
         validation_alias=AliasChoices(*_SPELLINGS),
@@ -65,7 +73,7 @@ class Comfy:
     """Plans runs of a graph."""
 
     model = ComfyInput
-    families = (*IMAGE, OTHER)
+    families = (*IMAGE, OTHER, elsewhere.FAMILY)
     media: Mapping[str, tuple[str, ...]] = {
         "images[*]": ("image",),
         **{f"{name}.*.inputs.image": ("image",) for name in _SPELLINGS},
@@ -77,12 +85,20 @@ class Comfy:
         spelling = next(name for name in _SPELLINGS if name in raw)
         _check_bytes(given, spelling)
         pictures = _Pictures(given, facts_of)
-        graph = checker.checked(given.workflow, pictures.blob_of, pictures.size_of, spelling)
+        if given.engine == elsewhere.FAMILY:
+            return _Elsewhere(given, spelling, pictures).plan()
+        try:
+            graph = checker.checked(given.workflow, pictures.blob_of, pictures.size_of, spelling)
+        except InvalidRequest as error:
+            if given.engine in _OWN_ENGINES or not elsewhere.strangers(given.workflow):
+                raise
+            return _Elsewhere(given, spelling, pictures, error).plan()
         models = _Models(graph, given, spelling)
         drawings = list(_drawings(graph))
         shared: dict[str, Any] = {
             "family": models.family,
             "workflow": _with_sources(given.workflow, graph),
+            "uploads": [[node.id, "image"] for node in graph.of(*SOURCES)] or None,
             "images": given.images or None,
             "drawings": drawings,
             "imageMetadata": given.image_metadata,
@@ -101,7 +117,7 @@ class Comfy:
         )
 
     def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
-        if not any(row.get("sized") is False for row in payload["drawings"]):
+        if not any(row.get("sized") is False for row in payload.get("drawings", ())):
             return [dict(payload)]
         graph = checker.checked(payload["workflow"])  # once: to measure it is cheap
         for side in _LARGEST_FIRST:
@@ -117,6 +133,70 @@ class Comfy:
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         return {"blobs": [r.blob for r in results if not r.role]}
+
+
+class _Elsewhere:
+    """Plans a graph that only a ComfyUI server can run; `refusal` is what is said where there is none."""
+
+    def __init__(
+        self, given: ComfyInput, spelling: str, pictures: _Pictures, refusal: InvalidRequest | None = None
+    ) -> None:
+        self._given = given
+        self._spelling = spelling
+        self._pictures = pictures
+        self._refusal = refusal
+        self._shapes = checker.shaped(given.workflow, spelling)
+        self._workflow = dict(given.workflow)
+        #: Inputs that hold blob ids, and those that name files of that server.
+        self._uploads: list[list[str]] = []
+        self._files: list[list[str]] = []
+        self._sources = list(_listed(given))
+
+    def plan(self) -> Plan:
+        """One run for each repetition."""
+        for shape in self._shapes.values():
+            for name, value in shape.inputs.items():
+                if isinstance(value, str):
+                    self._text(shape, name, value)
+        engine = None if self._given.engine == _NO_ENGINE else self._given.engine
+        family = ALIASES.get(engine, engine) if engine else elsewhere.FAMILY
+        shared: dict[str, Any] = {
+            "family": family,
+            "workflow": self._workflow,
+            "uploads": self._uploads or None,
+            "files": self._files or None,
+            "images": self._given.images or None,
+            "imageMetadata": self._given.image_metadata,
+        }
+        known = {name: value for name, value in shared.items() if value is not None}
+        return Plan(
+            family=family,
+            operation="create",
+            payloads=[{**known, "seedOffset": i} for i in range(self._given.quantity)],
+            sources=self._sources,
+            refusal=self._refusal,
+        )
+
+    def _text(self, shape: Shape, name: str, value: str) -> None:
+        """A text that is a source becomes its blob id."""
+        kinds = elsewhere.media(name) or elsewhere.ANY
+        if kinds is elsewhere.ANY and awaits(value):
+            return
+        file = elsewhere.loads(shape, name) and _is_file(value)
+        if not (file or _WHOLE.fullmatch(value) or _NUMBERED.fullmatch(value) or awaits(value)):
+            return
+        if file and not self._given.images:
+            self._files.append([shape.id, name])
+            return
+        path = f"{self._spelling}.{shape.id}.inputs.{name}"
+        try:
+            blob_id = self._pictures.blob_of(value)
+        except ValueError as error:
+            raise InvalidRequest.of(path, str(error)) from error
+        self._uploads.append([shape.id, name])
+        node = self._workflow[shape.id]
+        self._workflow[shape.id] = {**node, "inputs": {**node["inputs"], name: blob_id}}
+        self._sources.append(Source(blob_id=blob_id, path=path, media=kinds))
 
 
 def _check_bytes(given: ComfyInput, spelling: str) -> None:

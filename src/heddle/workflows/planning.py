@@ -234,6 +234,8 @@ class Planner:
         if not named and plan.family not in kind.families:
             names = sorted({f for e in able for f in e.offer.families} | set(kind.families))
             raise InvalidRequest.of("engine", f"{plan.family!r} is not one of: {', '.join(names)}")
+        if plan.refusal is not None:
+            raise plan.refusal
         stand_ins = [e for e in able if e.offer.stand_in and not e.missing]
         if self._settings.stand_in and stand_ins:
             return stand_ins[0], plan.family

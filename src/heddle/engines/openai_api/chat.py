@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 import httpx
 import msgspec
@@ -14,18 +14,14 @@ from heddle.domain import JSON
 from heddle.engines import JobContext
 from heddle.engines.openai_api import TOKENS
 from heddle.engines.openai_api.options import Options
-from heddle.errors import EngineFailed, JobError
+from heddle.errors import EngineFailed
+from heddle.studio import remote
 
 #: What all choices together may be long, in bytes of JSON: the first stands in the output up to three times (as a
 #: choice, as the text, and as what was parsed or the enhanced prompt), and the output is kept with the workflow.
 _MOST_BYTES = 80_000
 #: And a line of the stream.
 _LINE_BYTES = 1_000_000
-
-_CONNECT_S = 10.0
-
-#: Statuses of a server that may be able to answer later.
-_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 _ENHANCE = (
     "You improve prompts for pictures{family}. Rewrite what the user sends as one vivid, concrete prompt: subject,"
@@ -38,12 +34,8 @@ class Chat:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        # As it is: a stream is read line by line, and a proxy that packs it would hold lines back.
-        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {options.key}"} if options.key else {})
-        limit = httpx.Timeout(options.silence_s, connect=_CONNECT_S)
-        self._client = httpx.Client(
-            base_url=options.url.rstrip("/"), headers=headers, timeout=limit, trust_env=False, follow_redirects=False
-        )
+        self._client = remote.client(options.url, silence_s=options.silence_s, key=options.key)
+        self._speaking = remote.Speaking(self._client, "chat completions")
 
     def __enter__(self) -> Self:
         return self
@@ -98,9 +90,9 @@ class Chat:
             raise EngineFailed(f"model: {wanted!r} is not one of those that may be asked for here: {named}")
         if wanted or options.model:
             return wanted or options.model
-        with _Speaking(self._client):
+        with self._speaking:
             answer = self._client.get("/models")
-            _check(answer)
+            remote.check(answer, "openai-api", _reason)
             models = [one.id for one in msgspec.json.decode(answer.content, type=_Models).data]
         if not models:
             raise EngineFailed("model: the server lists none; name one")
@@ -109,10 +101,10 @@ class Chat:
     def _choice(self, asked: dict[str, Any], payload: JSON, index: int, context: JobContext) -> _Choice:
         choice, most = _Choice(), _MOST_BYTES // payload["n"]
         body = asked | {"seed": (payload["seed"] + index) % 2**31}
-        with _Speaking(self._client), self._client.stream("POST", "/chat/completions", json=body) as answer:
+        with self._speaking, self._client.stream("POST", "/chat/completions", json=body) as answer:
             if answer.is_error:
                 answer.read()
-            _check(answer)
+            remote.check(answer, "openai-api", _reason)
             for event in _events(answer):
                 choice.take(event)
                 if choice.size > most:
@@ -121,7 +113,9 @@ class Chat:
                 done = (index + min(0.99, choice.pieces / asked["max_tokens"])) / payload["n"]
                 context.progress(done, f"{choice.pieces} tokens")
         if not choice.ended:
-            raise _away(f"the server at {self._client.base_url.netloc.decode()} broke off in the middle of an answer")
+            raise remote.away(
+                f"the server at {self._client.base_url.netloc.decode()} broke off in the middle of an answer"
+            )
         return choice
 
 
@@ -180,7 +174,7 @@ class _Choice:
         """A part of it. What is of another kind (reasoning, tools) is passed over."""
         self.ended = self.ended or event is _END
         if event.error is not None:
-            raise EngineFailed(f"the server broke off: {_said(event.error)}")
+            raise EngineFailed(f"the server broke off: {remote.said(event.error)}")
         for one in event.choices or []:
             piece = one.delta.content or ""
             self.text += piece
@@ -200,56 +194,11 @@ class _Choice:
         self.finish, self.ended = "length", True
 
 
-class _Speaking:
-    """Errors of the connection as the job's."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._where = client.base_url.netloc.decode()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, httpx.TimeoutException):
-            raise _away(f"the server at {self._where} said nothing for too long") from error
-        if isinstance(error, httpx.HTTPError):
-            # Of what was sent, nothing may be told: the key is in it.
-            text = "it cannot be asked so" if isinstance(error, httpx.LocalProtocolError) else str(error)
-            raise _away(f"the server at {self._where} cannot be reached: {text}") from error
-        if isinstance(error, ValueError):
-            raise EngineFailed(f"the server at {self._where} does not speak chat completions: {error}") from error
-
-
-def _away(message: str) -> JobError:
-    return JobError(message, reason="engine_unavailable", retryable=True)
-
-
-def _check(answer: httpx.Response) -> None:
-    """Raises JobError unless it is one of 200 to 299."""
-    if answer.is_success:
-        return
-    said = f"the server answered {answer.status_code}: {_reason(answer)}"
-    if answer.status_code in _LATER:
-        raise _away(said)
-    if answer.status_code in {401, 403}:
-        raise JobError(f"{said}; check key under [openai-api] in engines.toml", reason="engine_unavailable")
-    raise EngineFailed(said)
-
-
 def _reason(answer: httpx.Response) -> str:
     try:
-        return _said(msgspec.json.decode(answer.content, type=_Refusal).error)
+        return remote.said(msgspec.json.decode(answer.content, type=_Refusal).error)
     except ValueError:
-        return _short(answer.text)
-
-
-def _said(error: Any) -> str:
-    return _short(cast("dict[str, Any]", error).get("message", "") if isinstance(error, dict) else error)
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 300 else f"{text[:300]}…"
+        return answer.text
 
 
 def _events(answer: httpx.Response) -> Iterator[_Event]:
@@ -297,7 +246,7 @@ def _parsed(choice: _Choice) -> Any:
     try:
         return json.loads(choice.text)
     except ValueError as error:
-        raise EngineFailed(f"responseFormat: the model's answer is no JSON: {_short(choice.text)!r}") from error
+        raise EngineFailed(f"responseFormat: the model's answer is no JSON: {remote.short(choice.text)!r}") from error
 
 
 def _usage(made: list[_Choice]) -> dict[str, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from heddle.errors import UsageError
+from heddle import options
+
+_NAME = "openai-api"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,24 +33,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Options:
         """Raises UsageError that names the option."""
-        try:
-            found = msgspec.convert(dict(table), cls)
-        except msgspec.ValidationError as error:
-            known = ", ".join(cls.__struct_fields__)
-            raise UsageError(f"[openai-api] in engines.toml: {error}", f"its options are: {known}") from error
-        if not re.fullmatch(r"[\x21-\x7e]*", found.key):
-            raise UsageError(
-                "[openai-api] key holds a space, a line break or a letter that no key has", "write it on one line"
-            )
-        if not re.fullmatch(r"(https?://[^\s?#]+)?", found.url):
-            raise UsageError(
-                f"[openai-api] url is {found.url!r}, which is no address of an API",
-                'write it as "http://127.0.0.1:8080/v1"',
-            )
-        for name, value, low, high in (
-            ("silence_s", found.silence_s, 1, 86_400),
-            ("buzz_per_1000_tokens", found.buzz_per_1000_tokens, 0, 1_000_000),
-        ):
-            if not low <= value <= high:
-                raise UsageError(f"[openai-api] {name} is {value:g}", f"set it to {low:,} to {high:,}")
+        found = options.take(cls, _NAME, table)
+        options.check_secret(_NAME, "key", found.key)
+        options.check_address(_NAME, "url", found.url, "http://127.0.0.1:8080/v1")
+        options.check_range(_NAME, "silence_s", found.silence_s, 1, 86_400)
+        options.check_range(_NAME, "buzz_per_1000_tokens", found.buzz_per_1000_tokens, 0, 1_000_000)
         return found
