@@ -101,6 +101,18 @@ class Settings:
     )
     executor: str = _setting("local", "How a job gets to a process: the name of an executor plug-in.")
     slots: int = _setting(0, "Worker processes on this machine; 0: one per CPU core, at most four.", low=0, high=1024)
+    devices: str = _setting(
+        "auto",
+        "What engines with large models run on, a worker process for each: `auto` (every NVIDIA GPU that nvidia-smi"
+        " shows, else the CPU), `cpu`, `none`, or the indices of GPUs as in `0,2`.",
+        pattern=r"auto|cpu|none|\d{1,3}(,\d{1,3})*",
+    )
+    device_memory_mb: int = _setting(
+        0,
+        "MiB that models may take on each device; 0: all of a GPU but 1 GiB, half of the memory for the CPU.",
+        low=0,
+        high=2**30,
+    )
     ray_address: str = _setting(
         "",
         "The Ray cluster of the executor `ray`, as in `10.0.0.5:6379`; empty: one on this machine, for this process.",
@@ -295,6 +307,7 @@ def set_environment(variables: Mapping[str, str]) -> None:
     os.environ.update(variables)
 
 
-def child_environment() -> dict[str, str]:
-    """The environment that a child process starts with: ours, without Heddle's own settings and Ray's token."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "RAY_AUTH_"))}
+def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment that a child process starts with: ours and more, without Heddle's settings and Ray's token."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "RAY_AUTH_"))}
+    return ours | dict(more or {})

@@ -23,6 +23,7 @@ from heddle.db.dialects import FILE
 from heddle.db.sqlite import SQLite
 from heddle.engines import Engine, Offer
 from heddle.errors import UsageError
+from heddle.fleet import devices
 from heddle.fleet.ray import access
 from heddle.server import HomeLock
 from heddle.settings import Settings
@@ -86,6 +87,7 @@ def examine(current: Settings, engines: Mapping[str, _Found]) -> Iterator[Findin
     yield _server_database(current) if current.database else _database(current.folder / FILE)
     yield _server(current)
     yield _slots(current)
+    yield _devices(current)
     yield _storage(current)
     yield _plugin("executors", current.executor)
     yield from _ray(current)
@@ -180,6 +182,16 @@ def _slots(current: Settings) -> Finding:
     slots = current.slots or min(4, cores)
     limit = f"{current.worker_memory_mb} MiB each" if current.worker_memory_mb else "no memory limit"
     return Finding("Machine", "slots", "ready", f"{slots} worker processes on {cores} cores, {limit}")
+
+
+def _devices(current: Settings) -> Finding:
+    """What the executor `local` would give a worker each, if an engine wants one."""
+    try:
+        found = devices.of_machine(current)
+    except UsageError as error:
+        return Finding("Machine", "devices", "bad", str(error))
+    text = ", ".join(f"{device.name} with {device.memory_mb} MiB for models" for device in found) or "none wanted"
+    return Finding("Machine", "devices", "ready", text)
 
 
 def _plugin(seam: str, name: str) -> Finding:

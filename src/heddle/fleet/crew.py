@@ -92,6 +92,16 @@ class Hand(Protocol):
 Hire = Callable[[str, Callable[[FromWorker], None]], Hand]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A slot that differs from the others: its worker's address space, and the memory that models may take there."""
+
+    name: str
+    #: 0: no limit.
+    limit_mb: int
+    memory_mb: int
+
+
 @dataclass(slots=True, eq=False)
 class _Attempt:
     """An accepted run that has not ended."""
@@ -129,8 +139,9 @@ class _Attempt:
 class _Slot:
     """A place for one worker. `sent` holds, in order, the attempts that its worker has."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, place: Place) -> None:
+        self.name = place.name
+        self.place = place
         self.sent: dict[Key, _Attempt] = {}
         self.worker: Hand | None = None
         self.unanswered = 0
@@ -151,10 +162,12 @@ class _Slot:
         """Whether attempts may be promised a place here: it has a worker, or is about to."""
         return not (self.given_up or self.resting)
 
+    def can(self, engine: str) -> bool:
+        """Whether its worker can run this; yes, while nobody has said."""
+        return self.worker is None or self.worker.able is None or engine in self.worker.able
+
     def has_room(self, run: Run) -> bool:
         """An idle worker takes anything; a busy one only what is short, behind what is short."""
-        if run.slot and run.slot != self.name:
-            return False
         depth = min((other.run.lookahead for other in self.sent.values()), default=run.lookahead)
         return self.worker is not None and len(self.sent) <= min(depth, run.lookahead)
 
@@ -185,12 +198,12 @@ class Crew:
 
     # ── the protocol of an executor ───────────────────────────────────────────
 
-    async def start(self, sink: Sink, names: Iterable[str]) -> None:
-        """Bring up one worker for every name; raises Unavailable when none can start."""
+    async def start(self, sink: Sink, places: Iterable[str | Place]) -> None:
+        """Bring up one worker for every place; raises Unavailable when none can start."""
         self._sink = sink
         self._loop = asyncio.get_running_loop()
-        for name in names:
-            self.add(name)
+        for place in places:
+            self.add(place)
         self._ticking = self._loop.call_later(self._limits.ping_s, self._tick)
         try:
             await self._until(self._settled)
@@ -201,11 +214,12 @@ class Crew:
             await self.close(0)
             raise Unavailable(f"none of {len(self._slots)} worker processes could be started; the log says why")
 
-    def add(self, name: str) -> None:
-        """One slot more."""
-        slot = _Slot(name)
+    def add(self, place: str | Place) -> None:
+        """One slot more; a name alone is one like all others."""
+        usual = self._hello.memory_mb
+        slot = _Slot(Place(place, usual, usual) if isinstance(place, str) else place)
         self._slots.append(slot)
-        self._keepers.append(asyncio.create_task(self._keep(slot), name=name))
+        self._keepers.append(asyncio.create_task(self._keep(slot), name=slot.name))
 
     def free(self, lookahead: int | None = None) -> int:
         if self._closing:
@@ -221,7 +235,8 @@ class Crew:
         depth = 1 + (self._lookahead if lookahead is None else lookahead)
         here = {slot.name: [*slot.sent.values()] for slot in self._slots if slot.counts}
         for attempt in self._line:
-            where = attempt.run.slot or min(here, key=lambda name: len(here[name]), default="")
+            able = [slot.name for slot in self._for(attempt.run) if slot.name in here]
+            where = attempt.run.slot or min(able or here, key=lambda name: len(here[name]), default="")
             here.setdefault(where, []).append(attempt)
         now = self._loop.time()
         return [self._report(slot, here[slot.name], depth, now) for slot in self._slots if slot.counts]
@@ -231,7 +246,7 @@ class Crew:
         return SlotReport(
             name=slot.name,
             engines=self._able(slot),
-            memory_mb=self._hello.memory_mb or None,
+            memory_mb=slot.place.memory_mb or None,
             models=models,
             ahead=len(attempts),
             room=depth - len(attempts),
@@ -305,19 +320,29 @@ class Crew:
         waiting: list[_Attempt] = []
         while self._line:
             attempt = self._line[0]
-            roomy = [slot for slot in self._slots if slot.has_room(attempt.run)]
-            if not roomy and not attempt.run.slot:
+            roomy = [slot for slot in self._for(attempt.run) if slot.has_room(attempt.run)]
+            if not roomy and not attempt.run.slot and self._alike():
                 break
             self._line.popleft()
             if roomy:
                 self._send(attempt, min(roomy, key=lambda slot: len(slot.sent)))
-            elif any(slot.name == attempt.run.slot and slot.counts for slot in self._slots):
-                waiting.append(attempt)  # for its own slot; others may pass
+            elif any(slot.counts for slot in self._for(attempt.run)):
+                waiting.append(attempt)  # for a slot that can run it; others may pass
             else:
                 gone = f"the slot {attempt.run.slot!r} is gone"
                 self._end(attempt, attempt.failed("worker_stopped", gone, retryable=True))
         self._line.extendleft(reversed(waiting))
         self._look_ahead()
+
+    def _alike(self) -> bool:
+        """Whether all slots can run the same, so that whoever finds no room is passed by nobody."""
+        return len({slot.worker.able for slot in self._slots if slot.worker is not None}) <= 1
+
+    def _for(self, run: Run) -> list[_Slot]:
+        """The slots that it may go to: its own; else those that can run it; else all: there it fails and says why."""
+        if run.slot:
+            return [slot for slot in self._slots if slot.name == run.slot]
+        return [slot for slot in self._slots if slot.can(run.engine)] or self._slots
 
     def _look_ahead(self) -> None:
         """While a worker is busy it may load what the next job in its line wants, where that has room beside the rest.
@@ -454,7 +479,8 @@ class Crew:
         """One worker from its start to its end: whether it was of use, and how it ended."""
         worker = self._hire(slot.name, lambda message: self._heard(slot, message))
         try:
-            await worker.start(msgspec.structs.replace(self._hello, slot=slot.name), self._limits.start_s)
+            hello = msgspec.structs.replace(self._hello, slot=slot.name, memory_mb=slot.place.limit_mb)
+            await worker.start(hello, self._limits.start_s)
         except StartFailed as error:
             return False, str(error)
         born = self._loop.time()

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 
 from heddle import registry
-from heddle.fleet import Limits, Sink
-from heddle.fleet.crew import Crew, Hand
+from heddle.fleet import Limits, Sink, devices
+from heddle.fleet.crew import Crew, Hand, Place
 from heddle.fleet.messages import FromWorker, Key, Run
 from heddle.fleet.process import WorkerProcess
 from heddle.matching import SlotReport
@@ -22,22 +22,35 @@ def _can_run(name: str) -> bool:
         return True
 
 
+def _wants_device(name: str) -> bool:
+    try:
+        return registry.engine(name).offer().device
+    except Exception:  # noqa: BLE001 - the same
+        return False
+
+
 class LocalExecutor:
-    """A crew of child processes."""
+    """A crew of child processes: some for everything that needs no device, and one for each device."""
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
-        self._slots = settings.slots or min(4, os.cpu_count() or 1)
-        able = frozenset(name for name in registry.targets("engines") if _can_run(name))
+        able = {name for name in registry.targets("engines") if _can_run(name)}
+        on_devices = frozenset(name for name in able if _wants_device(name))
+        self._devices = {device.name: device for device in devices.of_machine(settings)} if on_devices else {}
+        others = frozenset(able - on_devices)
+        self._slots = [f"local-{n}" for n in range(settings.slots or min(4, os.cpu_count() or 1))]
 
         def hire(name: str, heard: Callable[[FromWorker], None]) -> Hand:
-            worker = WorkerProcess(name, heard)
-            worker.able = able
+            device = self._devices.get(name)
+            worker = WorkerProcess(name, heard, environment=device and device.environment)
+            worker.able = on_devices if device else others
             return worker
 
         self._crew = Crew(settings, limits or Limits(), hire)
 
     async def start(self, sink: Sink) -> None:
-        await self._crew.start(sink, [f"local-{n}" for n in range(self._slots)])
+        # Drivers and libraries reserve far more addresses than they use: a bound on those would be one on nothing.
+        places = [Place(name, limit_mb=0, memory_mb=device.memory_mb) for name, device in self._devices.items()]
+        await self._crew.start(sink, [*self._slots, *places])
 
     def free(self, lookahead: int | None = None) -> int:
         return self._crew.free(lookahead)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +121,15 @@ class WorkerProcess(asyncio.Protocol):
     beside every child, and wait for its pipes to close, which a grandchild may prevent.
     """
 
-    def __init__(self, name: str, heard: Callable[[FromWorker], None], printed: Printed = log.info) -> None:
+    def __init__(
+        self,
+        name: str,
+        heard: Callable[[FromWorker], None],
+        printed: Printed = log.info,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
+        self._environment = environment
         self.able: frozenset[str] | None = None
         self._heard = heard
         self._loop = asyncio.get_running_loop()
@@ -184,7 +191,7 @@ class WorkerProcess(asyncio.Protocol):
                 stderr=their_output,
                 pass_fds=[their_channel.fileno()],
                 start_new_session=True,
-                env=child_environment(),
+                env=child_environment(self._environment),
             )
             ours.pop_all()
         os.set_blocking(output, False)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tests.processes import exists, is_frozen, vanished
 
+from heddle import registry
+from heddle.fleet.messages import Started
 from heddle.settings import child_environment
 
 from .conftest import FIXTURES, Start
@@ -84,3 +86,22 @@ async def test_a_slot_survives_what_nobody_expected(
                 await asyncio.sleep(0.01)
         await f.done(waiting)
         assert f.executor.alive() == frozenset()
+
+
+async def test_what_wants_a_device_runs_where_one_is_and_nothing_else_does(tmp_path: Path) -> None:
+    registry.add("engines", "press", "press:Press")
+    async with Start("local", tmp_path)(slots=2, devices="cpu", device_memory_mb=9000) as f:
+        by_name = {slot.name: slot for slot in f.executor.slots()}
+        assert by_name["cpu"].engines >= {"press"}
+        assert by_name["cpu"].memory_mb == 9000
+        assert all("press" not in by_name[name].engines for name in ("local-0", "local-1"))
+        presses = [f.run("press", {"prompt": "a fox", "steps": 1}) for _ in range(2)]
+        await f.started(presses[0])
+        # They are in one line behind a job that must wait for the device, and pass it.
+        for other in [f.run("Echo", {}) for _ in range(3)]:
+            assert await f.done(other)
+            assert (await f.started(other)).slot != "cpu"
+        assert not f.of(presses[1], Started)
+        for press in presses:
+            assert await f.done(press)
+            assert (await f.started(press)).slot == "cpu"
