@@ -373,15 +373,21 @@ def test_the_default_setup_is_ready(heddle: Heddle, folder: Path, monkeypatch: p
     found = report(result)
     assert (found["sketch"]["state"], found["imageGen"]["state"]) == ("ready", "ready")
     assert "sketch" in found["imageGen"]["text"]
-    assert found["training"]["state"] == "off"
+    assert found["openai-api"]["state"] == "off"
     types = json.loads(result.stdout)["stepTypes"]
-    assert types["imageGen"] == {"engines": ["sketch"], "missing": {}}
-    assert types["training"]["engines"] == []
-    assert types["training"]["reason"]
+    assert "sketch" in types["imageGen"]["engines"]
+    assert types["textGen"]["missing"]["openai-api"]
     assert "not made yet" in found["database"]["text"]
     assert found["HEDDLE_PORT"]["text"].startswith("0")
     assert not folder.exists(), "doctor only looks"
     assert "default setup needs works" in done(heddle("doctor"))
+
+
+def test_engines_are_listed_and_described(heddle: Heddle) -> None:
+    assert "sketch" in done(heddle("engines"))
+    told = json.loads(done(heddle("engines", "sketch", "--json")))
+    assert (told["families"], told["missing"], told["loadsModels"]) == (["sketch"], [], False)
+    refused(heddle("engines", "skech"), "'skech' is no engine", "sketch")
 
 
 def test_a_taken_port_and_an_unknown_storage_are_told(heddle: Heddle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Row] = {
     "api": Row(_SERVER, "heddle.cli.processes:api", "Answer requests only (PostgreSQL)."),
     "dispatch": Row(_SERVER, "heddle.cli.processes:dispatch", "Run jobs only (PostgreSQL)."),
     "chores": Row(_SERVER, "heddle.cli.processes:chores", "Do the periodic duties only (PostgreSQL)."),
+    "engines": Row(_SERVER, "heddle.cli.engines:engines", "List engines, their families, samplers and files."),
     "doctor": Row(_SERVER, "heddle.cli.doctor:doctor", "Say what can run here, and why not."),
     "backup": Row(_SERVER, "heddle.cli.backup:backup", "Write the data folder to one file."),
     "restore": Row(_SERVER, "heddle.cli.backup:restore", "Fill an empty data folder from a backup."),

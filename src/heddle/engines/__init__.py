@@ -7,7 +7,7 @@ process, to run. It never sees the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -136,6 +136,28 @@ class Chooser(Protocol):
 
     def default_model(self, family: str) -> str | None:
         """The AIR of it; None: the first one of the family in the catalog."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of model that an engine runs, for people: what it does, and what its files must be."""
+
+    name: str
+    #: The family that callers name.
+    family: str
+    operations: Sequence[str]
+    samplers: Sequence[str] = ()
+    #: A sentence for each way in which its weights may come.
+    files: Sequence[str] = ()
+
+
+@runtime_checkable
+class Describer(Protocol):
+    """An engine that runs several kinds of models has this method as well."""
+
+    def kinds(self) -> Sequence[Kind]:
+        """All of them; constant."""
         ...
 
 
