@@ -254,14 +254,14 @@ def given(name: str, **more: Any) -> dict[str, Any]:
     return {**SMALLEST[name], **more}
 
 
-SDXL = "urn:air:sdxl:checkpoint:civitai:101055@128078"
-
 MORE: Mapping[str, tuple[Row, ...]] = {
     "imageGen": (
         Row({"width": 64}, "prompt", "Field required"),
         Row(given("imageGen", engine="nonsense"), "engine", "'nonsense' is not one of: "),
         Row(given("imageGen", engine="sdxl"), "engine", "set `engine` to 'sketch'"),
-        Row(given("imageGen", model=SDXL), "engine", "'sdxl' cannot run here"),
+        Row(
+            given("imageGen", engine="seedream"), "engine", "'seedream' cannot run here (no engine for it is installed)"
+        ),
         Row(given("imageGen", model="nonsense"), "model", "nonsense"),
         Row(given("imageGen", strength=0.5), "strength", "is for a source picture"),
         Row(given("imageGen", aspectRatio="9:1"), "aspectRatio", "between 1:4 and 4:1"),
@@ -328,7 +328,7 @@ MORE: Mapping[str, tuple[Row, ...]] = {
     ),
     "training": (
         Row(given("training"), "engine", "no engine can run training here: none is installed"),
-        Row(given("training", engine="sdxl"), "engine", "'sdxl' cannot run here (no engine for it is installed)"),
+        Row(given("training", engine="sdxl"), "engine", "'sdxl' cannot run here ("),
         Row({"steps": 5}, "", "give the zip as `trainingData.sourceUrl`"),
         Row(given("training", samples={"prompts": ["a"] * 11}), "samples.prompts", "at most 10 items are taken"),
     ),

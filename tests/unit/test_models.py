@@ -62,7 +62,7 @@ def add(db: Database, path: Path | None, kind: str = "Checkpoint", base_model: s
     return db.apply(verb, None)
 
 
-def plan(db: Database, **fields: Any) -> Job:
+def plan(db: Database, settings: Settings | None = None, **fields: Any) -> Job:
     """The one job of a picture of this engine."""
 
     def look(tx: Tx) -> Job:
@@ -75,7 +75,7 @@ def plan(db: Database, **fields: Any) -> Job:
             WorkflowRequest,
             {"steps": [{"$type": "imageGen", "input": {"engine": "weighty", "prompt": "a fox", **fields}}]},
         )
-        draft = Planner(Settings()).plan(wanted, account_id=1, look=found, at=now())
+        draft = Planner(settings or Settings()).plan(wanted, account_id=1, look=found, at=now())
         [job] = draft.new.workflow.steps[0].jobs
         return job
 
@@ -139,12 +139,27 @@ def test_without_a_name_the_first_that_was_added_is_meant(
 
 
 def test_what_is_not_there_is_refused_at_submit(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
-    at = "steps[0].input.model"
-    assert "heddle models add" in refused(db, engine="sdxl")[at][0]
+    at = "steps[0].input.engine"
+    why = refused(db, engine="sdxl")[at][0]
+    assert "'sdxl' cannot run here" in why
+    assert "weighty: the catalog has no model for 'sdxl'" in why
     bare = add(db, None)
-    assert "without its weights" in refused(db, engine="sdxl", model=bare)[at][0]
-    weighty(model="urn:air:sdxl:checkpoint:civitai:1@2")
+    assert "without its weights" in refused(db, engine="sdxl", model=bare)["steps[0].input.model"][0]
+    gone = "urn:air:sdxl:checkpoint:civitai:1@2"
+    assert "is not in the catalog" in refused(db, engine="sdxl", model=gone)["steps[0].input.model"][0]
+    weighty(model=gone)
     assert "engines.toml" in refused(db, engine="sdxl")[at][0]
+
+
+def test_a_stand_in_draws_for_a_model_that_is_not_here(
+    db: Database, weighty: Callable[..., None], tmp_path: Path
+) -> None:
+    gone = "urn:air:sdxl:checkpoint:civitai:1@2"
+    for fields in ({}, {"model": gone}):
+        job = plan(db, Settings(stand_in=True), engine="sdxl", **fields)
+        assert (job.engine, job.payload["standInFor"]) == ("sketch", "sdxl")
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    assert plan(db, Settings(stand_in=True), engine="sdxl").engine == "weighty"
 
 
 def test_an_engine_may_say_what_it_cannot_do(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:

@@ -28,6 +28,15 @@ def none(_ecosystems: Sequence[str], _types: Sequence[str]) -> Place | None:
 _ADDED = frozenset({"lora", "lycoris", "dora", "embedding", "hypernet", "controlnet"})
 
 
+class Absent(InvalidRequest):
+    """A model that a step names, or the one that it would run, is not here; `why` says so without the field."""
+
+    def __init__(self, path: str, why: str, *, named: bool) -> None:
+        super().__init__(f"{path}: {why}", {path: [why]})
+        self.why = why
+        self.named = named
+
+
 @dataclass(frozen=True, slots=True)
 class Models:
     """What each text that names a model means, and the model that is run where none is named."""
@@ -59,12 +68,11 @@ def resolve(plan: Plan, engine: Engine, name: str, find: Find, first: First) -> 
         if place is not None:
             _check_fits(resource, place, fits, family)
             if offer.loads and place.path is None:
-                raise InvalidRequest.of(resource.path, f"the catalog has {resource.air!r} without its weights")
+                raise Absent(resource.path, f"the catalog has {resource.air!r} without its weights", named=True)
             named[resource.air] = place
         elif not offer.elsewhere:
-            raise InvalidRequest.of(
-                resource.path, f"{resource.air!r} is not in the catalog; `heddle models list` shows what is"
-            )
+            why = f"{resource.air!r} is not in the catalog; `heddle models list` shows what is"
+            raise Absent(resource.path, why, named=True)
     has_base = any(not resource.added and resource.path == "model" for resource in plan.resources)
     return Models(named, None if has_base or not offer.loads else _default(plan, engine, family, fits, find, first))
 
@@ -98,11 +106,8 @@ def _default(plan: Plan, engine: Engine, family: str, fits: Sequence[str], find:
     if place is not None and place.path is not None:
         return place
     if chosen is not None:
-        raise InvalidRequest.of(
-            "model", f"{chosen!r}, which engines.toml names for {family!r}, is not in the catalog with its weights"
-        )
-    raise InvalidRequest.of(
-        "model",
-        f"the catalog has no model for {family!r}, of the type {' or '.join(plan.bases)}; "
-        "add one with `heddle models add`, or name another `engine`",
-    )
+        why = f"{chosen!r}, which engines.toml names for {family!r}, is not in the catalog with its weights"
+    else:
+        kinds = " or ".join(plan.bases)
+        why = f"the catalog has no model for {family!r}, of the type {kinds}; `heddle models add` adds one"
+    raise Absent("model", why, named=False)

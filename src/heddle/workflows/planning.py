@@ -20,7 +20,7 @@ from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, FactsOf, Plan, Source, StepType
 from heddle.workflows import models, pricing, references
-from heddle.workflows.models import Find, First, Models
+from heddle.workflows.models import Absent, Find, First, Models
 from heddle.workflows.references import Bound, Reference, is_token, readable
 from heddle.workflows.rows import NewWorkflow
 
@@ -179,10 +179,8 @@ class Planner:
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
             plan = kind.plan(wanted.bound.input, look.facts_of)
-            ready, stands_in_for = self._choose(request.type, kind, plan)
+            ready, stands_in_for, known = self._choose(request.type, kind, plan, look)
             _check(plan, ready.offer)
-            # A stand-in loads no models, so it takes any that are named.
-            known = Models() if stands_in_for else models.resolve(plan, ready.engine, ready.name, look.find, look.first)
             payloads = [_payload(p, ready, stands_in_for, known) for p in plan.payloads]
             _check_can(ready.engine, payloads)
         costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
@@ -222,15 +220,20 @@ class Planner:
             raise InvalidRequest.of(path, f"{name!r} cannot run on this server, which has: {here}")
         raise InvalidRequest.of(path, f"{name!r} is not one of: {', '.join(steps.NAMES)}")
 
-    def _choose(self, type_name: str, kind: StepType, plan: Plan) -> tuple[_Ready, str | None]:
-        """The engine, and the family it stands in for, if it does."""
+    def _choose(self, type_name: str, kind: StepType, plan: Plan, look: Look) -> tuple[_Ready, str | None, Models]:
+        """The engine, the family it stands in for, if it does, and the models that the step names."""
         able = [e for e in self._engines if type_name in e.offer.step_types]
         if plan.family is None:
-            return _first_ready(able, type_name), None
+            first = _first_ready(able, type_name)
+            return first, None, _models(plan, first, look)
         named = [e for e in able if plan.family in e.offer.families or plan.family == e.name]
+        lacking: dict[str, Absent] = {}
         for engine in named:
             if not engine.missing:
-                return engine, None
+                try:
+                    return engine, None, _models(plan, engine, look)
+                except Absent as error:
+                    lacking[engine.name] = error
         if not named and plan.family not in kind.families:
             names = sorted({f for e in able for f in e.offer.families} | set(kind.families))
             raise InvalidRequest.of("engine", f"{plan.family!r} is not one of: {', '.join(names)}")
@@ -238,9 +241,13 @@ class Planner:
             raise plan.refusal
         stand_ins = [e for e in able if e.offer.stand_in and not e.missing]
         if self._settings.stand_in and stand_ins:
-            return stand_ins[0], plan.family
+            # It loads no models, so it takes any that are named.
+            return stand_ins[0], plan.family, Models()
+        for error in lacking.values():
+            if error.named:
+                raise error
         path, name = plan.asked or ("engine", plan.family)
-        raise InvalidRequest.of(path, _why_not(name, named, stand_ins))
+        raise InvalidRequest.of(path, _why_not(name, named, lacking, stand_ins))
 
 
 class _Under:
@@ -274,8 +281,14 @@ def _first_ready(able: Sequence[_Ready], type_name: str) -> _Ready:
     raise InvalidRequest.of("engine", f"no engine can run {type_name} here: {reasons}")
 
 
-def _why_not(family: str, named: Sequence[_Ready], stand_ins: Sequence[_Ready]) -> str:
-    reasons = [f"{e.name}: {reason}" for e in named for reason in e.missing] or ["no engine for it is installed"]
+def _models(plan: Plan, ready: _Ready, look: Look) -> Models:
+    return models.resolve(plan, ready.engine, ready.name, look.find, look.first)
+
+
+def _why_not(family: str, named: Sequence[_Ready], lacking: Mapping[str, Absent], stand_ins: Sequence[_Ready]) -> str:
+    reasons = [f"{e.name}: {reason}" for e in named for reason in e.missing]
+    reasons += [f"{name}: {error.why}" for name, error in lacking.items()]
+    reasons = reasons or ["no engine for it is installed"]
     other = ""
     if stand_ins:
         name = stand_ins[0].name
