@@ -1,0 +1,310 @@
+"""Whole models with random weights, a few megabytes each, made by the tests: every part that a real one has.
+
+`folder("sdxl")` is such a model as a folder in diffusers' form, made once a process. The pictures are noise; what is
+tested is the way of a job through the real code. Import this only where torch is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from heddle.engines.diffusers import vocabularies
+
+
+@cache
+def folder(name: str) -> Path:
+    """A model as a folder."""
+    place = _room() / name
+    torch.manual_seed(_seed(name))
+    MODELS[name](place)
+    return place
+
+
+@cache
+def _room() -> Path:
+    place = Path(tempfile.mkdtemp(prefix="heddle-tiny-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place
+
+
+def _seed(name: str) -> int:
+    return sum(name.encode())
+
+
+# ── parts ─────────────────────────────────────────────────────────────────────
+
+#: Words of CLIP, which is shipped whole.
+_CLIP_WORDS = 49408
+
+
+def _clip(width: int, *, act: str = "quick_gelu", projected: bool = False) -> Any:
+    config = transformers.CLIPTextConfig(
+        vocab_size=_CLIP_WORDS, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=3,
+        num_attention_heads=2, max_position_embeddings=77, hidden_act=act, projection_dim=width,
+        bos_token_id=0, eos_token_id=2, pad_token_id=1,
+    )  # fmt: skip
+    kind = transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel
+    return kind(config).eval()
+
+
+def _t5_words() -> Any:
+    """A tokenizer of single letters, in the manner of T5."""
+    letters = "▁abcdefghijklmnopqrstuvwxyz0123456789.,!"
+    words = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((letter, -2.0) for letter in letters)]
+    return transformers.T5Tokenizer(vocab=words, extra_ids=0, model_max_length=512)
+
+
+def _t5(width: int = 32) -> Any:
+    config = transformers.T5Config(
+        vocab_size=64, d_model=width, d_ff=2 * width, d_kv=16, num_heads=2, num_layers=2,
+        feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+    )  # fmt: skip
+    return transformers.T5EncoderModel(config).eval()
+
+
+_CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_MARKS = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+
+
+def _qwen_words() -> Any:
+    """A tokenizer of single bytes, in the manner of Qwen."""
+    words = {letter: number for number, letter in enumerate(["<|endoftext|>", *vocabularies.letters()])}
+    made = transformers.Qwen2Tokenizer(vocab=words, merges=[], model_max_length=4096)
+    made.add_special_tokens({"additional_special_tokens": list(_MARKS)})
+    made.chat_template = _CHAT
+    return made
+
+
+def _qwen3(layers: int, width: int = 16) -> Any:
+    config = transformers.Qwen3Config(
+        vocab_size=300, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=4096,
+    )  # fmt: skip
+    return transformers.Qwen3ForCausalLM(config).eval()
+
+
+def _qwen_vl(words: Any, width: int = 16) -> Any:
+    mark = words.convert_tokens_to_ids
+    config = transformers.Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": 300, "hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 8192,
+            "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6},
+        },
+        vision_config={
+            "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": width,
+            "fullatt_block_indexes": [0],
+        },
+        image_token_id=mark("<|image_pad|>"), video_token_id=mark("<|video_pad|>"),
+        vision_start_token_id=mark("<|vision_start|>"), vision_end_token_id=mark("<|vision_end|>"),
+    )  # fmt: skip
+    return transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
+
+
+def _vae(latents: int, **more: Any) -> Any:
+    """Eight pixels a latent, as the real ones."""
+    return diffusers.AutoencoderKL(
+        block_out_channels=(8, 8, 8, 16), norm_num_groups=4, layers_per_block=1, latent_channels=latents,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, sample_size=64, **more,
+    ).eval()  # fmt: skip
+
+
+def _flow_vae() -> Any:
+    return _vae(4, scaling_factor=0.36, shift_factor=0.11, use_quant_conv=False, use_post_quant_conv=False)
+
+
+_BETAS: dict[str, Any] = {
+    "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1,
+}  # fmt: skip
+
+
+def _unet(**more: Any) -> Any:
+    given: dict[str, Any] = {
+        "sample_size": 8, "block_out_channels": (16, 32), "layers_per_block": 1, "norm_num_groups": 8,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "attention_head_dim": 2,
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"), "cross_attention_dim": 32,
+    }  # fmt: skip
+    return diffusers.UNet2DConditionModel(**given | more).eval()
+
+
+# ── models ────────────────────────────────────────────────────────────────────
+
+
+def sd1(place: Path) -> None:
+    """Stable Diffusion 1."""
+    diffusers.StableDiffusionPipeline(
+        vae=_vae(4), text_encoder=_clip(32), tokenizer=vocabularies.clip(), unet=_unet(),
+        scheduler=diffusers.PNDMScheduler(skip_prk_steps=True, set_alpha_to_one=False, **_BETAS),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(place)  # fmt: skip
+
+
+def sd2(place: Path) -> None:
+    """Stable Diffusion 2 for 768 pixels, which predicts velocities."""
+    diffusers.StableDiffusionPipeline(
+        vae=_vae(4), text_encoder=_clip(32, act="gelu"), tokenizer=vocabularies.clip("!"),
+        unet=_unet(use_linear_projection=True),
+        scheduler=diffusers.DDIMScheduler(
+            prediction_type="v_prediction", clip_sample=False, set_alpha_to_one=False, **_BETAS
+        ),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(place)  # fmt: skip
+
+
+def sdxl(place: Path) -> None:
+    """SDXL. Its two encoders differ in width, by which they are told apart in a single file."""
+    diffusers.StableDiffusionXLPipeline(
+        vae=_vae(4, scaling_factor=0.13), text_encoder=_clip(32),
+        text_encoder_2=_clip(64, act="gelu", projected=True),
+        tokenizer=vocabularies.clip(), tokenizer_2=vocabularies.clip("!"),
+        unet=_unet(
+            cross_attention_dim=96, use_linear_projection=True, transformer_layers_per_block=(1, 2),
+            addition_embed_type="text_time", addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=6 * 8 + 64,
+        ),
+        scheduler=diffusers.EulerDiscreteScheduler(timestep_spacing="leading", **_BETAS),
+    ).save_pretrained(place)  # fmt: skip
+
+
+def sd3(place: Path) -> None:
+    """Stable Diffusion 3, with its three encoders."""
+    diffusers.StableDiffusion3Pipeline(
+        transformer=diffusers.SD3Transformer2DModel(
+            sample_size=8, patch_size=1, in_channels=16, out_channels=16, num_layers=2, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=96, caption_projection_dim=32, pooled_projection_dim=96,
+            pos_embed_max_size=32,
+        ).eval(),
+        vae=_vae(16, shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=_clip(32, projected=True), tokenizer=vocabularies.clip(),
+        text_encoder_2=_clip(64, act="gelu", projected=True), tokenizer_2=vocabularies.clip("!"),
+        text_encoder_3=_t5(96), tokenizer_3=_t5_words(),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    ).save_pretrained(place)  # fmt: skip
+
+
+def _flux_parts() -> dict[str, Any]:
+    return {
+        "transformer": diffusers.FluxTransformer2DModel(
+            patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8),
+            guidance_embeds=True,
+        ).eval(),
+        "vae": _flow_vae(),
+        "text_encoder": _clip(32), "tokenizer": vocabularies.clip(),
+        "text_encoder_2": _t5(), "tokenizer_2": _t5_words(),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0),
+    }  # fmt: skip
+
+
+def flux(place: Path) -> None:
+    """Flux.1 dev."""
+    diffusers.FluxPipeline(**_flux_parts()).save_pretrained(place)
+
+
+def flux_kontext(place: Path) -> None:
+    """Flux.1 Kontext."""
+    diffusers.FluxKontextPipeline(**_flux_parts()).save_pretrained(place)
+
+
+def _flux2_parts() -> dict[str, Any]:
+    return {
+        "transformer": diffusers.Flux2Transformer2DModel(
+            patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=48, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4),
+            guidance_embeds=False,
+        ).eval(),
+        "vae": diffusers.AutoencoderKLFlux2(
+            block_out_channels=(8, 8, 8, 16), norm_num_groups=4, layers_per_block=1, latent_channels=4, sample_size=64,
+        ).eval(),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+    }  # fmt: skip
+
+
+def flux2_klein(place: Path) -> None:
+    """Flux.2 Klein, undistilled. It listens to the layers 9, 18 and 27 of its encoder, so it has as many."""
+    diffusers.Flux2KleinPipeline(
+        **_flux2_parts(), text_encoder=_qwen3(28), tokenizer=_qwen_words(), is_distilled=False
+    ).save_pretrained(place)
+
+
+def z_image(place: Path) -> None:
+    """Z-Image."""
+    diffusers.ZImagePipeline(
+        transformer=diffusers.ZImageTransformer2DModel(
+            in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+            axes_dims=[4, 6, 6], axes_lens=[1024, 64, 64],
+        ).eval(),
+        vae=_flow_vae(), text_encoder=_qwen3(3), tokenizer=_qwen_words(),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    ).save_pretrained(place)  # fmt: skip
+
+
+def _qwen_parts() -> dict[str, Any]:
+    words = _qwen_words()
+    return {
+        "transformer": diffusers.QwenImageTransformer2DModel(
+            patch_size=2, in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, axes_dims_rope=(4, 6, 6),
+        ).eval(),
+        "vae": diffusers.AutoencoderKLQwenImage(
+            base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+            latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+        ).eval(),
+        "text_encoder": _qwen_vl(words), "tokenizer": words,
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+    }  # fmt: skip
+
+
+def qwen_image(place: Path) -> None:
+    """Qwen-Image."""
+    diffusers.QwenImagePipeline(**_qwen_parts()).save_pretrained(place)
+
+
+def qwen_edit(place: Path) -> None:
+    """Qwen-Image-Edit, which looks at the source as well."""
+    parts = _qwen_parts()
+    looks = transformers.Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=56 * 56)
+    processor = transformers.Qwen2VLProcessor(looks, parts["tokenizer"], video_processor=None, chat_template=_CHAT)
+    diffusers.QwenImageEditPipeline(**parts, processor=processor).save_pretrained(place)
+
+
+def chroma(place: Path) -> None:
+    """Chroma."""
+    diffusers.ChromaPipeline(
+        transformer=diffusers.ChromaTransformer2DModel(
+            patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=32, axes_dims_rope=(4, 4, 8), approximator_num_channels=8,
+            approximator_hidden_dim=16, approximator_layers=1,
+        ).eval(),
+        vae=_flow_vae(), text_encoder=_t5(), tokenizer=_t5_words(),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    ).save_pretrained(place)  # fmt: skip
+
+
+#: Every model here, by the name of its kind.
+MODELS: dict[str, Callable[[Path], None]] = {
+    "sd1": sd1,
+    "sd2-768": sd2,
+    "sdxl": sdxl,
+    "sd3": sd3,
+    "flux1": flux,
+    "flux1-kontext": flux_kontext,
+    "flux2-klein": flux2_klein,
+    "z-image": z_image,
+    "qwen": qwen_image,
+    "qwen-edit": qwen_edit,
+    "chroma": chroma,
+}
