@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import torch
 import transformers
 
-import torch
 from heddle.engines.diffusers import vocabularies
 
 

@@ -63,7 +63,7 @@ def checked(row: Family, path: Path) -> Layout:
 
 def derive(pipeline: Any, name: str) -> Any:
     """Another pipeline class over the same parts: nothing is loaded or copied."""
-    cls = pipeline_class(name)
+    cls = class_named(name)
     if type(pipeline) is cls:
         return pipeline
     parts = {**_plain(pipeline.config), **pipeline.components}
@@ -73,7 +73,7 @@ def derive(pipeline: Any, name: str) -> Any:
     return made
 
 
-def pipeline_class(name: str) -> Any:
+def class_named(name: str) -> Any:
     """A class of diffusers by name."""
     import diffusers  # noqa: PLC0415 - heavy
 
@@ -112,7 +112,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _of_folder(path: Path, layout: Layout, dtype: str) -> Any:
-    cls = pipeline_class(layout.architecture)
+    cls = class_named(layout.architecture)
     taken = inspect.signature(cls.__init__).parameters
     left_out: dict[str, Any] = {name: None for name in _LEFT_OUT if name in taken}
     if "requires_safety_checker" in taken:
@@ -140,7 +140,7 @@ def _whole(row: Family, path: Path, layout: Layout, dtype: str, options: Options
     """A file that has all parts."""
     if lacking := [part for part in row.parts if part not in layout.parts]:
         raise EngineFailed(lacks(row, path.name, lacking))
-    cls = pipeline_class(row.pipelines["create"])
+    cls = class_named(row.pipelines["create"])
     with _config(_architecture(row, layout), layout, options) as config:
         return cls.from_single_file(
             str(path),
@@ -176,7 +176,7 @@ def _core_on_base(row: Family, path: Path, layout: Layout, dtype: str, options: 
     core = cls.from_single_file(
         str(path), config=str(folder), subfolder=row.core, torch_dtype=torch_dtype(dtype), local_files_only=True
     )
-    return pipeline_class(about.architecture).from_pretrained(
+    return class_named(about.architecture).from_pretrained(
         base,
         torch_dtype=torch_dtype(dtype),
         local_files_only=True,
@@ -216,7 +216,7 @@ def _architecture(row: Family, layout: Layout) -> str:
 
 def _core_class(base: Path, core: str) -> Any:
     index = json.loads((base / "model_index.json").read_text())
-    return pipeline_class(index[core][1])
+    return class_named(index[core][1])
 
 
 @contextmanager
@@ -247,3 +247,14 @@ def _changes(folder: Path, layout: Layout) -> dict[str, dict[str, Any]]:
             "rescale_betas_zero_snr": True,
         }
     return changes
+
+
+def give_back() -> None:
+    """What is no longer used leaves the device's memory now and not some time."""
+    import gc  # noqa: PLC0415 - only here
+
+    import torch  # noqa: PLC0415 - heavy
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

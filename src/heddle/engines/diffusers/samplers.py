@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from heddle.engines.diffusers.loading import class_named
+
 
 class UnknownSampler(ValueError):
     """A name that means no sampler here; the text says what would be right."""
@@ -107,15 +109,8 @@ SOLVERS: tuple[Solver, ...] = (
     Solver(title="DDPM", names=("ddpm",), cls="DDPMScheduler", switches={"clip_sample": False}, schedules=False),
     Solver(
         title="UniPC",
-        names=("unipc", "unipcbh1"),
-        cls="UniPCMultistepScheduler",
-        switches={"solver_type": "bh1"},
-        flow_cls="UniPCMultistepScheduler",
-        flow_switches={**_FLOW, "solver_type": "bh1"},
-    ),
-    Solver(
-        title="UniPC bh2",
-        names=("unipcbh2",),
+        # Of its two variants, bh1 gives no numbers in diffusers when the last noise is zero.
+        names=("unipc", "unipcbh2"),
         cls="UniPCMultistepScheduler",
         switches={"solver_type": "bh2"},
         flow_cls="UniPCMultistepScheduler",
@@ -223,16 +218,14 @@ def names(*, flow: bool) -> list[str]:
 
 def build(sampler: Sampler, own: Any, seed: int) -> Any:
     """A fresh scheduler: of the sampler, with the settings of the model's own; without a sampler, the own one anew."""
-    import diffusers  # noqa: PLC0415 - heavy
-
     if not sampler.cls:
-        return type(own).from_config(own.config)
+        return own.__class__.from_config(own.config)
     switches = dict(sampler.switches)
     if sampler.seed:
         switches[sampler.seed] = seed
     if switches.get("use_flow_sigmas"):
         switches["flow_shift"] = own.config.get("shift", 1.0)
-    return getattr(diffusers, sampler.cls).from_config(own.config, **switches)
+    return class_named(sampler.cls).from_config(own.config, **switches)
 
 
 # ── names ─────────────────────────────────────────────────────────────────────

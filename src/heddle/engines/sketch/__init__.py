@@ -2,9 +2,9 @@
 
     prompt -> reading -> scene (pure data) -> SVG -> pixels -> style or variant -> file
 
-`prompt.read`, `compose.compose`, `svg.draw`, `raster.render`, `styles.finish` and `metadata.encode` are these arrows;
-each can be used without the ones before it. Nothing heavy is imported until a job runs: the server plans with this
-module too.
+`prompt.read`, `compose.compose`, `svg.draw`, `raster.render`, `styles.finish` and `studio.parameters.encode` are these
+arrows; each can be used without the ones before it. Nothing heavy is imported until a job runs: the server plans with
+this module too.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from heddle import __version__
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
@@ -17,6 +19,7 @@ from heddle.engines.sketch.prompt import read, read_negative
 from heddle.engines.sketch.raster import Pixels
 from heddle.engines.sketch.scene import Scene
 from heddle.errors import EngineFailed
+from heddle.studio.parameters import MIMES, encode
 
 FORMATS = ("png", "jpeg", "webp")
 
@@ -67,10 +70,10 @@ class Drawing:
         self.ticker.reach(0.16, "composing")
         pixels = self._pixels(scene)
         self.ticker.reach(0.9, "writing the file")
-        data = metadata.encode(pixels, self.kind, metadata.text(self.parameters))
+        data = encode(Image.fromarray(pixels), self.kind, metadata.text(self.parameters))
         record = metadata.record(self.parameters) | {"style": scene.style, "backdrop": scene.backdrop}
         self.ticker.reach(1.0, "done")
-        return Made(data=data, mime=metadata.MIMES[self.kind], width=self.width, height=self.height, metadata=record)
+        return Made(data=data, mime=MIMES[self.kind], width=self.width, height=self.height, metadata=record)
 
     def _scene(self) -> Scene:
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, PngImagePlugin
-
-MIMES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-_USER_COMMENT = 0x9286
-_EXIF_IFD = 0x8769
-#: EXIF segments of a JPEG end at 64 KiB.
-_MOST_EXIF_CHARACTERS = 30_000
+from heddle.studio import parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +30,6 @@ class Parameters:
 
 def text(given: Parameters) -> str:
     """The text: prompt, negative prompt, then one line of `Name: value` pairs."""
-    rows = [_one_line(given.prompt)]
-    if given.negative_prompt:
-        rows.append(f"Negative prompt: {_one_line(given.negative_prompt)}")
     pairs: list[tuple[str, object]] = [
         ("Steps", given.steps),
         ("Sampler", given.sampler),
@@ -58,12 +46,13 @@ def text(given: Parameters) -> str:
     if given.stand_in_for:
         pairs.append(("Stand-in for", given.stand_in_for))
     if given.model:
-        pairs.append(("Asked model", _quoted(given.model)))
+        pairs.append(("Asked model", parameters.quoted(given.model)))
     if given.networks:
-        pairs.append(("Networks", _quoted(", ".join(f"{air} ({strength:g})" for air, strength in given.networks))))
+        pairs.append(
+            ("Networks", parameters.quoted(", ".join(f"{air} ({strength:g})" for air, strength in given.networks)))
+        )
     pairs.append(("Version", f"heddle {given.version}"))
-    rows.append(", ".join(f"{name}: {value}" for name, value in pairs))
-    return "\n".join(rows)
+    return parameters.text(given.prompt, given.negative_prompt, pairs)
 
 
 def record(given: Parameters) -> dict[str, Any]:
@@ -83,36 +72,3 @@ def record(given: Parameters) -> dict[str, Any]:
     if given.strength is not None:
         made["strength"] = given.strength
     return made
-
-
-def encode(pixels: npt.NDArray[np.uint8], kind: str, parameters: str) -> bytes:
-    """PNG with a text chunk; JPEG and WebP with an EXIF user comment."""
-    image = Image.fromarray(pixels)
-    out = io.BytesIO()
-    if kind == "png":
-        info = PngImagePlugin.PngInfo()
-        # Pillow writes iTXt by itself when the text is not Latin-1.
-        info.add_text("parameters", parameters)
-        image.save(out, "PNG", pnginfo=info, compress_level=2)
-    elif kind == "jpeg":
-        image.save(out, "JPEG", quality=93, subsampling=0, exif=_exif(parameters))
-    else:
-        image.save(out, "WEBP", quality=92, method=2, exif=_exif(parameters))
-    return out.getvalue()
-
-
-def _exif(parameters: str) -> bytes:
-    exif = Image.Exif()
-    comment = b"UNICODE\0" + parameters[:_MOST_EXIF_CHARACTERS].encode("utf-16-be", "surrogatepass")
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = comment
-    return exif.tobytes()
-
-
-def _one_line(words: str) -> str:
-    """Without what a text chunk or its readers cannot hold."""
-    clean = words.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
-    return "\n".join(row.strip() for row in clean.strip().splitlines() if row.strip())
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace('"', "'") + '"'

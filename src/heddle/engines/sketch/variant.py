@@ -6,47 +6,22 @@ it borrows from the source, and what is left of the source loses its small detai
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter, ImageOps
 
 from heddle.engines.sketch.chance import number
 from heddle.engines.sketch.raster import Pixels
 from heddle.engines.sketch.styles import noise
-from heddle.errors import EngineFailed
-
-#: What a source may be at most.
-MOST_PIXELS = 64_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
+from heddle.studio import parameters
 
 Floats = npt.NDArray[np.float32]
 
 
 def decode(data: bytes, width: int, height: int, blob_id: str) -> Pixels:
     """A source picture, cut to cover the frame. Raises EngineFailed with what is wrong."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise EngineFailed(
-                    f"images: {blob_id!r} has {image.width}x{image.height} pixels; at most {MOST_PIXELS} are taken"
-                )
-            image.draft("RGB", (width, height))
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(ImageOps.fit(_opaque(upright), (width, height), Image.Resampling.LANCZOS))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise EngineFailed(
-            f"images: {blob_id!r} is not a picture that can be read: one of {', '.join(FORMATS)} was expected"
-        ) from error
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        seen = image.convert("RGBA")
-        sheet = Image.new("RGBA", seen.size, "#ffffff")
-        return Image.alpha_composite(sheet, seen).convert("RGB")
-    return image.convert("RGB")
+    upright = parameters.source(data, blob_id, (width, height))
+    return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS))
 
 
 def blend(source: Pixels, scene: Pixels, things: npt.NDArray[np.uint8], strength: float, seed: int) -> Pixels:

@@ -1,0 +1,110 @@
+"""The engine `diffusers`: pictures by the user's own models.
+
+    payload -> asked (light, also at submit) -> resident (the model in memory) -> drawing (one job) -> file
+
+`families.py` says what there is, `files.py` what a file is, `loading.py` brings it into memory, `samplers.py` reads
+their names, `device.py` decides where it is computed. Nothing heavy is imported until a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from heddle.domain import JSON, Needs
+from heddle.engines import JobContext, LoadContext, Made, Offer
+from heddle.engines.diffusers import asked, device
+from heddle.engines.diffusers.families import ANSWERS
+from heddle.engines.diffusers.files import Unreadable
+from heddle.engines.diffusers.options import Options
+from heddle.errors import EngineFailed
+
+if TYPE_CHECKING:
+    from heddle.engines.diffusers.resident import Resident
+
+_LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
+
+#: What a picture of a megapixel takes beside the weights, in megabytes, and how long any load takes, in seconds.
+_WORKING_MB, _LOAD_S = 1500, 2.0
+
+
+class Diffusers:
+    """Runs pipelines of diffusers. One instance holds the models that its worker was told to load."""
+
+    def __init__(self) -> None:
+        self._options = Options()
+        self._residents: dict[str, Resident] = {}
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Take the table. Raises UsageError."""
+        self._options = Options.of(options)
+
+    def offer(self) -> Offer:
+        """Pictures, for the families that there are rows for."""
+        return Offer(
+            step_types=frozenset({"imageGen"}),
+            families=frozenset({"diffusers", *ANSWERS}),
+            operations=frozenset({"create", "variant", "edit", "inpaint"}),
+            loads=True,
+            device=True,
+        )
+
+    def missing(self) -> list[str]:
+        """The libraries that are not there."""
+        lacking = [name for name in _LIBRARIES if find_spec(name) is None]
+        return [f"{', '.join(lacking)} not installed; pip install 'heddle-cloud[torch]'"] if lacking else []
+
+    def default_model(self, family: str) -> str | None:
+        """As the operator says."""
+        return self._options.models.get(family)
+
+    def problems(self, payload: JSON) -> Mapping[str, str]:
+        """What the model cannot do, told by its files."""
+        return asked.problems(payload, self._options)
+
+    def price(self, payload: JSON) -> float:
+        """As its family costs."""
+        from heddle.prices import image  # noqa: PLC0415 - the worker's side never needs prices
+
+        return image(payload)
+
+    def needs(self, payload: JSON) -> Needs | None:
+        """The base model, and its size in memory in the numbers that it is computed in."""
+        try:
+            model = asked.model(payload)
+        except Unreadable:
+            return None
+        size = model.layout.bytes(device.width(self._options, model.row)) / 1e6
+        return Needs(
+            model=model.name,
+            memory_mb=round(size) + _WORKING_MB,
+            load_s=round(_LOAD_S + size / 1000 * self._options.seconds_per_gb, 1),
+        )
+
+    def load(self, model: str, context: LoadContext) -> None:
+        """From files into the memory of the device."""
+        from heddle.engines.diffusers.resident import Resident  # noqa: PLC0415 - heavy
+
+        context.progress(0.0, "loading")
+        row, path = asked.parse(model)
+        self._residents[model] = Resident(row, path, self._options)
+        context.progress(1.0)
+
+    def unload(self, model: str) -> None:
+        """Out of it."""
+        if (resident := self._residents.pop(model, None)) is not None:
+            resident.close()
+
+    def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
+        """One picture."""
+        from heddle.engines.diffusers.drawing import Drawing  # noqa: PLC0415 - heavy
+
+        try:
+            model = asked.model(payload)
+        except Unreadable as error:
+            raise EngineFailed(str(error)) from error
+        if problems := asked.problems(payload, self._options):
+            field, sentence = next(iter(problems.items()))
+            raise EngineFailed(f"{field}: {sentence}")
+        yield Drawing(payload, context, model, self._residents[model.name]).made()

@@ -1,0 +1,79 @@
+"""A model in memory: its pipeline, the others over the same parts, and how one is made ready for a job."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from heddle.engines.diffusers import device, loading
+from heddle.engines.diffusers.families import Family
+from heddle.engines.diffusers.options import Options
+from heddle.engines.diffusers.samplers import Sampler, build
+
+
+class Resident:
+    """What `load` brought, and `unload` lets go."""
+
+    def __init__(self, row: Family, path: Path, options: Options) -> None:
+        layout = loading.checked(row, path)
+        there = device.found(options.device)
+        self.row = row
+        self.path = path
+        self.placement = device.place(row, sum(layout.numbers.values()), layout.largest, there, options)
+        moved = self.placement.device if self.placement.offload == "none" else "cpu"
+        self.pipeline: Any = loading.load(row.name, path, moved, self.placement.dtype, options)
+        #: The scheduler as it came with the model; those of jobs are made from it.
+        self.scheduler = self.pipeline.scheduler
+        self._options = options
+        self._derived: dict[str, Any] = {}
+        self._hooked: Any = None
+        self._set_up()
+
+    def _set_up(self) -> None:
+        core = getattr(self.pipeline, self.row.core)
+        if self._options.attention:
+            core.set_attention_backend(self._options.attention)
+        if self._options.vae_tiling:
+            self.pipeline.vae.enable_tiling()
+        if self._options.vae_slicing:
+            self.pipeline.vae.enable_slicing()
+        if self._options.compile:
+            core.compile()
+
+    @contextmanager
+    def prepared(self, operation: str, sampler: Sampler, seed: int) -> Generator[Any]:
+        """The pipeline of an operation, as one job wants it; afterwards nothing of the job is left in it.
+
+        What is added for a job (networks, embeddings, another VAE) goes in and out here.
+        """
+        pipeline = self._of(operation)
+        self._hook(pipeline)
+        pipeline.scheduler = build(sampler, self.scheduler, seed)
+        try:
+            yield pipeline
+        finally:
+            pipeline.scheduler = self.scheduler
+
+    def _of(self, operation: str) -> Any:
+        if operation not in self._derived:
+            self._derived[operation] = loading.derive(self.pipeline, self.row.pipelines[operation])
+        return self._derived[operation]
+
+    def _hook(self, pipeline: Any) -> None:
+        """Have parts come to the device when they are used; the hooks are the pipeline's that was hooked last."""
+        if self.placement.offload == "none" or self._hooked is pipeline:
+            return
+        if self.placement.offload == "model":
+            pipeline.enable_model_cpu_offload(device=self.placement.device)
+        else:
+            pipeline.enable_sequential_cpu_offload(device=self.placement.device)
+        self._hooked = pipeline
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._derived.clear()
+        self._hooked = None
+        self.pipeline = None
+        loading.give_back()
