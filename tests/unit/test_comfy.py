@@ -10,7 +10,7 @@ import pytest
 from heddle import registry
 from heddle.catalog.places import Place
 from heddle.contract.orchestration import WorkflowRequest
-from heddle.domain import now
+from heddle.domain import Job, now
 from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
@@ -262,6 +262,76 @@ def test_the_operator_may_let_it_stand_in() -> None:
         draft({"workflow": drawing("dreamshaper_8.safetensors")}, stand_in=True).new.workflow.steps[0].jobs[0].payload
     )
     assert payload["standInFor"] == "other"
+
+
+# ── graphs for a ComfyUI server ──
+
+
+def elsewhere(raw: Graph) -> Job:
+    """The job of a graph where a server is set up."""
+    registry.configure({"comfyui": {"url": "http://127.0.0.1:1"}})
+    try:
+        return draft(raw).new.workflow.steps[0].jobs[0]
+    finally:
+        registry.configure({})
+
+
+def test_what_is_not_known_here_goes_there() -> None:
+    strange = drawing() | {"x": node("Strange", image=["d", 0])}
+    assert elsewhere({"workflow": strange}).engine == "comfyui"
+    # What is too much here may be little there.
+    assert elsewhere({"workflow": drawing("a.safetensors", steps=1000)}).engine == "comfyui"
+    job = elsewhere({"workflow": drawing("sd_xl_base_1.0.safetensors")})
+    assert (job.engine, job.payload["family"]) == ("comfyui", "sdxl")
+    assert elsewhere({"workflow": drawing(), "engine": "comfyui"}).engine == "comfyui"
+    assert elsewhere({"workflow": drawing()}).engine == "comfy-graph"
+
+
+def test_models_by_air_need_not_be_in_the_catalog_of_this_server() -> None:
+    named = drawing("urn:air:sdxl:checkpoint:civitai:101055@128078")
+    assert elsewhere({"workflow": named}).payload["workflow"]["m"]["inputs"]["ckpt_name"].endswith("@128078")
+
+
+def test_nothing_stands_in_for_a_class_that_is_not_there() -> None:
+    with pytest.raises(InvalidRequest, match="'Strange' is not a node class of this server"):
+        draft({"workflow": drawing() | {"x": node("Strange", image=["d", 0])}}, stand_in=True)
+
+
+def test_sources_are_found_by_the_names_of_inputs() -> None:
+    blob, token = "blob_00000000000000000000000001", "\ufdd00:output.video\ufdd1"
+    graph = {
+        "1": node("VHS_LoadVideo", video=token),
+        "2": node("Strange", image=["1", 0], anything=blob, text=f"{token} in words", mode="image"),
+        "3": node("LoadImage", image="cat.png"),
+    }
+    made = plan({"workflow": graph, "images": ["blob_1"]})
+    assert made.payloads[0]["uploads"] == [["1", "video"], ["2", "anything"], ["3", "image"]]
+    assert {source.path: source.media for source in made.sources} == {
+        "images[0]": ("image",),
+        "workflow.1.inputs.video": ("video",),
+        "workflow.2.inputs.anything": ("image", "video", "audio"),
+        "workflow.3.inputs.image": ("image",),
+    }
+    assert made.payloads[0]["workflow"]["3"]["inputs"]["image"] == "blob_1"
+    assert graph["3"]["inputs"]["image"] == "cat.png"
+
+
+@pytest.mark.parametrize(
+    ("graph", "path"),
+    [
+        ({}, "workflow"),
+        ([], "workflow"),
+        ({"nodes": [], "links": []}, "workflow"),
+        ({"1": node("Strange", image=["2", 0])}, "workflow.1.inputs.image"),
+        ({"1": {"inputs": {}}}, "workflow.1.class_type"),
+        ({"1": {"class_type": "Strange", "inputs": []}}, "workflow.1.inputs"),
+        ({"1" * 101: node("Strange")}, f"workflow.{'1' * 100}"),
+        ({str(i): node("Strange") for i in range(501)}, "workflow"),
+        ({"1": node("LoadImage", image="images[3]")}, "workflow.1.inputs.image"),
+    ],
+)
+def test_what_has_no_shape_is_refused_for_every_engine(graph: Any, path: str) -> None:
+    assert list(refused({"workflow": graph, "engine": "comfyui"})) == [path]
 
 
 # ── output ──
