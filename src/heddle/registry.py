@@ -45,6 +45,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "resample": "heddle.engines.resample:Resample",
         "minterpolate": "heddle.engines.minterpolate:Minterpolate",
         "espeak": "heddle.engines.espeak:Espeak",
+        "orchestrator": "heddle.engines.orchestrator:Orchestrator",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",

@@ -39,6 +39,9 @@ class Offer:
     loads: bool = False
     #: Whether models may be named that the catalog does not have, because they are somewhere else.
     elsewhere: bool = False
+    #: Whether payloads hold the step as it was asked for (`asked`: its type, its input, the blobs in it), because
+    #: another server is to run it.
+    forwards: bool = False
     #: Whether it runs where a device is: in one worker process for each, so that no model is in its memory twice.
     device: bool = False
 

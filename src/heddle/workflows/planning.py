@@ -182,6 +182,8 @@ class Planner:
             ready, stands_in_for, known = self._choose(request.type, kind, plan, look)
             _check(plan, ready.offer)
             payloads = [_payload(p, ready, stands_in_for, known) for p in plan.payloads]
+            if ready.offer.forwards:
+                payloads = [payload | {"asked": _asked(wanted, plan)} for payload in payloads]
             _check_can(ready.engine, payloads)
         costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
         jobs = [
@@ -349,6 +351,12 @@ def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | Non
     if stands_in_for:
         made["standInFor"] = stands_in_for
     return made
+
+
+def _asked(wanted: _Wanted, plan: Plan) -> dict[str, Any]:
+    """The step as it was asked for, with blob ids where its sources are."""
+    blobs = [source.blob_id for source in plan.sources]
+    return {"type": wanted.request.type, "input": wanted.bound.input, "blobs": blobs}
 
 
 def _callbacks(request: WorkflowRequest) -> list[Callback]:
