@@ -584,7 +584,9 @@ def test_an_upload_may_not_outlast_its_link(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", BLOBS), ("PUT", f"{BLOBS}/upload/{new_id('blob')}?exp=9999999999&sig=1.x")]
+    ("method", "path"),
+    [("POST", BLOBS), ("PUT", f"{BLOBS}/upload/{new_id('blob')}?exp=9999999999&sig=1.x")],
+    ids=["POST", "PUT"],
 )
 def test_nobody_reads_the_body_of_a_stranger(served: Served, method: str, path: str) -> None:
     async def receive() -> dict[str, Any]:
