@@ -43,6 +43,10 @@ TEXT = ("llama", "gpt", "openai", "qwen", "mistral", "gemma", "deepseek", "claud
 IMAGE: Mapping[str, Family] = {
     "sketch": Family(1.0, side=1000),
     "sd1": Family(4.0, side=512, per_steps=20, native=512),
+    # Of these three no price is public: they cost what the one beside them costs for its work.
+    "sd2": Family(4.0, side=512, per_steps=20, native=768),
+    "sd3": Family(8.0, side=1024, per_steps=20, steps=28, cfg=4.5, ecosystems=("sd3", "sd3_5m")),
+    "chroma": Family(0.5, per_steps=1, doubles_cfg=True, steps=28, cfg=4.0),
     "sdxl": Family(8.0, side=1024, per_steps=20),
     "flux1": Family(
         0.5,

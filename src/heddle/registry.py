@@ -38,6 +38,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "openai-api": "heddle.engines.openai_api:OpenAIApi",
         "scribe": "heddle.engines.scribe:Scribe",
         "sketch": "heddle.engines.sketch:Sketch",
+        "diffusers": "heddle.engines.diffusers:Diffusers",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
         "comfyui": "heddle.engines.comfyui:ComfyUI",
         "soundscape": "heddle.engines.soundscape:Soundscape",

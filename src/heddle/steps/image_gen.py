@@ -53,6 +53,9 @@ class ImageGenInput(Wire):
     images: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=1), at_most(1)] = Field(
         default_factory=list[str], description="The source picture: a blob id, a URL, a data: URL or base64."
     )
+    mask: str | None = Field(
+        None, min_length=1, description="What of the source is drawn anew: a picture, white there and black elsewhere."
+    )
     strength: float | None = Field(
         None, ge=0, le=1, description="How far the result may leave the source; default 0.7."
     )
@@ -79,16 +82,14 @@ class ImageGen:
 
     model = ImageGenInput
     families = tuple(prices.IMAGE)
-    media: Mapping[str, tuple[str, ...]] = {"images[*]": ("image",)}
+    media: Mapping[str, tuple[str, ...]] = {"images[*]": ("image",), "mask": ("image",)}
     gives: Mapping[str, str] = {"images": "image"}
 
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         given = validate(ImageGenInput, raw)
         family_name = _family(given)
         family = prices.IMAGE.get(family_name or "", prices.IMAGE["sketch"])
-        operation = "create" if not given.images else "edit" if family.edits else "variant"
-        if given.strength is not None and not given.images:
-            raise InvalidRequest.of("strength", "is for a source picture, and `images` has none")
+        operation = _operation(given, edits=family.edits)
         width, height = size(given, family.native, facts_of(given.images[0]).size if given.images else None)
         first_seed = secrets.randbelow(_SEEDS) if given.seed in {None, -1} else given.seed
         assert first_seed is not None
@@ -106,6 +107,7 @@ class ImageGen:
             "clipSkip": given.clip_skip,
             "networks": [n.model_dump() for n in given.additional_networks],
             "images": list(given.images),
+            "mask": given.mask,
             "strength": (0.7 if given.strength is None else given.strength) if given.images else None,
             "outputFormat": given.output_format,
         }
@@ -114,13 +116,28 @@ class ImageGen:
             family=family_name,
             operation=operation,
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
-            sources=[Source(blob_id=b, path=f"images[{i}]", media=("image",)) for i, b in enumerate(given.images)],
+            sources=_sources(given),
             resources=_resources(given),
             ecosystems=family.ecosystems,
         )
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         return {"images": [r.blob for r in results if not r.role]}
+
+
+def _operation(given: ImageGenInput, *, edits: bool) -> str:
+    """From nothing; or from a source by noise, by an instruction, or within a mask."""
+    for name in ("strength", "mask"):
+        if getattr(given, name) is not None and not given.images:
+            raise InvalidRequest.of(name, "is for a source picture, and `images` has none")
+    if not given.images:
+        return "create"
+    return "inpaint" if given.mask is not None else "edit" if edits else "variant"
+
+
+def _sources(given: ImageGenInput) -> list[Source]:
+    pictures = [Source(blob_id=b, path=f"images[{i}]", media=("image",)) for i, b in enumerate(given.images)]
+    return pictures if given.mask is None else [*pictures, Source(blob_id=given.mask, path="mask", media=("image",))]
 
 
 def _family(given: ImageGenInput) -> str | None:

@@ -317,7 +317,8 @@ def _place(path: str) -> int:
 
 def _check(plan: Plan, offer: Offer) -> None:
     if plan.operation not in offer.operations:
-        raise InvalidRequest.of("images", f"this engine cannot {plan.operation}; it can {', '.join(offer.operations)}")
+        path = "mask" if plan.operation == "inpaint" else "images"
+        raise InvalidRequest.of(path, f"this engine cannot {plan.operation}; it can {', '.join(offer.operations)}")
     low, high = offer.sides
     for name in ("width", "height"):
         side = plan.payloads[0].get(name)
