@@ -7,14 +7,16 @@ tested is the way of a job through the real code. Import this only where torch i
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import safetensors.torch
 import torch
 import transformers
 
@@ -273,14 +275,6 @@ def qwen_image(place: Path) -> None:
     diffusers.QwenImagePipeline(**_qwen_parts()).save_pretrained(place)
 
 
-def qwen_edit(place: Path) -> None:
-    """Qwen-Image-Edit, which looks at the source as well."""
-    parts = _qwen_parts()
-    looks = transformers.Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=56 * 56)
-    processor = transformers.Qwen2VLProcessor(looks, parts["tokenizer"], video_processor=None, chat_template=_CHAT)
-    diffusers.QwenImageEditPipeline(**parts, processor=processor).save_pretrained(place)
-
-
 def chroma(place: Path) -> None:
     """Chroma."""
     diffusers.ChromaPipeline(
@@ -305,6 +299,128 @@ MODELS: dict[str, Callable[[Path], None]] = {
     "flux2-klein": flux2_klein,
     "z-image": z_image,
     "qwen": qwen_image,
-    "qwen-edit": qwen_edit,
     "chroma": chroma,
 }
+
+
+# ── single files ──────────────────────────────────────────────────────────────
+
+
+@cache
+def single_file(name: str) -> Path:
+    """The same model (`sd1` or `sdxl`) as one file, in the layout that it was published in."""
+    pipeline = getattr(diffusers, PIPELINES[name]).from_pretrained(folder(name), local_files_only=True)
+    tensors = {f"model.diffusion_model.{_unet_key(key)}": value for key, value in pipeline.unet.state_dict().items()}
+    tensors |= {f"first_stage_model.{key}": value for key, value in _vae_tensors(pipeline.vae)}
+    before = "cond_stage_model.transformer." if name == "sd1" else "conditioner.embedders.0.transformer."
+    tensors |= {f"{before}{_clip_key(key)}": value for key, value in pipeline.text_encoder.state_dict().items()}
+    if name == "sdxl":
+        second = _open_clip(pipeline.text_encoder_2)
+        tensors |= {f"conditioner.embedders.1.model.{key}": value for key, value in second.items()}
+    path = _room() / f"{name}.safetensors"
+    safetensors.torch.save_file({key: value.contiguous().clone() for key, value in tensors.items()}, path)
+    return path
+
+
+PIPELINES = {"sd1": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
+
+
+@cache
+def configs() -> Path:
+    """Configurations of the single files, which are smaller than those that are shipped."""
+    place = _room() / "configs"
+    for name in PIPELINES:
+        shutil.copytree(folder(name), place / name, ignore=shutil.ignore_patterns("*.safetensors", "tokenizer*"))
+    return place
+
+
+_RESNET = {
+    "norm1": "in_layers.0", "conv1": "in_layers.2", "norm2": "out_layers.0", "conv2": "out_layers.3",
+    "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection",
+}  # fmt: skip
+_OUTSIDE = {
+    "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
+    "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
+}  # fmt: skip
+#: Blocks of the tiny U-Nets that have attention: the second going down, the first going up.
+_ATTENTIVE = {"down": 1, "up": 0}
+
+
+def _unet_key(key: str) -> str:
+    """Of one layer for each block: each block is a resnet, perhaps attention, and what changes the size."""
+    for mine, theirs in _OUTSIDE.items():
+        if key.startswith(f"{mine}."):
+            return theirs + key.removeprefix(mine)
+    side, *rest = key.split(".")
+    if side == "mid_block":
+        kind, number, *rest = rest
+        place = f"middle_block.{1 if kind == 'attentions' else 2 * int(number)}"
+    else:
+        block, kind, number, *rest = rest
+        place = _block(side.removesuffix("_blocks"), int(block), kind, int(number))
+        rest = rest if "samplers" not in kind else rest[1:]
+    if kind == "resnets":
+        rest = [_RESNET[rest[0]], *rest[1:]]
+    return ".".join([place, *rest])
+
+
+def _block(side: str, block: int, kind: str, number: int) -> str:
+    if side == "down":
+        if kind == "downsamplers":
+            return f"input_blocks.{2 * (block + 1)}.0.op"
+        return f"input_blocks.{2 * block + number + 1}.{int(kind == 'attentions')}"
+    if kind == "upsamplers":
+        return f"output_blocks.{2 * block + 1}.{2 if block == _ATTENTIVE['up'] else 1}.conv"
+    return f"output_blocks.{2 * block + number}.{int(kind == 'attentions')}"
+
+
+_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+
+
+def _vae_tensors(vae: Any) -> Iterator[tuple[str, Any]]:
+    blocks = len(vae.config.block_out_channels)
+    for key, value in vae.state_dict().items():
+        for mine, theirs in _ATTENTION.items():
+            if f"mid_block.attentions.0.{mine}." in key:
+                name = key.replace(f"mid_block.attentions.0.{mine}", f"mid.attn_1.{theirs}")
+                flat = theirs != "norm" and name.endswith("weight")
+                yield name, value[:, :, None, None] if flat else value
+                break
+        else:
+            yield _vae_key(key, blocks), value
+
+
+def _vae_key(key: str, blocks: int) -> str:
+    key = re.sub(r"down_blocks\.(\d+)\.resnets\.(\d+)", r"down.\1.block.\2", key)
+    key = re.sub(r"down_blocks\.(\d+)\.downsamplers\.0", r"down.\1.downsample", key)
+    key = re.sub(r"up_blocks\.(\d+)", lambda found: f"up.{blocks - 1 - int(found[1])}", key)
+    key = re.sub(r"(up\.\d+)\.resnets\.(\d+)", r"\1.block.\2", key)
+    key = re.sub(r"(up\.\d+)\.upsamplers\.0", r"\1.upsample", key)
+    key = re.sub(r"mid_block\.resnets\.(\d)", lambda found: f"mid.block_{int(found[1]) + 1}", key)
+    return key.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut")
+
+
+def _clip_key(key: str) -> str:
+    return key if key.startswith("text_model.") else f"text_model.{key}"
+
+
+def _open_clip(encoder: Any) -> dict[str, Any]:
+    """The second encoder of SDXL is published in the names of OpenCLIP, with the three projections in one."""
+    mine = {_clip_key(key): value for key, value in encoder.state_dict().items() if key != "text_projection.weight"}
+    made = {
+        "token_embedding.weight": mine["text_model.embeddings.token_embedding.weight"],
+        "positional_embedding": mine["text_model.embeddings.position_embedding.weight"],
+        "ln_final.weight": mine["text_model.final_layer_norm.weight"],
+        "ln_final.bias": mine["text_model.final_layer_norm.bias"],
+        "text_projection": encoder.text_projection.weight.T,
+    }
+    names = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
+    names |= {"self_attn.out_proj": "attn.out_proj"}
+    for layer in range(encoder.config.num_hidden_layers):
+        here, there = f"text_model.encoder.layers.{layer}", f"transformer.resblocks.{layer}"
+        for end in ("weight", "bias"):
+            three = [mine[f"{here}.self_attn.{part}_proj.{end}"] for part in "qkv"]
+            made[f"{there}.attn.in_proj_{end}"] = torch.cat(three)
+            made |= {f"{there}.{theirs}.{end}": mine[f"{here}.{ours}.{end}"] for ours, theirs in names.items()}
+    return made

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.engines.diffusers.conftest import draw, mask, payload, picture, pixels
 from tests.moving import Watcher
 from tests.torch import WITHOUT, needs_torch
 
 from heddle.engines.diffusers import Diffusers
 from heddle.engines.diffusers.families import FAMILIES
-from heddle.errors import JobCanceled
+from heddle.errors import JobCanceled, JobError
 
 if WITHOUT is None:
     import diffusers
@@ -21,14 +24,19 @@ if WITHOUT is None:
 
 pytestmark = needs_torch
 
-#: Kinds, what each can do, and what the bare call is given beside the usual.
+#: What each kind can do, and with what the bare call is made beside the usual.
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     *(("sd1", operation, {}) for operation in ("create", "variant", "inpaint")),
-    *(("sd2-768", operation, {}) for operation in ("create",)),
+    ("sd2-768", "create", {}),
     *(("sdxl", operation, {}) for operation in ("create", "variant", "inpaint")),
+    *(("sd3", operation, {}) for operation in ("create", "variant")),
     *(("flux1", operation, {}) for operation in ("create", "variant", "inpaint")),
+    *(("flux1-kontext", op, {"max_area": 64 * 64, "_auto_resize": False}) for op in ("create", "edit", "inpaint")),
+    *(("flux2-klein", operation, {}) for operation in ("create", "edit", "inpaint")),
+    *(("z-image", operation, {}) for operation in ("create", "variant", "inpaint")),
+    *(("qwen", operation, {"negative_prompt": " "}) for operation in ("create", "variant", "inpaint")),
+    *(("chroma", operation, {}) for operation in ("create", "variant", "inpaint")),
 ]
-
 
 #: Base models of kinds that files do not tell.
 BASES = {"sd2-768": "SD 2.1 768"}
@@ -41,10 +49,16 @@ def engine() -> Diffusers:
     return made
 
 
+@cache
+def parts(kind: str) -> Any:
+    """The pipeline of a folder, as diffusers loads it."""
+    return diffusers.DiffusionPipeline.from_pretrained(tiny.folder(kind), local_files_only=True)
+
+
 def bare(kind: str, operation: str, **more: Any) -> np.ndarray:
     """The same by diffusers alone."""
-    row = FAMILIES[kind]
-    pipeline = getattr(diffusers, row.pipelines[operation]).from_pretrained(tiny.folder(kind), local_files_only=True)
+    row, whole = FAMILIES[kind], parts(kind)
+    pipeline = getattr(diffusers, row.pipelines[operation]).from_pipe(whole)
     given = {"prompt": "a red fox", "num_inference_steps": 3, row.cfg: 4.0, "width": 64, "height": 64}
     if operation != "create":
         given["image"] = picture()
@@ -52,7 +66,7 @@ def bare(kind: str, operation: str, **more: Any) -> np.ndarray:
         given["strength"] = 0.7
     if operation == "inpaint":
         given["mask_image"] = mask()
-    if kind.startswith("sd") and operation == "variant":  # these take the source's size
+    if kind in {"sd1", "sdxl"} and operation == "variant":  # these take the source's size
         del given["width"], given["height"]
     return np.asarray(pipeline(**given | more, generator=torch.Generator("cpu").manual_seed(7)).images[0])
 
@@ -86,3 +100,52 @@ def test_a_cancel_ends_a_job_within_a_step_and_the_next_one_is_whole(engine: Dif
     assert len(watcher.reported) == 4  # preparing, and three steps
     assert watcher.reported == sorted(watcher.reported)
     assert draw(engine, job).data == first.data
+
+
+def test_an_edit_by_a_model_that_takes_no_instructions_is_a_variant(engine: Diffusers) -> None:
+    job = payload("flux1", tiny.folder("flux1"), operation="edit", images=["blob_source"], strength=0.7)
+    made = draw(engine, job)
+    assert made.metadata["operation"] == "variant"
+    assert np.array_equal(pixels(made.data), bare("flux1", "variant"))
+
+
+@pytest.mark.parametrize("operation", ["create", "variant", "inpaint"])
+def test_a_size_that_a_model_cannot_draw_is_cut_from_a_larger_one(engine: Diffusers, operation: str) -> None:
+    sources: dict[str, Any] = {} if operation == "create" else {"images": ["blob_source"], "strength": 0.7}
+    if operation == "inpaint":
+        sources["mask"] = "blob_mask"
+    job = payload("z-image", tiny.folder("z-image"), width=70, height=61, operation=operation, **sources)
+    made = draw(engine, job)
+    assert (made.width, made.height) == (70, 61) == pixels(made.data).shape[1::-1]
+
+
+def test_what_a_picture_says_of_itself(engine: Diffusers) -> None:
+    job = payload(
+        "sd1", tiny.folder("sd1"), sampler="dpmpp_2s_ancestral karras", negativePrompt="rain", clipSkip=2, seed=2**62
+    )
+    for kind in ("png", "jpeg", "webp"):
+        made = draw(engine, job | {"outputFormat": kind})
+        image = Image.open(io.BytesIO(made.data))
+        if kind == "png":
+            said = image.info["parameters"]
+        else:
+            said = image.getexif().get_ifd(0x8769)[0x9286].removeprefix(b"UNICODE\0").decode("utf-16-be")
+        assert said == made.metadata["parameters"]
+        assert said.startswith("a red fox\nNegative prompt: rain\nSteps: 3, Sampler: DPM++ 2S a Karras, CFG scale: 4")
+        assert f"Seed: {2**62}, Size: 64x64, " in said
+        assert 'Asked sampler: "dpmpp_2s_ancestral karras", Approximation: "DPM++ 2S a is run as' in said
+        assert 'Engine: diffusers, Family: sd1, AIR: "urn:air:sd1:checkpoint:heddle:1@1", Device: "cpu float32"' in said
+        assert "Clip skip: 2" in said
+
+
+def test_clip_skip_and_the_negative_prompt_and_the_seed_change_the_picture(engine: Diffusers) -> None:
+    changes: list[dict[str, Any]] = [{}, {"clipSkip": 2}, {"negativePrompt": "rain"}, {"seed": 8}, {"cfgScale": 1.0}]
+    drawn = [draw(engine, payload("sd1", tiny.folder("sd1"), **change)).data for change in changes]
+    assert len(set(drawn)) == len(drawn)
+    assert draw(engine, payload("sd1", tiny.folder("sd1"), clipSkip=1, negativePrompt="")).data == drawn[0]
+
+
+def test_a_source_that_is_no_picture(engine: Diffusers) -> None:
+    job = payload("sd1", tiny.folder("sd1"), operation="variant", images=["blob_source"], strength=0.7)
+    with pytest.raises(JobError, match="images: 'blob_source' is not a picture"):
+        draw(engine, job, Watcher(blob_source=b"no picture"))
