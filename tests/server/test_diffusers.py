@@ -1,0 +1,90 @@
+"""From HTTP to a blob with a model of the catalog: a picture from text, from a picture, and within a mask."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from tests.engines.diffusers.conftest import encoded, mask, picture
+from tests.serving import WORKFLOWS, Serving, ended
+from tests.torch import WITHOUT, needs_torch
+
+if WITHOUT is None:
+    from tests.torch import tiny
+
+pytestmark = [needs_torch, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    home = tmp_path_factory.mktemp("diffusers") / "home"
+    home.mkdir()
+    (home / "engines.toml").write_text('[diffusers]\ndevice = "cpu"\n')
+    server = Serving(home).start()
+    add(server, "sd1", "SD 1.5")
+    yield server
+    assert server.stop() == 0
+
+
+def add(server: Serving, kind: str, base_model: str) -> None:
+    """To the catalog, as an operator does."""
+    from click.testing import CliRunner  # noqa: PLC0415 - beside what uses it
+
+    from heddle.cli.main import main  # noqa: PLC0415 - beside what uses it
+
+    command = ["models", "add", str(tiny.folder(kind)), "--type", "checkpoint", "--base-model", base_model]
+    answer = CliRunner().invoke(main, [*command, "--name", kind], env={"HEDDLE_HOME": str(server.home)})
+    assert answer.exit_code == 0, answer.output
+
+
+def drawn(client: httpx.Client, **given: Any) -> tuple[dict[str, Any], np.ndarray]:
+    step = {"$type": "imageGen", "input": {"engine": "sd1", "prompt": "a fox", "seed": 5, "steps": 3, **given}}
+    answer = client.post(WORKFLOWS, json={"steps": [step]})
+    assert answer.status_code == 202, answer.text
+    shown = ended(client, answer.json()["id"])
+    assert shown["status"] == "succeeded", shown
+    [blob] = shown["steps"][0]["output"]["images"]
+    data = httpx.get(blob["url"], follow_redirects=True).content
+    return blob, np.asarray(Image.open(io.BytesIO(data)))
+
+
+def uri(image: Image.Image) -> str:
+    import base64  # noqa: PLC0415 - beside what uses it
+
+    return f"data:image/png;base64,{base64.b64encode(encoded(image)).decode()}"
+
+
+def test_from_text_and_again_by_the_seed(serving: Serving) -> None:
+    with serving.client() as client:
+        _, first = drawn(client, width=64, height=64)
+        _, again = drawn(client, width=64, height=64)
+    assert first.shape == (64, 64, 3)
+    assert np.array_equal(first, again)
+
+
+def test_from_a_picture_and_within_a_mask(serving: Serving) -> None:
+    source = picture()
+    with serving.client() as client:
+        _, whole = drawn(client, width=64, height=64, images=[uri(source)], strength=0.7)
+        _, part = drawn(client, width=64, height=64, images=[uri(source)], strength=0.7, mask=uri(mask()))
+    assert whole.shape == part.shape == (64, 64, 3)
+    assert not np.array_equal(whole, part)
+
+
+def test_what_cannot_be_done_is_said_at_submit(serving: Serving) -> None:
+    refused = {
+        "sampler": {"sampler": "DPM fast"},
+        "engine": {"engine": "sdxl"},
+        "strength": {"images": [uri(picture())], "strength": 0.01, "steps": 10},
+    }
+    with serving.client() as client:
+        for field, given in refused.items():
+            step = {"$type": "imageGen", "input": {"engine": "sd1", "prompt": "a fox", **given}}
+            answer = client.post(WORKFLOWS, json={"steps": [step]})
+            assert answer.status_code == 400, answer.text
+            assert f"steps[0].input.{field}" in answer.text
