@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from heddle import air, prices
 from heddle.contract.base import Said, Wire, at_most, validate
@@ -25,6 +25,25 @@ class Network(Wire):
 
     air: str = Field(min_length=1, max_length=500)
     strength: float = Field(1.0, ge=-10, le=10)
+
+
+class ControlNet(Wire):
+    """A picture that says where things are, and the network that reads it."""
+
+    model: str = Field(min_length=1, max_length=500, description="A ControlNet by its AIR.")
+    image: str = Field(min_length=1, description="Its picture: a blob id, a URL, a data: URL or base64.")
+    weight: float = Field(1.0, ge=0, le=2, description="How strongly it steers; 0: not at all.")
+    start_step: float = Field(0.0, ge=0, le=1, description="From when on, as a part of all steps.")
+    end_step: float = Field(1.0, ge=0, le=1, description="And until when.")
+    preprocessor: str | None = Field(
+        None, max_length=64, description="What is made of the picture first, as `canny`; none: it is used as it is."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ControlNet:
+        if self.start_step >= self.end_step:
+            raise ValueError(f"`startStep` is {self.start_step:g} and must be less than `endStep`, {self.end_step:g}")
+        return self
 
 
 class ImageGenInput(Wire):
@@ -49,6 +68,10 @@ class ImageGenInput(Wire):
     quantity: int = Field(1, ge=1, le=10, description="How many pictures.")
     additional_networks: Annotated[list[Network], Field(max_length=10), at_most(10)] = Field(
         default_factory=list[Network], description="LoRA stack."
+    )
+    vae: str | None = Field(None, max_length=500, description="Another VAE than the model's own, by its AIR.")
+    control_nets: Annotated[list[ControlNet], Field(max_length=4), at_most(4)] = Field(
+        default_factory=list[ControlNet], description="Pictures that steer what is where."
     )
     images: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=1), at_most(1)] = Field(
         default_factory=list[str], description="The source picture: a blob id, a URL, a data: URL or base64."
@@ -82,7 +105,11 @@ class ImageGen:
 
     model = ImageGenInput
     families = tuple(prices.IMAGE)
-    media: Mapping[str, tuple[str, ...]] = {"images[*]": ("image",), "mask": ("image",)}
+    media: Mapping[str, tuple[str, ...]] = {
+        "images[*]": ("image",),
+        "mask": ("image",),
+        "controlNets[*].image": ("image",),
+    }
     gives: Mapping[str, str] = {"images": "image"}
 
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
@@ -106,6 +133,8 @@ class ImageGen:
             "sampler": given.sampler,
             "clipSkip": given.clip_skip,
             "networks": [n.model_dump() for n in given.additional_networks],
+            "vae": given.vae,
+            "controlNets": [c.model_dump(by_alias=True, exclude_none=True) for c in given.control_nets] or None,
             "images": list(given.images),
             "mask": given.mask,
             "strength": (0.7 if given.strength is None else given.strength) if given.images else None,
@@ -116,8 +145,8 @@ class ImageGen:
             family=family_name,
             operation=operation,
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
-            sources=_sources(given),
-            resources=_resources(given),
+            sources=list(_sources(given)),
+            resources=list(_resources(given)),
             ecosystems=family.ecosystems,
         )
 
@@ -133,11 +162,6 @@ def _operation(given: ImageGenInput, *, edits: bool) -> str:
     if not given.images:
         return "create"
     return "inpaint" if given.mask is not None else "edit" if edits else "variant"
-
-
-def _sources(given: ImageGenInput) -> list[Source]:
-    pictures = [Source(blob_id=b, path=f"images[{i}]", media=("image",)) for i, b in enumerate(given.images)]
-    return pictures if given.mask is None else [*pictures, Source(blob_id=given.mask, path="mask", media=("image",))]
 
 
 def _family(given: ImageGenInput) -> str | None:
@@ -190,7 +214,21 @@ def _clamp(side: int) -> int:
     return max(SMALLEST, min(LARGEST, side))
 
 
-def _resources(given: ImageGenInput) -> list[Resource]:
-    models = [Resource(air=given.model, path="model")] if given.model else []
-    networks = enumerate(given.additional_networks)
-    return [*models, *(Resource(air=n.air, path=f"additionalNetworks[{i}].air", added=True) for i, n in networks)]
+def _sources(given: ImageGenInput) -> Iterator[Source]:
+    for i, blob_id in enumerate(given.images):
+        yield Source(blob_id=blob_id, path=f"images[{i}]", media=("image",))
+    if given.mask is not None:
+        yield Source(blob_id=given.mask, path="mask", media=("image",))
+    for i, control in enumerate(given.control_nets):
+        yield Source(blob_id=control.image, path=f"controlNets[{i}].image", media=("image",))
+
+
+def _resources(given: ImageGenInput) -> Iterator[Resource]:
+    if given.model:
+        yield Resource(air=given.model, path="model")
+    for i, network in enumerate(given.additional_networks):
+        yield Resource(air=network.air, path=f"additionalNetworks[{i}].air", added=True)
+    if given.vae:
+        yield Resource(air=given.vae, path="vae", added=True, types=("vae",))
+    for i, control in enumerate(given.control_nets):
+        yield Resource(air=control.model, path=f"controlNets[{i}].model", added=True, types=("controlnet",))

@@ -347,6 +347,11 @@ def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | Non
     if "networks" in made:
         networks: list[dict[str, Any]] = made["networks"]
         made["networks"] = [n | {"air": known.air(n["air"])} for n in networks]
+    if "vae" in made:
+        made["vae"] = known.air(made["vae"])
+    if "controlNets" in made:
+        controls: list[dict[str, Any]] = made["controlNets"]
+        made["controlNets"] = [c | {"model": known.air(c["model"])} for c in controls]
     if ready.offer.loads:
         made["weights"] = known.weights()
     if stands_in_for:

@@ -9,7 +9,7 @@ from typing import Any
 
 from heddle import air
 from heddle.domain import JSON
-from heddle.engines.diffusers import files, loading, samplers
+from heddle.engines.diffusers import added, files, loading, samplers
 from heddle.engines.diffusers.families import ANSWERS, FAMILIES, Family
 from heddle.engines.diffusers.files import Layout, Unreadable
 from heddle.engines.diffusers.options import Options
@@ -114,6 +114,8 @@ def _problems(payload: JSON, of: Model, options: Options) -> Iterator[tuple[str,
         yield "clipSkip", f"{row.name} has no text encoder whose layers may be left out; 1 leaves out none"
     if payload.get("networks") and not row.lora:
         yield "additionalNetworks", f"{row.name} takes none"
+    else:
+        yield from added.problems(payload, row, wanted)
     yield from _of_sampler(payload, of, wanted)
     yield from _of_strength(payload, wanted)
 

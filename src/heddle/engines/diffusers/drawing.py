@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import __version__
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.diffusers import asked, loading
+from heddle.engines.diffusers import added, asked, controls, loading
 from heddle.engines.diffusers.asked import Model
 from heddle.engines.diffusers.resident import Resident
 from heddle.errors import EngineFailed
@@ -34,6 +34,8 @@ class Drawing:
         self._resident = resident
         self._operation = asked.operation(payload, model)
         self._sampler = asked.sampler(payload, model)
+        self._added = added.of(payload)
+        self._approximations = [*self._sampler.approximations, *added.approximations(self._added)]
         self._size = (int(payload["width"]), int(payload["height"]))
         self._seed = int(payload["seed"])
         self._kind = str(payload.get("outputFormat") or "png")
@@ -53,7 +55,8 @@ class Drawing:
         )
 
     def _drawn(self) -> Image.Image:
-        with self._resident.prepared(self._operation, self._sampler, self._seed) as pipeline:
+        prepared = self._resident.prepared(self._operation, self._sampler, self._seed, self._added, self._note)
+        with prepared as pipeline:
             given = arguments(pipeline, self._resident, self._operation, self._payload, self._context)
             with stepping(pipeline, self._context):
                 try:
@@ -64,6 +67,9 @@ class Drawing:
                         raise MemoryError(str(error)) from error
                     raise EngineFailed(f"{type(pipeline).__name__}: {str(error)[:300]}") from error
         return _cut(image, self._size)
+
+    def _note(self, said: str) -> None:
+        self._context.progress(0.0, said)
 
     def _text(self) -> str:
         given, row = self._payload, self._model.row
@@ -81,8 +87,9 @@ class Drawing:
             pairs.append(("Denoising strength", f"{self._strength:g}"))
         if self._sampler.asked and self._sampler.asked != self._ran:
             pairs.append(("Asked sampler", parameters.quoted(self._sampler.asked)))
-        if self._sampler.approximations:
-            pairs.append(("Approximation", parameters.quoted("; ".join(self._sampler.approximations))))
+        if self._approximations:
+            pairs.append(("Approximation", parameters.quoted("; ".join(self._approximations))))
+        pairs += [(name, parameters.quoted(said)) for name, said in added.said(self._added)]
         pairs += [
             ("Engine", "diffusers"),
             ("Family", row.name),
@@ -104,7 +111,8 @@ class Drawing:
             "steps": given["steps"],
             "sampler": self._ran,
             "samplerAsked": self._sampler.asked or None,
-            "approximations": list(self._sampler.approximations) or None,
+            "approximations": self._approximations or None,
+            **self._added.record,
             "cfgScale": given["cfgScale"],
             "seed": self._seed,
             "strength": self._strength,
@@ -129,8 +137,9 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
     row = resident.row
     taken = inspect.signature(pipeline.__call__).parameters
     width, height = drawn_size(int(payload["width"]), int(payload["height"]), row.multiple)
+    more = added.of(payload)
     given: dict[str, Any] = {
-        "prompt": payload["prompt"],
+        "prompt": added.say(payload["prompt"], more.embeddings),
         "num_inference_steps": int(payload["steps"]),
         row.cfg: float(payload["cfgScale"]),
         "width": width,
@@ -140,7 +149,7 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
         **row.always,
     }
     if row.negative:
-        given["negative_prompt"] = payload.get("negativePrompt") or row.no_negative
+        given["negative_prompt"] = added.say(payload.get("negativePrompt") or "", more.embeddings) or row.no_negative
     if row.clip_skip and (payload.get("clipSkip") or 1) > 1:
         given["clip_skip"] = payload["clipSkip"] - 1
     if operation != "create":
@@ -148,6 +157,8 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
         given["strength"] = payload.get("strength")
     if operation == "inpaint":
         given["mask_image"] = _mask(payload, context, (width, height))
+    steering = [_steering(control.image, payload, context, (width, height)) for control in more.controls]
+    given |= controls.arguments(more.controls, operation, steering)
     return {name: value for name, value in given.items() if name in taken}
 
 
@@ -173,6 +184,11 @@ def _mask(payload: JSON, context: JobContext, drawn: tuple[int, int]) -> Image.I
     blob_id = str(payload["mask"])
     size = (int(payload["width"]), int(payload["height"]))
     return _fitted(parameters.source(context.read(blob_id), blob_id, size, "mask").convert("L"), size, drawn)
+
+
+def _steering(blob_id: str, payload: JSON, context: JobContext, drawn: tuple[int, int]) -> Image.Image:
+    size = (int(payload["width"]), int(payload["height"]))
+    return _fitted(parameters.source(context.read(blob_id), blob_id, size, "controlNets"), size, drawn)
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], drawn: tuple[int, int]) -> Image.Image:

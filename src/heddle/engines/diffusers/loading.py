@@ -61,12 +61,12 @@ def checked(row: Family, path: Path) -> Layout:
     return layout
 
 
-def derive(pipeline: Any, name: str) -> Any:
-    """Another pipeline class over the same parts: nothing is loaded or copied."""
+def derive(pipeline: Any, name: str, **more: Any) -> Any:
+    """Another pipeline class over the same parts, and more: nothing is loaded or copied."""
     cls = class_named(name)
     if type(pipeline) is cls:
         return pipeline
-    parts = {**_plain(pipeline.config), **pipeline.components}
+    parts = {**_plain(pipeline.config), **pipeline.components, **more}
     taken = inspect.signature(cls.__init__).parameters
     made = cls(**{name: part for name, part in parts.items() if name in taken})
     made.set_progress_bar_config(disable=True)

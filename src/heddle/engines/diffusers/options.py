@@ -32,6 +32,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     vae_tiling: bool = False
     #: Whether several pictures are decoded one after the other.
     vae_slicing: bool = False
+    #: Megabytes of LoRAs, VAEs and ControlNets that stay loaded with a model between jobs.
+    added_mb: float = 4000
     #: A folder with tokenizers that are not shipped, one folder each: `t5`, `qwen3`, ...
     tokenizers: str = ""
     #: Folders in diffusers' form that give what a single file lacks, by kind: `flux1 = "/models/flux1-dev"`.
@@ -59,6 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             _check_folder(name, folder)
         for name, folder in found.bases.items():
             _check_folder(f"bases.{name}", folder)
+        if not 0 <= found.added_mb <= 1_000_000:
+            raise UsageError(f"[diffusers] added_mb is {found.added_mb:g}", "set it to 0 to 1,000,000")
         if not 0 <= found.seconds_per_gb <= 3600:
             raise UsageError(f"[diffusers] seconds_per_gb is {found.seconds_per_gb:g}", "set it to 0 to 3,600")
         return found

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from heddle.engines.diffusers import device, loading
+from heddle.engines.diffusers.added import Added
+from heddle.engines.diffusers.additions import Additions, Note
 from heddle.engines.diffusers.families import Family
 from heddle.engines.diffusers.options import Options
 from heddle.engines.diffusers.samplers import Sampler, build
@@ -29,6 +31,7 @@ class Resident:
         self._options = options
         self._derived: dict[str, Any] = {}
         self._hooked: Any = None
+        self._additions = Additions(self.pipeline, row, self.placement, options)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -43,18 +46,22 @@ class Resident:
             core.compile()
 
     @contextmanager
-    def prepared(self, operation: str, sampler: Sampler, seed: int) -> Generator[Any]:
+    def prepared(self, operation: str, sampler: Sampler, seed: int, added: Added, note: Note) -> Generator[Any]:
         """The pipeline of an operation, as one job wants it; afterwards nothing of the job is left in it.
 
-        What is added for a job (networks, embeddings, another VAE) goes in and out here.
+        What is added for a job (networks, embeddings, another VAE) goes in and out here. `note` is told what is read.
         """
-        pipeline = self._of(operation)
-        self._hook(pipeline)
-        pipeline.scheduler = build(sampler, self.scheduler, seed)
-        try:
-            yield pipeline
-        finally:
-            pipeline.scheduler = self.scheduler
+        if added:
+            self._unhook()
+        with self._additions.within(self._of(operation), operation, added, note) as pipeline:
+            self._hook(pipeline)
+            pipeline.scheduler = build(sampler, self.scheduler, seed)
+            try:
+                yield pipeline
+            finally:
+                pipeline.scheduler = self.scheduler
+                if added:
+                    self._unhook()
 
     def _of(self, operation: str) -> Any:
         if operation not in self._derived:
@@ -71,8 +78,16 @@ class Resident:
             pipeline.enable_sequential_cpu_offload(device=self.placement.device)
         self._hooked = pipeline
 
+    def _unhook(self) -> None:
+        """Parts that are changed, or are others for a job, are not under hooks meanwhile."""
+        if self._hooked is not None:
+            self._hooked.remove_all_hooks()
+            self._hooked = None
+
     def close(self) -> None:
         """Give the memory back."""
+        self._unhook()
+        self._additions.close()
         self._derived.clear()
         self._hooked = None
         self.pipeline = None
