@@ -34,6 +34,7 @@ def db(dialect: Dialect) -> Iterator[Database]:
 def weighty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """The engine in this process, with options."""
     tables = {seam: {**registry.targets(seam)} for seam in registry.SEAMS}
+    del tables["engines"]["diffusers"]  # it answers for the same families, and looks into the files
     tables["engines"]["weighty"] = "tests.fixtures.weighty:Weighty"
     monkeypatch.setattr(registry, "_BUILT_IN", tables)
     registry.targets.cache_clear()
@@ -123,6 +124,26 @@ def test_networks_are_found_too(db: Database, weighty: Callable[..., None], tmp_
     lora = add(db, write(tmp_path / "lora.safetensors", b"lora"), "LORA")
     payload = plan(db, engine="sdxl", additionalNetworks=[{"air": lora}]).payload
     assert payload["weights"][lora]["path"] == str(tmp_path / "lora.safetensors")
+
+
+def test_what_is_added_by_name_is_found_too(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    vae = add(db, write(tmp_path / "vae.safetensors", b"vae"), "VAE")
+    control = add(db, write(tmp_path / "control.safetensors", b"control"), "Controlnet")
+    bare = vae.removeprefix("urn:air:")
+    steered = {"model": control.removeprefix("urn:"), "image": "blob_source", "weight": 0.5}
+    job = plan(db, engine="sdxl", vae=bare, controlNets=[steered])
+    assert job.payload["vae"] == vae
+    assert job.payload["controlNets"] == [
+        {"model": control, "image": "blob_source", "weight": 0.5, "startStep": 0.0, "endStep": 1.0}
+    ]
+    assert {vae, control} < set(job.payload["weights"])
+    at = "steps[0].input.vae"
+    assert "this must be a vae" in refused(db, engine="sdxl", vae=control)[at][0]
+    at = "steps[0].input.controlNets[0].model"
+    assert "this must be a controlnet" in refused(db, engine="sdxl", controlNets=[steered | {"model": vae}])[at][0]
+    late = steered | {"startStep": 0.5, "endStep": 0.5}
+    assert "`startStep` is 0.5" in str(refused(db, engine="sdxl", controlNets=[late]))
 
 
 def test_without_a_name_the_first_that_was_added_is_meant(
