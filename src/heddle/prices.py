@@ -124,6 +124,18 @@ def speech(payload: Mapping[str, Any]) -> float:
     return float(max(1, math.ceil(payload["characters"] / 100)))
 
 
+#: How many letters a token of a language model has, about.
+_LETTERS = 4
+
+
+def text(payload: Mapping[str, Any], per_1000_tokens: float, tokens: int) -> float:
+    """The price of answers of a language model: 1 for each, and for what it reads and may write. `tokens` is how long
+    an answer may be where the caller does not say."""
+    read = sum(len(message["text"]) for message in payload["messages"]) / _LETTERS
+    counted = read + (payload.get("maxWords") or tokens)
+    return payload.get("n", 1) * (1 + per_1000_tokens * counted / 1000)
+
+
 # ── larger, smoother ──────────────────────────────────────────────────────────
 
 #: What is assumed of a source of which nobody says anything: a picture of 4 megapixels, 5 seconds of video. Steps that

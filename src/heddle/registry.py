@@ -37,6 +37,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "rules": "heddle.engines.rules:Rules",
         "openai-api": "heddle.engines.openai_api:OpenAIApi",
         "scribe": "heddle.engines.scribe:Scribe",
+        "llama-cpp": "heddle.engines.llama_cpp:LlamaCpp",
         "sketch": "heddle.engines.sketch:Sketch",
         "diffusers": "heddle.engines.diffusers:Diffusers",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",

@@ -86,9 +86,16 @@ def of_model(tx: Tx, model_id: int) -> list[Version]:
 
 
 def of_kind(tx: Tx, ecosystems: Sequence[str], types: Sequence[str]) -> list[int]:
-    """The ids of all versions of these ecosystems and types, as AIRs name both, in the order they were added."""
+    """The ids of all versions of these ecosystems and types, as AIRs name both, in the order they were added.
+
+    A `*` in an ecosystem stands for any letters.
+    """
     # An underscore stands for any letter, and names have some.
-    names = [f"urn:air:{ecosystem}:{kind}:".replace("_", "!_") + "%" for ecosystem in ecosystems for kind in types]
+    names = [
+        f"urn:air:{ecosystem}:{kind}:".replace("_", "!_").replace("*", "%") + "%"
+        for ecosystem in ecosystems
+        for kind in types
+    ]
     if not names:
         return []
     either = " OR ".join("air LIKE ? ESCAPE '!'" for _ in names)

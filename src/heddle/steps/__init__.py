@@ -84,7 +84,7 @@ class Plan:
     sources: Sequence[Source] = ()
     #: Models that the jobs load.
     resources: Sequence[Resource] = ()
-    #: Ecosystems whose models the family can load; empty: the one of its own name.
+    #: Ecosystems whose models the family can load; empty: the one of its own name. A `*` stands for any letters.
     ecosystems: Sequence[str] = ()
     #: Types of models, as AIRs name them, among which one is looked for where the step names none.
     bases: Sequence[str] = ("checkpoint",)

@@ -12,7 +12,7 @@ from heddle import prices
 from heddle.contract.base import Said, Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
-from heddle.steps import FactsOf, Plan, Result
+from heddle.steps import FactsOf, Plan, Resource, Result
 
 _SEEDS = 2**32
 
@@ -24,6 +24,10 @@ class Part(Wire):
 
     type: str = "text"
     text: str = Field("", max_length=100_000)
+
+
+#: What AIRs call a language model: they have no type for it.
+_TYPES = ("unknown", "other", "checkpoint")
 
 
 class ChatMessage(Wire):
@@ -86,6 +90,18 @@ def _family(given: TextGenInput) -> str | None:
     return next((family for family in ("scribe", *prices.TEXT) if name.startswith(family)), prices.OTHER)
 
 
+def _resources(model: str | None) -> list[Resource]:
+    """The model, where it is named by its AIR; all other names are those of another server."""
+    if model is None or not model.lower().startswith(("urn:air:", "air:")):
+        return []
+    return [Resource(air=model, path="model", types=_TYPES)]
+
+
+def _ecosystems(family: str | None) -> tuple[str, ...]:
+    """Those of a family begin with its name: `qwen3` is of `qwen`."""
+    return (f"{family}*",) if family in prices.TEXT and family != prices.OTHER else ("*",)
+
+
 class TextGen:
     """Plans answers."""
 
@@ -128,6 +144,9 @@ class TextGen:
         }
         return Plan(
             family=family,
+            resources=_resources(given.model),
+            ecosystems=_ecosystems(family),
+            bases=("unknown",),
             asked=("model", given.model) if given.engine is None and given.model is not None else None,
             operation="chat",
             payloads=[{name: value for name, value in payload.items() if value is not None}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from heddle import air
@@ -87,7 +88,7 @@ def _find(resource: Resource, find: Find) -> Place | None:
 
 def _check_fits(resource: Resource, place: Place, fits: Sequence[str], family: str) -> None:
     named = air.parse(place.air)
-    if named.ecosystem not in fits:
+    if not any(fnmatchcase(named.ecosystem or "", pattern) for pattern in fits):
         raise InvalidRequest.of(
             resource.path, f"{resource.air!r} is a model for {named.ecosystem!r}, and this step runs {family!r}"
         )

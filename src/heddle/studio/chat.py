@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import httpx
 import msgspec
 
 from heddle.domain import JSON
-from heddle.engines import JobContext
-from heddle.engines.openai_api import TOKENS
-from heddle.engines.openai_api.options import Options
 from heddle.errors import EngineFailed
 from heddle.studio import remote
 
@@ -29,12 +26,23 @@ _ENHANCE = (
 )
 
 
-class Chat:
-    """A connection to the server, for one job."""
+class Watcher(Protocol):
+    """What a chat needs to know of the job that it is for."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._client = remote.client(options.url, silence_s=options.silence_s, key=options.key)
+    job_id: str
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Hear how far it is, and let a cancel through."""
+        ...
+
+
+class Chat:
+    """A connection to the server at `url`, for one job of an engine."""
+
+    def __init__(self, url: str, *, engine: str, tokens: int, silence_s: float, key: str = "") -> None:
+        self._engine = engine
+        self._tokens = tokens
+        self._client = remote.client(url, silence_s=silence_s, key=key)
         self._speaking = remote.Speaking(self._client, "chat completions")
 
     def __enter__(self) -> Self:
@@ -43,10 +51,13 @@ class Chat:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def answer(self, payload: JSON, context: JobContext) -> dict[str, Any]:
-        """All choices in the shape of a chat completion, with the first text beside it. Raises JobError."""
+    def answer(self, payload: JSON, context: Watcher, model: str) -> dict[str, Any]:
+        """All choices in the shape of a chat completion, with the first text beside it. Raises JobError.
+
+        `payload` is a job's of textGen, and `model` is the server's name for what answers.
+        """
         context.progress(0.0, "asking")
-        asked = self._request(payload)
+        asked = self._request(payload, model)
         made = [self._choice(asked, payload, i, context) for i in range(payload["n"])]
         shown: dict[str, Any] = {
             "id": f"chatcmpl-{context.job_id}",
@@ -66,13 +77,13 @@ class Chat:
             shown["enhancedPrompt"] = made[0].text
         return {name: value for name, value in shown.items() if value is not None}
 
-    def _request(self, payload: JSON) -> dict[str, Any]:
+    def _request(self, payload: JSON, model: str) -> dict[str, Any]:
         asked = {
-            "model": self._model(payload),
+            "model": model,
             "messages": _messages(payload),
             "temperature": payload["temperature"],
             "top_p": payload.get("topP"),
-            "max_tokens": payload.get("maxWords") or TOKENS,
+            "max_tokens": payload.get("maxWords") or self._tokens,
             "stop": payload["stop"] or None,
             "response_format": _format(payload),
             "stream": True,
@@ -80,31 +91,23 @@ class Chat:
         }
         return {name: value for name, value in asked.items() if value is not None}
 
-    def _model(self, payload: JSON) -> str:
-        """As the caller says, by the operator's names; else the operator's; else the server's first."""
-        options, wanted = self._options, str(payload.get("model") or "")
-        if wanted in options.models:
-            return options.models[wanted]
-        if wanted and not options.any_model and wanted != options.model:
-            named = ", ".join(sorted({*options.models, options.model} - {""})) or "none by name"
-            raise EngineFailed(f"model: {wanted!r} is not one of those that may be asked for here: {named}")
-        if wanted or options.model:
-            return wanted or options.model
+    def models(self) -> list[str]:
+        """The server's models, by its names."""
         with self._speaking:
             answer = self._client.get("/models")
-            remote.check(answer, "openai-api", _reason)
-            models = [one.id for one in msgspec.json.decode(answer.content, type=_Models).data]
-        if not models:
-            raise EngineFailed("model: the server lists none; name one")
-        return models[0]
+            self._check(answer)
+            return [one.id for one in msgspec.json.decode(answer.content, type=_Models).data]
 
-    def _choice(self, asked: dict[str, Any], payload: JSON, index: int, context: JobContext) -> _Choice:
+    def _check(self, answer: httpx.Response) -> None:
+        remote.check(answer, self._engine, _reason)
+
+    def _choice(self, asked: dict[str, Any], payload: JSON, index: int, context: Watcher) -> _Choice:
         choice, most = _Choice(), _MOST_BYTES // payload["n"]
         body = asked | {"seed": (payload["seed"] + index) % 2**31}
         with self._speaking, self._client.stream("POST", "/chat/completions", json=body) as answer:
             if answer.is_error:
                 answer.read()
-            remote.check(answer, "openai-api", _reason)
+            self._check(answer)
             for event in _events(answer):
                 choice.take(event)
                 if choice.size > most:
