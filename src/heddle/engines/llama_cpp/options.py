@@ -19,7 +19,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     models: dict[str, str] = {}
     #: How many tokens a conversation and its answer may have together; 0: as many as the model was made for.
     context: int = 4096
-    #: Threads that compute; 0: as many as there are cores.
+    #: Threads that compute; 0: as llama.cpp sees fit.
     threads: int = 0
     #: Layers that a GPU computes; -1: as llama.cpp sees fit.
     gpu_layers: int = -1
