@@ -47,6 +47,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "resample": "heddle.engines.resample:Resample",
         "minterpolate": "heddle.engines.minterpolate:Minterpolate",
         "espeak": "heddle.engines.espeak:Espeak",
+        "openai-images": "heddle.engines.openai_images:OpenAIImages",
         "orchestrator": "heddle.engines.orchestrator:Orchestrator",
     },
     "storages": {
