@@ -60,15 +60,16 @@ def away(message: str) -> JobError:
     return JobError(message, reason="engine_unavailable", retryable=True)
 
 
-def check(answer: httpx.Response, engine: str, reason: Callable[[httpx.Response], str]) -> None:
-    """Raises JobError unless it is one of 200 to 299. `reason` reads what the server says of it."""
+def check(answer: httpx.Response, engine: str, reason: Callable[[httpx.Response], str], option: str = "key") -> None:
+    """Raises JobError unless it is one of 200 to 299. `reason` reads what the server says of it, and `option` is the
+    one that says who asks."""
     if answer.is_success:
         return
     said = f"the server answered {answer.status_code}: {short(reason(answer))}"
     if answer.status_code in LATER:
         raise away(said)
     if answer.status_code in {401, 403}:
-        raise JobError(f"{said}; check key under [{engine}] in engines.toml", reason="engine_unavailable")
+        raise JobError(f"{said}; check {option} under [{engine}] in engines.toml", reason="engine_unavailable")
     raise EngineFailed(said)
 
 

@@ -297,13 +297,14 @@ def test_a_cancel_stops_the_sampler_and_the_next_job_runs(double: ComfyServer) -
 @pytest.mark.parametrize("old", [False, True])
 def test_a_cancel_while_it_waits_leaves_others_alone(double: ComfyServer, old: bool) -> None:
     double.step_s, double.old = 0.05, old
-    other = threading.Thread(target=run, args=(double, drawing(seed=9, steps=60)))
+    other = threading.Thread(target=run, args=(double, drawing(seed=9, steps=1000)))
     other.start()
     wait_for(lambda: double.running is not None)
     with pytest.raises(JobCanceled):
         run(double, drawing(), another(Impatient(lambda _, note: "before it" in note)))
     assert not double.pending
     assert not double.interrupted
+    double.step_s = 0
     other.join()
     assert double.histories[double.runs[0].id]["status"]["completed"]
 
@@ -344,12 +345,13 @@ def test_a_server_that_is_away(double: ComfyServer) -> None:
 
 def test_of_several_servers_the_idle_one_is_asked(double: ComfyServer) -> None:
     double.step_s = 0.05
-    busy = threading.Thread(target=run, args=(double, drawing(steps=40)))
+    busy = threading.Thread(target=run, args=(double, drawing(steps=1000)))
     busy.start()
     wait_for(lambda: double.running is not None)
     with comfy_server.serving() as idle:
         list(engine(double, idle).run(payloads(drawing())[0], Watcher()))
         assert len(idle.runs) == 1
+    double.step_s = 0
     busy.join()
 
 

@@ -231,6 +231,7 @@ def submitted(client: httpx.Client, **given: Any) -> httpx.Response:
     return client.post(WORKFLOWS, json={"steps": [step]})
 
 
+@pytest.mark.slow
 def test_models_of_the_catalog_answer(serving: Serving, path: Path) -> None:
     with serving.client() as client:
         nobody = submitted(client, engine="llama-cpp")

@@ -212,7 +212,7 @@ def test_what_the_other_server_refuses(there: Serving) -> None:
 
 def test_reasons(there: Serving) -> None:
     (job,) = planned(there, "imageGen", {"prompt": "a"})
-    with pytest.raises(JobError, match=r"answered 401: .*check key under \[orchestrator\]") as error:
+    with pytest.raises(JobError, match=r"answered 401: .*check token under \[orchestrator\]") as error:
         list(engine(there, token="hdl_wrong").run(job.payload, another()))
     assert not error.value.retryable
     with pytest.raises(JobError, match="cannot be reached") as error:
@@ -223,6 +223,7 @@ def test_reasons(there: Serving) -> None:
         list(engine(there).run(dead, another()))
 
 
+@pytest.mark.slow
 def test_large_results_are_refused(there: Serving) -> None:
     given = {"prompt": "rain", "duration": 10, "outputFormat": "wav"}
     (job,) = planned(there, "audioGen", given)
@@ -250,6 +251,7 @@ def submitted(client: httpx.Client, *steps: dict[str, Any]) -> httpx.Response:
     return client.post(WORKFLOWS, json={"steps": list(steps)})
 
 
+@pytest.mark.slow
 def test_a_family_that_is_not_here_is_run_there(here: Serving) -> None:
     model = "urn:air:flux1:checkpoint:civitai:618692@691639"  # in no catalog
     small = {"prompt": "a fox", "width": 64, "height": 64, "steps": 10, "seed": 3}
@@ -271,6 +273,7 @@ def test_a_family_that_is_not_here_is_run_there(here: Serving) -> None:
     assert priced == 20  # 0.5 a step, doubled by cfgScale, and by the factor
 
 
+@pytest.mark.slow
 def test_two_servers_do_not_hand_on_to_each_other_for_ever(here: Serving) -> None:
     with here.client() as client:
         step = {"$type": "imageGen", "input": {"engine": "sdxl", "prompt": "a fox"}}
@@ -283,6 +286,7 @@ def test_two_servers_do_not_hand_on_to_each_other_for_ever(here: Serving) -> Non
     assert list(answer.json()["errors"]) == ["steps[0].input.engine"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_and_a_server_that_starts_again(here: Serving, there: Serving) -> None:
     """The first server dies while the second one works, and finds the work again when it is back."""
     step = {"$type": "imageGen", "input": {"engine": "slow", "prompt": "a castle", "width": 64, "height": 64}}

@@ -67,7 +67,7 @@ class There:
                 raise JobError(
                     f"the account at the other server cannot pay: {_reason(answer)}", reason="engine_unavailable"
                 )
-            remote.check(answer, "orchestrator", _reason)
+            remote.check(answer, "orchestrator", _reason, "token")
             return _object(answer.content)
 
     def workflow(self, workflow_id: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class There:
         with self._speaking, self._files.stream("GET", where) as answer:
             if answer.is_error:
                 answer.read()
-            remote.check(answer, "orchestrator", _reason)
+            remote.check(answer, "orchestrator", _reason, "token")
             data = remote.read(answer, self._most, "a result of the other server", tick)
         return data, answer.headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -93,7 +93,7 @@ class There:
         with self._speaking, self._client.stream(method, path, **more) as answer:
             if answer.is_error:
                 answer.read()
-            remote.check(answer, "orchestrator", _reason)
+            remote.check(answer, "orchestrator", _reason, "token")
             return _object(remote.read(answer, _MOST_JSON, f"the answer to {path}"))
 
 
