@@ -65,7 +65,7 @@ def payloads(workflow: Graph, **more: Any) -> list[dict[str, Any]]:
 
 def engine(*doubles: ComfyServer, **options: Any) -> ComfyUI:
     made = ComfyUI()
-    made.configure({"urls": [double.url for double in doubles], "silence_s": 5, **options})
+    made.configure({"urls": [double.url for double in doubles], "silence_s": 30, **options})
     return made
 
 
@@ -278,7 +278,7 @@ class Impatient(Watcher):
 
 
 def wait_for(true: Any) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if true():
             return
         time.sleep(0.01)

@@ -61,7 +61,7 @@ def client(there: Serving) -> Iterator[httpx.Client]:
 
 
 def options(there: Serving, **more: Any) -> dict[str, Any]:
-    return {"url": there.url, "token": there.token, "families": FAMILIES, "silence_s": 5, **more}
+    return {"url": there.url, "token": there.token, "families": FAMILIES, "silence_s": 30, **more}
 
 
 def planned(there: Serving, kind: str, given: Mapping[str, Any]) -> list[Job]:
