@@ -48,7 +48,10 @@ for name in registry.targets("engines"):
     for kind in sorted(offer.step_types & types.keys()):
         for family in sorted(offer.families):
             plan = types[kind].plan({**smallest[kind], "engine": family}, lambda blob_id: Facts())
-            prices[f"{name} {kind} {family}"] = [engine.price({**p, "family": family}) for p in plan.payloads]
+            more = {"family": family}
+            if offer.forwards:
+                more["asked"] = {"type": kind, "input": smallest[kind], "blobs": []}
+            prices[f"{name} {kind} {family}"] = [engine.price({**p, **more}) for p in plan.payloads]
 
 planner = Planner(Settings(stand_in=True))
 steps = [{"$type": kind, "input": raw} for kind, raw in smallest.items() if kind in able]
