@@ -39,6 +39,9 @@ OTHER = "other"
 #: Families of language models, as their models' names begin.
 TEXT = ("llama", "gpt", "openai", "qwen", "mistral", "gemma", "deepseek", "claude", "gemini", OTHER)
 
+#: Those of them whose weights are published.
+OPEN_TEXT = ("llama", "qwen", "mistral", "gemma", "deepseek", OTHER)
+
 #: Image families by the name that `input.engine` gives.
 IMAGE: Mapping[str, Family] = {
     "sketch": Family(1.0, side=1000),

@@ -34,10 +34,13 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "engines": {
         "pocketsphinx": "heddle.engines.sphinx:Sphinx",
+        "whisper": "heddle.engines.transformers:Whisper",
         "rules": "heddle.engines.rules:Rules",
+        "classifier": "heddle.engines.transformers:Classifier",
         "openai-api": "heddle.engines.openai_api:OpenAIApi",
         "scribe": "heddle.engines.scribe:Scribe",
         "llama-cpp": "heddle.engines.llama_cpp:LlamaCpp",
+        "transformers-text": "heddle.engines.transformers:Text",
         "sketch": "heddle.engines.sketch:Sketch",
         "diffusers": "heddle.engines.diffusers:Diffusers",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",
@@ -49,6 +52,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "espeak": "heddle.engines.espeak:Espeak",
         "openai-images": "heddle.engines.openai_images:OpenAIImages",
         "orchestrator": "heddle.engines.orchestrator:Orchestrator",
+        "transformers-tts": "heddle.engines.transformers:Speech",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",

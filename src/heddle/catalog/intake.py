@@ -15,7 +15,7 @@ from heddle.catalog.files import NewFile
 from heddle.catalog.weights import PICKLE_SUFFIXES, WEIGHT_SUFFIXES
 from heddle.errors import UsageError
 
-_CONFIG_SUFFIXES = frozenset({".json", ".txt", ".model", ".yaml", ".yml"})
+_CONFIG_SUFFIXES = frozenset({".json", ".txt", ".model", ".yaml", ".yml", ".jinja"})
 #: What tells a diffusers folder or one component of it.
 _MARKS = ("model_index.json", "config.json")
 _MOST_FILES = 1000

@@ -37,6 +37,8 @@ class Offer:
     #: Whether jobs need a model of the catalog: the one that is named, else the engine's default, else the first one
     #: that was added for the family. Their payloads say under `weights` where its files lie.
     loads: bool = False
+    #: The formats of model files that it reads, as the catalog names them (`SafeTensor`, `GGUF`); empty: any.
+    formats: frozenset[str] = frozenset()
     #: Whether models may be named that the catalog does not have, because they are somewhere else.
     elsewhere: bool = False
     #: Whether payloads hold the step as it was asked for (`asked`: its type, its input, the blobs in it), because

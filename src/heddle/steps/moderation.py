@@ -10,7 +10,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
-from heddle.steps import FactsOf, Plan, Result, Source
+from heddle.steps import FactsOf, Plan, Resource, Result, Source
 
 #: What a text is looked at for.
 LABELS = ("sexual", "minors", "violence", "hate", "self-harm", "illegal")
@@ -25,7 +25,8 @@ class ModerationInput(Wire):
         json_schema_extra={"x-aliases": ["prompt", "positivePrompt", "image", "video", "mediaUrl"]}
     )
 
-    engine: str | None = Field(None, max_length=64, description="An engine such as `rules`.")
+    engine: str | None = Field(None, max_length=64, description="An engine: `rules`, or `classifier`.")
+    model: str | None = Field(None, max_length=500, description="A model of `classifier` by its AIR.")
     text: str | None = Field(
         None,
         min_length=1,
@@ -37,7 +38,7 @@ class ModerationInput(Wire):
         None, max_length=10_000, description="What the picture must not show; it counts for nothing."
     )
     labels: Annotated[list[str], Field(max_length=20), at_most(20)] = Field(
-        default_factory=list[str], description=f"Look for these alone, of {', '.join(LABELS)}; default: all."
+        default_factory=list[str], description=f"`rules` looks for these alone, of {', '.join(LABELS)}; default: all."
     )
     threshold: float = Field(0.5, ge=0, le=1, description="The score from which a label is triggered.")
     media: str | None = Field(
@@ -61,7 +62,7 @@ class Moderation:
     """Plans one look."""
 
     model = ModerationInput
-    families = ("rules",)
+    families = ("rules", "classifier")
     media: Mapping[str, tuple[str, ...]] = dict.fromkeys(("media", "image", "video", "mediaUrl", "images[*]"), _MEDIA)
     gives: Mapping[str, str] = {
         "results": "data",
@@ -77,15 +78,21 @@ class Moderation:
             if label not in LABELS:
                 raise InvalidRequest.of(f"labels[{i}]", f"{label!r} is not one of: {', '.join(LABELS)}")
         source = given.media or next(iter(given.images), None)
-        if source is None:
-            payload = {"text": given.text, "labels": given.labels or list(LABELS), "threshold": given.threshold}
-            return Plan(family=given.engine, operation="text", payloads=[payload])
         named = next((n for n in ("media", "image", "video", "mediaUrl") if n in raw), "images[0]")
+        payload: dict[str, Any] = (
+            {"text": given.text, "labels": given.labels or list(LABELS), "threshold": given.threshold}
+            if source is None
+            else {"media": source}
+        )
         return Plan(
-            family=given.engine,
-            operation="media",
-            payloads=[{"media": source}],
-            sources=[Source(blob_id=source, path=named, media=_MEDIA)],
+            # Whoever names a model wants an engine that runs models.
+            family=given.engine or (None if given.model is None else "classifier"),
+            asked=("model", given.model) if given.engine is None and given.model is not None else None,
+            operation="text" if source is None else "media",
+            payloads=[payload if given.model is None else payload | {"model": given.model}],
+            sources=[] if source is None else [Source(blob_id=source, path=named, media=_MEDIA)],
+            resources=[] if given.model is None else [Resource(air=given.model, path="model")],
+            bases=("checkpoint", "unknown"),
         )
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:

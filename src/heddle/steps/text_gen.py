@@ -106,7 +106,7 @@ class TextGen:
     """Plans answers."""
 
     model = TextGenInput
-    families = ("scribe", *prices.TEXT)
+    families = ("scribe", "transformers-text", *prices.TEXT)
     media: Mapping[str, tuple[str, ...]] = {}
     gives: Mapping[str, str] = {
         "text": "text",

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 from heddle.contract.base import Wire, at_most, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
-from heddle.steps import FactsOf, Plan, Result, Source, awaits
+from heddle.steps import FactsOf, Plan, Resource, Result, Source, awaits
 from heddle.studio import voices
 
 #: The longest source, in seconds.
@@ -26,7 +26,7 @@ class TranscribeInput(Wire):
     model_config = ConfigDict(json_schema_extra={"x-aliases": list(_NAMES[1:])})
 
     engine: str | None = Field(None, max_length=64, description="A family such as `whisper`, or `pocketsphinx`.")
-    model: str | None = Field(None, max_length=500, description="A model by its AIR.")
+    model: str | None = Field(None, max_length=500, description="A model of `whisper` by its AIR.")
     media: str | None = Field(
         None,
         min_length=1,
@@ -37,7 +37,9 @@ class TranscribeInput(Wire):
         default_factory=list[str], description="The same as a list of one."
     )
     language: str | None = Field(None, max_length=35, description="Of what is said; the default engine knows English.")
-    context: str | None = Field(None, max_length=10_000, description="What it is about; the default engine ignores it.")
+    context: str | None = Field(
+        None, max_length=10_000, description="What it is about: names and rare words. The default engine ignores it."
+    )
     return_time_stamps: bool = Field(True, description="Whether `output` has the times of each stretch of speech.")
 
 
@@ -61,22 +63,29 @@ class Transcribe:
                 path, f"it lasts {facts.duration_ms / 1000:g} s; at most {LONGEST_S} s are transcribed"
             )
         language = given.language or "auto"
-        if given.engine in {None, "pocketsphinx"} and not awaits(language) and not voices.english(language):
+        # Whoever names a model wants an engine that runs models.
+        family = given.engine or (None if given.model is None else "whisper")
+        if family in {None, "pocketsphinx"} and not awaits(language) and not voices.english(language):
             raise InvalidRequest.of(
                 "language", f"{given.language!r} is not known here; this engine hears English (`en`)"
             )
         payload: dict[str, Any] = {
-            "family": given.engine,
+            "family": family,
+            "model": given.model,
             "media": source,
             "language": language,
+            "context": given.context,
             "timeStamps": given.return_time_stamps,
             "durationMs": facts.duration_ms,
         }
         return Plan(
-            family=given.engine,
+            family=family,
+            asked=("model", given.model) if given.engine is None and given.model is not None else None,
             operation="transcribe",
             payloads=[{name: value for name, value in payload.items() if value is not None}],
             sources=[Source(blob_id=source, path=path, media=_MEDIA)],
+            resources=[] if given.model is None else [Resource(air=given.model, path="model")],
+            bases=("checkpoint", "unknown"),
         )
 
     def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:

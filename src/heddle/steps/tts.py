@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field, field_validator
 from heddle.contract.base import Said, Wire, validate
 from heddle.domain import JSON
 from heddle.errors import InvalidRequest
-from heddle.steps import FactsOf, Plan, Result, awaits
+from heddle.steps import FactsOf, Plan, Resource, Result, awaits
 from heddle.studio import voices
 
 #: Characters of one text.
@@ -18,6 +18,9 @@ LONGEST = 5000
 
 #: The length that a text of another step counts as, which nobody knows at submit.
 _USUAL = 1000
+
+#: Those that have voices of their own, which only their models know.
+_OWN_VOICES = ("transformers-tts", "vits", "mms")
 
 #: `custom` is what the live API calls its own engine; None: this server's.
 _FAMILIES: Mapping[str, str | None] = {"custom": None, "vllm-omni": "qwen3-tts"}
@@ -29,6 +32,7 @@ class TtsInput(Wire):
     engine: str | None = Field(
         None, max_length=64, description="An engine such as `espeak`; `custom`: whatever this server has."
     )
+    model: str | None = Field(None, max_length=500, description="A model of `transformers-tts` by its AIR.")
     text: Said = Field(
         min_length=1,
         max_length=LONGEST,
@@ -44,13 +48,13 @@ class TtsInput(Wire):
         "default",
         max_length=64,
         validation_alias=AliasChoices("voice", "speaker"),
-        description="For example `f3` or `m1`, or a speaker of the live API such as `vivian`.",
+        description="For example `f3` or `m1`, or a speaker of the live API such as `vivian`; of a model the number.",
     )
     speed: float = Field(1.0, ge=0.5, le=2, description="How many times faster than usual.")
     pitch: float = Field(1.0, ge=0.7, le=1.6, description="How many times higher than the voice's own.")
     output_format: Literal["ogg", "mp3", "wav", "flac"] = Field("ogg", description="The file format.")
     seed: int | None = Field(
-        None, ge=-1, lt=2**63, description="Taken and not used: the same text always gives the same speech."
+        None, ge=-1, lt=2**63, description="For models; `espeak` says the same text always in the same way."
     )
     instruct: str | None = Field(
         None, max_length=10_000, description="How to speak, for families that can be told; `espeak` cannot."
@@ -66,26 +70,26 @@ class TtsInput(Wire):
             raise ValueError(f"a language is Auto, or one of these tags or its English name: {tags}")
         return known
 
-    @field_validator("voice")
-    @classmethod
-    def _voice(cls, value: str) -> str:
-        if awaits(value):
-            return value
-        if (known := voices.voice(value)) is None:
-            raise ValueError(f"a voice is one of: {', '.join(voices.VOICES)}")
-        return known
-
     @field_validator("output_format", mode="before")
     @classmethod
     def _format(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
 
+def _voice(value: str) -> str:
+    """By the name that the table has."""
+    if awaits(value):
+        return value
+    if (known := voices.voice(value)) is None:
+        raise InvalidRequest.of("voice", f"a voice is one of: {', '.join(voices.VOICES)}")
+    return known
+
+
 class Tts:
     """Plans speech."""
 
     model = TtsInput
-    families = ("espeak", "qwen3-tts")
+    families = ("espeak", *_OWN_VOICES, "qwen3-tts")
     media: Mapping[str, tuple[str, ...]] = {}
     gives: Mapping[str, str] = {"audioBlob": "audio", "blob": "audio", "language": "text", "timeStamps": "data"}
 
@@ -95,15 +99,27 @@ class Tts:
                 "refAudioUrl", "is a voice to be copied, which nothing here does; choose a `voice` instead"
             )
         given = validate(TtsInput, raw)
-        family = _FAMILIES.get(given.engine or "", given.engine)
+        # Whoever names a model wants an engine that runs models.
+        engine = given.engine or (None if given.model is None else _OWN_VOICES[0])
+        family = _FAMILIES.get(engine or "", engine)
         payload: dict[str, Any] = {
             "family": family,
             "operation": "create",
             "characters": _USUAL if awaits(given.text) else len(given.text),
             **given.model_dump(by_alias=True, exclude_none=True, exclude={"engine", "seed"}),
+            "voice": given.voice if family in _OWN_VOICES else _voice(given.voice),
+            "seed": given.seed if family in _OWN_VOICES and given.seed != -1 else None,
         }
         known = {name: value for name, value in payload.items() if value is not None}
-        return Plan(family=family, operation="create", payloads=[known])
+        return Plan(
+            family=family,
+            asked=("model", given.model) if given.engine is None and given.model is not None else None,
+            operation="create",
+            payloads=[known],
+            resources=[] if given.model is None else [Resource(air=given.model, path="model")],
+            ecosystems=("vits", "mms"),
+            bases=("checkpoint", "unknown"),
+        )
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
         spoken = next((r for r in results if not r.role), None)

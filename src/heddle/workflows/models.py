@@ -9,7 +9,7 @@ from typing import Any
 
 from heddle import air
 from heddle.catalog.places import Place
-from heddle.engines import Chooser, Engine
+from heddle.engines import Chooser, Engine, Offer
 from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import Plan, Resource
 
@@ -70,12 +70,27 @@ def resolve(plan: Plan, engine: Engine, name: str, find: Find, first: First) -> 
             _check_fits(resource, place, fits, family)
             if offer.loads and place.path is None:
                 raise Absent(resource.path, f"the catalog has {resource.air!r} without its weights", named=True)
+            if resource.path == "model" and not _reads(offer, place):
+                raise Absent(resource.path, _unread(name, offer, place), named=True)
             named[resource.air] = place
         elif not offer.elsewhere:
             why = f"{resource.air!r} is not in the catalog; `heddle models list` shows what is"
             raise Absent(resource.path, why, named=True)
     has_base = any(not resource.added and resource.path == "model" for resource in plan.resources)
-    return Models(named, None if has_base or not offer.loads else _default(plan, engine, family, fits, find, first))
+    if has_base or not offer.loads:
+        return Models(named)
+    default = _default(plan, engine, family, fits, find, first)
+    if not _reads(offer, default):
+        raise Absent("model", _unread(name, offer, default), named=False)
+    return Models(named, default)
+
+
+def _reads(offer: Offer, place: Place) -> bool:
+    return not offer.formats or place.format in offer.formats
+
+
+def _unread(name: str, offer: Offer, place: Place) -> str:
+    return f"{place.air!r} has the format {place.format}, and {name} reads {' or '.join(sorted(offer.formats))}"
 
 
 def _find(resource: Resource, find: Find) -> Place | None:

@@ -47,6 +47,7 @@ class Diffusers:
             families=frozenset({"diffusers", *ANSWERS}),
             operations=frozenset({"create", "variant", "edit", "inpaint"}),
             loads=True,
+            formats=frozenset({"SafeTensor"}),
             device=True,
         )
 

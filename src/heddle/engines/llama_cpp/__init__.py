@@ -50,6 +50,7 @@ class LlamaCpp:
             operations=frozenset({"chat"}),
             lookahead=1,
             loads=True,
+            formats=frozenset({"GGUF"}),
             device=True,
         )
 
