@@ -243,3 +243,38 @@ def _veo(payload: Mapping[str, Any], seconds: float) -> float:
     base = 1667 if seconds <= 4 else 2500 if seconds <= 6 else 3333
     share = {"fast": 0.6, "lite": 0.3}.get(payload.get("mode") or "", 1.0)
     return base * share * (1.0 if payload.get("generateAudio") else 0.67)
+
+
+# ── training ──────────────────────────────────────────────────────────────────
+
+#: Model families that a LoRA can be trained for, somewhere: steps and Buzz by default, Buzz per step and per epoch.
+TRAINING: Mapping[str, tuple[int, float, float, float]] = {
+    "mini": (400, 10, 0.02, 1),
+    "sd1": (2000, 500, 0.20, 10),
+    "sd2": (2000, 500, 0.20, 10),
+    "sdxl": (2000, 500, 0.20, 10),
+    "flux1": (2000, 2000, 0.9, 20),
+    "flux2": (2000, 2000, 0.20, 10),
+    "qwen": (2000, 2000, 0.95, 10),
+    "chroma": (2000, 2000, 0.95, 10),
+    "z-image": (2000, 2000, 0.45, 10),
+    "ltx2": (3000, 2750, 0.75, 50),
+    "wan": (2000, 3000, 0.5, 200),
+}
+
+
+def training(payload: Mapping[str, Any]) -> float:
+    """The price of a training, before rounding: by steps and epochs, and most of the family's usual price at least;
+    with the samples that are made on the way, as pictures of the family."""
+    _, usual, per_step, per_epoch = TRAINING[payload["family"]]
+    steps, epochs = payload["steps"], payload["epochs"]
+    samples = len(payload.get("samples", ())) * epochs
+    return max(0.8 * usual, round(steps * per_step + epochs * per_epoch)) + samples * _sample(payload["family"])
+
+
+def _sample(family: str) -> float:
+    known = IMAGE.get(family)
+    if known is None:
+        return 1.0
+    size = {"width": known.native, "height": known.native, "steps": known.steps, "cfgScale": known.cfg}
+    return image({"family": family, **size})

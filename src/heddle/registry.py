@@ -38,6 +38,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "rules": "heddle.engines.rules:Rules",
         "classifier": "heddle.engines.transformers:Classifier",
         "openai-api": "heddle.engines.openai_api:OpenAIApi",
+        "lora": "heddle.engines.diffusers.training:LoraTraining",
         "scribe": "heddle.engines.scribe:Scribe",
         "llama-cpp": "heddle.engines.llama_cpp:LlamaCpp",
         "transformers-text": "heddle.engines.transformers:Text",

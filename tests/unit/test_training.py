@@ -11,7 +11,8 @@ from heddle.domain import now
 from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
-from heddle.steps.training import Training, price
+from heddle.prices import training as price
+from heddle.steps.training import Training
 from heddle.workflows.planning import Look, Planner
 
 ZIP = "blob_00000000000000000000000000"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from heddle.domain import JSON, Needs
@@ -91,6 +92,13 @@ class JobContext(Protocol):
 
     def read(self, blob_id: str) -> bytes:
         """The bytes of an input blob of this job."""
+        ...
+
+    def scratch(self) -> Path:
+        """A folder of this job's own on this machine, in which an attempt that is lost leaves what the next one needs.
+
+        It is removed when the job ends. The next attempt may run elsewhere and find it empty.
+        """
         ...
 
 

@@ -602,6 +602,7 @@ def _hello(settings: Settings) -> Hello:
         storage_options=storage.options(settings),
         engine_options=registry.options(),
         memory_mb=settings.worker_memory_mb,
+        scratch=str(settings.folder / "scratch"),
     )
 
 

@@ -39,6 +39,8 @@ class Hello(Message, tag="hello", frozen=True):
     #: What the operator set for engines, by name.
     engine_options: dict[str, dict[str, Any]] = {}
     memory_mb: int = 0
+    #: Where attempts may leave things for the next attempt of their job; empty: below the machine's temporary folder.
+    scratch: str = ""
 
 
 class Run(Message, tag="run", frozen=True):

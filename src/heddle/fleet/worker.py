@@ -12,9 +12,11 @@ import hashlib
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -70,6 +72,8 @@ MOST_MADE = 100
 _PROGRESS_EVERY_S = 0.2
 _CANCEL_LOOK_S = 0.05
 _LOG_LINES = 1000
+#: What an attempt left behind is kept so long for the next one.
+_SCRATCH_S = 7 * 86_400.0
 _LOG_LENGTH = 2000
 _MESSAGE_LENGTH = 500
 
@@ -84,13 +88,14 @@ _METADATA_DEPTH = 16
 class Context:
     """What a running job sees of the world: the `JobContext` of engines."""
 
-    def __init__(self, run: Run, storage: Storage, say: Say) -> None:
+    def __init__(self, run: Run, storage: Storage, say: Say, scratch: Scratch) -> None:
         self.job_id = run.job_id
         self.attempt = run.attempt
         self.canceled = False
         self._inputs = run.inputs
         self._storage = storage
         self._say = say
+        self._scratch = scratch
         self._lines = 0
         self._next_progress = 0.0
         self._pending: Progress | None = None
@@ -137,6 +142,39 @@ class Context:
         except Unavailable as error:
             raise JobError(f"storage did not give it: {error}", reason="storage_failed", retryable=True) from error
 
+    def scratch(self) -> Path:
+        return self._scratch.of(self.job_id)
+
+
+class Scratch:
+    """Folders in which attempts leave things for the next attempt of their job, on this machine."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root) if root else _temporary()
+
+    def of(self, job_id: str) -> Path:
+        """The folder of a job. Those of jobs that never came back go when the next one is asked for."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:  # the server's data folder is not on this machine
+            self._root = _temporary()
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for old in self._root.iterdir():
+            with suppress(OSError):
+                if old.stat().st_mtime < time.time() - _SCRATCH_S:
+                    shutil.rmtree(old, ignore_errors=True)
+        folder = self._root / job_id
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    def drop(self, job_id: str) -> None:
+        """The job has ended."""
+        shutil.rmtree(self._root / job_id, ignore_errors=True)
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir()) / f"heddle-scratch-{os.getuid()}"
+
 
 class Load:
     """What a load sees of the world: the `LoadContext` of engines."""
@@ -172,6 +210,7 @@ class Worker:
         self._hello = hello
         self._storage = storage
         self._say = say
+        self._scratch = Scratch(hello.scratch)
         self._engines: dict[str, Engine] = {}
         #: What is in memory: model -> its engine and size; the least recently used first.
         self._shelf: dict[str, tuple[str, int]] = {}
@@ -187,7 +226,7 @@ class Worker:
     def accept(self, run: Run) -> None:
         """Put an attempt in line."""
         key = (run.job_id, run.attempt)
-        self._contexts[key] = Context(run, self._storage, self._say)
+        self._contexts[key] = Context(run, self._storage, self._say, self._scratch)
         self._waiting[key] = run
         self._order.put(key)
 
@@ -240,6 +279,8 @@ class Worker:
             outcome = self._attempt(run, context)
             context.flush()
             del self._contexts[key]
+            if not (isinstance(outcome, Failed) and outcome.retryable):
+                self._scratch.drop(run.job_id)
             self._say(outcome)
             if isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY:
                 return

@@ -88,6 +88,8 @@ class Plan:
     ecosystems: Sequence[str] = ()
     #: Types of models, as AIRs name them, among which one is looked for where the step names none.
     bases: Sequence[str] = ("checkpoint",)
+    #: How long an attempt may take where the caller does not say and the server's own limit is shorter, in seconds.
+    timeout_s: float = 0.0
     #: The field that asks for the family and what stands there, where that is not `engine`.
     asked: tuple[str, str] | None = None
     #: What is wrong with the input for every engine of this server but those of the family; it is said where none of

@@ -208,7 +208,7 @@ class Planner:
             status=Status.UNASSIGNED,
             priority=request.priority,
             input=request.input,
-            timeout_s=request.timeout or self._settings.step_timeout_s,
+            timeout_s=request.timeout or max(self._settings.step_timeout_s, plan.timeout_s),
             follows=wanted.bound.follows,
             jobs=jobs,
         )
@@ -352,6 +352,8 @@ def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | Non
     if "controlNets" in made:
         controls: list[dict[str, Any]] = made["controlNets"]
         made["controlNets"] = [c | {"model": known.air(c["model"])} for c in controls]
+    if "continueFrom" in made:
+        made["continueFrom"] = known.air(made["continueFrom"])
     if ready.offer.loads:
         made["weights"] = known.weights()
     if stands_in_for:

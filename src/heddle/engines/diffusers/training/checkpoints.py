@@ -1,0 +1,145 @@
+"""How far a training is, on the disk: what was learned, what the optimizer remembers, and the epochs that are done.
+
+A worker may die at any moment, and the next attempt of the job goes on from here. Files are safetensors and JSON, and
+whole or not there. What is in the folder was written by this engine; a folder that cannot be read is as good as none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from heddle.engines import Made
+
+_STATE = "state.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Where a training stood after some steps."""
+
+    step: int
+    losses: Sequence[float] = ()
+    values: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    alpha: Mapping[str, float] = field(default_factory=dict[str, float])
+    #: Of the optimizer: `<parameter>/<what it remembers>`.
+    memory: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+
+
+class _Said(msgspec.Struct):
+    mime: str
+    role: str
+    output: dict[str, Any]
+    metadata: dict[str, Any]
+    width: int | None = None
+    height: int | None = None
+
+
+class Checkpoints:
+    """Those of one job."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        """`key` says what is trained: what was kept for something else does not count."""
+        self._folder = folder
+        self._key = key
+
+    def load(self) -> State | None:
+        """The latest; None where there is none that can be used."""
+        try:
+            data = (self._folder / _STATE).read_bytes()
+            length = int.from_bytes(data[:8], "little")
+            told: dict[str, str] = msgspec.json.decode(data[8 : 8 + length])["__metadata__"]
+            tensors = load(data)
+        except (OSError, SafetensorError, msgspec.DecodeError, KeyError):
+            return None
+        if told.get("key") != self._key:
+            return None
+        return State(
+            step=int(told["step"]),
+            losses=msgspec.json.decode(told["losses"], type=list[float]),
+            alpha=msgspec.json.decode(told["alpha"], type=dict[str, float]),
+            values=_under("value:", tensors),
+            memory=_under("memory:", tensors),
+        )
+
+    def save(self, state: State) -> None:
+        """From here on, this is where the next attempt goes on."""
+        tensors = {f"value:{name}": value for name, value in state.values.items()}
+        tensors |= {f"memory:{name}": value for name, value in state.memory.items()}
+        told = {"key": self._key, "step": str(state.step)}
+        told["losses"] = msgspec.json.encode(state.losses).decode()
+        told["alpha"] = msgspec.json.encode(state.alpha).decode()
+        self._write(_STATE, save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, metadata=told))
+
+    def keep(self, epoch: int, made: Sequence[Made]) -> None:
+        """What an epoch gave; it is given again by an attempt that goes on behind it."""
+        for n, one in enumerate(made):
+            said = _Said(one.mime, one.role, dict(one.output), dict(one.metadata), one.width, one.height)
+            self._write(f"epoch-{epoch}-{n}.json", msgspec.json.encode(said))
+            self._write(f"epoch-{epoch}-{n}", one.data)
+        self._write(f"epoch-{epoch}", str(len(made)).encode())
+
+    def kept(self, epoch: int) -> list[Made] | None:
+        """What an epoch gave; None where not all of it is there."""
+        try:
+            count = int((self._folder / f"epoch-{epoch}").read_bytes())
+            return [self._read(f"epoch-{epoch}-{n}") for n in range(count)]
+        except (OSError, ValueError):
+            return None
+
+    def _read(self, name: str) -> Made:
+        said = msgspec.json.decode((self._folder / f"{name}.json").read_bytes(), type=_Said)
+        return Made(
+            data=(self._folder / name).read_bytes(),
+            mime=said.mime,
+            role=said.role,
+            output=said.output,
+            metadata=said.metadata,
+            width=said.width,
+            height=said.height,
+        )
+
+    def _write(self, name: str, data: bytes) -> None:
+        # Every time, because another attempt of the job, given up by mistake, may have cleared the folder away.
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = self._folder / f".{name}.{os.getpid()}.part"
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self._folder / name)
+
+
+def remembered(optimizer: torch.optim.Optimizer, values: Mapping[str, torch.nn.Parameter]) -> dict[str, Tensor]:
+    """What an optimizer remembers of each parameter."""
+    found: dict[str, Tensor] = {}
+    for name, value in values.items():
+        state: dict[str, Any] = optimizer.state.get(value, {})
+        found |= {f"{name}/{key}": torch.as_tensor(kept) for key, kept in state.items() if kept is not None}
+    return found
+
+
+def remind(
+    optimizer: torch.optim.Optimizer, values: Mapping[str, torch.nn.Parameter], memory: Mapping[str, Tensor]
+) -> None:
+    """Give it back."""
+    for name, value in values.items():
+        begins = f"{name}/"
+        state = {key.removeprefix(begins): kept for key, kept in memory.items() if key.startswith(begins)}
+        # Counters stay where they are, as the optimizer itself keeps them.
+        optimizer.state[value] = {
+            key: kept.clone() if key == "step" else kept.to(value.device, copy=True) for key, kept in state.items()
+        }
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
