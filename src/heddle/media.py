@@ -43,7 +43,7 @@ TYPES = {
 }
 
 #: What engines make beside these, and nobody uploads.
-_MADE = {"audio/midi": ".mid"}
+_MADE = {"audio/midi": ".mid", "application/x-safetensors": ".safetensors"}
 
 _ALIASES = {
     "image/jpg": "image/jpeg",

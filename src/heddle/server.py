@@ -119,7 +119,7 @@ async def _loops(parts: Parts, duties: frozenset[Duty], stack: AsyncExitStack) -
 
     if "dispatch" in duties:
         executor = _plugin("executors", settings.executor)(settings)
-        dispatcher = Dispatcher(parts.db, executor, settings, alone=not parts.db.shared)
+        dispatcher = Dispatcher(parts.db, executor, settings, alone=not parts.db.shared, storage=deps.storage)
         await dispatcher.start()
         stack.push_async_callback(dispatcher.close, settings.grace_s)
         made.append(dispatcher)

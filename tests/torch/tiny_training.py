@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import (
     AutoencoderKL,
     EulerDiscreteScheduler,
@@ -29,6 +28,8 @@ from transformers import (
     T5EncoderModel,
     T5Tokenizer,
 )
+
+import torch
 
 
 def _bytes() -> list[str]:

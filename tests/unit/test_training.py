@@ -9,9 +9,9 @@ import pytest
 from heddle.contract.orchestration import WorkflowRequest
 from heddle.domain import now
 from heddle.errors import InvalidRequest
+from heddle.prices import training as price
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
-from heddle.prices import training as price
 from heddle.steps.training import Training
 from heddle.workflows.planning import Look, Planner
 

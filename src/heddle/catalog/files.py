@@ -70,6 +70,11 @@ def of_sha256(tx: Tx, sha256: str) -> File | None:
     return None if row is None else _file(row)
 
 
+def paths(tx: Tx) -> list[Path]:
+    """Where all files lie."""
+    return [Path(row["path"]) for row in tx.all("SELECT path FROM model_files WHERE path IS NOT NULL")]
+
+
 def remove(tx: Tx, version_id: int) -> None:
     """Forget the files of a version; the bytes are the caller's business."""
     tx.run("DELETE FROM model_files WHERE version_id = ?", (version_id,))

@@ -74,7 +74,12 @@ def copy(files: Sequence[NewFile], folder: Path) -> tuple[Path, list[NewFile]]:
 def copies(paths: Sequence[Path], folder: Path) -> set[Path]:
     """The places below `folder` that `copy` made for these files; never a folder that somebody else made."""
     inside = [folder / path.relative_to(folder).parts[0] for path in paths if path.is_relative_to(folder)]
-    return {place for place in inside if _COPY.fullmatch(place.name)}
+    return {place for place in inside if is_copy(place)}
+
+
+def is_copy(place: Path) -> bool:
+    """Whether a folder is named as those are that we make for copies."""
+    return _COPY.fullmatch(place.name) is not None
 
 
 def _folder(root: Path) -> Chosen:

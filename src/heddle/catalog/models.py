@@ -74,6 +74,12 @@ def remove(tx: Tx, model_id: int) -> None:
     tx.run("DELETE FROM models WHERE id = ?", (model_id,))
 
 
+def lock(tx: Tx) -> None:
+    """Until the commit nobody else adds anything who asks for this first, so that two do not take one id."""
+    if tx.for_update:
+        tx.all(f"SELECT id FROM models ORDER BY id LIMIT 1{tx.for_update}")  # noqa: S608 - a constant
+
+
 def next_id(tx: Tx) -> int:
     """The next id of our own."""
     row = tx.one("SELECT MAX(id) AS last FROM models WHERE id >= ?", (FIRST_OWN_ID,))

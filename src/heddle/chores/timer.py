@@ -15,7 +15,7 @@ from heddle.domain import now
 from heddle.errors import Unavailable
 from heddle.settings import Settings
 from heddle.storage import Storage
-from heddle.workflows import advance, arrivals
+from heddle.workflows import advance, arrivals, trained
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class Timer:
             return
         stopping = self._stopping.is_set
         await asyncio.to_thread(sweep.sweep, self._db, self._storage, now(), stopping)
+        await asyncio.to_thread(trained.sweep, self._db, self._settings.folder / "models", now())
 
     async def _prune(self) -> None:
         retention = timedelta(days=self._settings.retention_days)

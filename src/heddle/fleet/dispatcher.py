@@ -24,7 +24,8 @@ from heddle.fleet.messages import Done, Failed, JobEvent, Loading, Log, Progress
 from heddle.fleet.paces import Paces
 from heddle.matching import Policy, SlotReport
 from heddle.settings import Settings
-from heddle.workflows import advance
+from heddle.storage import Storage
+from heddle.workflows import advance, trained
 from heddle.workflows.advance import Attempt, Ended, Failure
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,15 @@ class _Held:
 class Dispatcher:
     """One per process. `alone` says that no other dispatcher shares the database."""
 
-    def __init__(self, db: Database, executor: Executor, settings: Settings, *, alone: bool = True) -> None:
+    def __init__(
+        self,
+        db: Database,
+        executor: Executor,
+        settings: Settings,
+        *,
+        alone: bool = True,
+        storage: Storage | None = None,
+    ) -> None:
         self._db = db
         self._executor = executor
         self._settings = settings
@@ -70,7 +79,10 @@ class Dispatcher:
         self._lookaheads = _lookaheads()
         self._policy = Policy(defer_s=settings.defer_s)
         self._paces = Paces()
+        self._storage = storage
         self._held: dict[queue.Pair, _Held] = {}
+        #: Attempts that are done, whose models are on their way to where they stay.
+        self._moving: set[queue.Pair] = set()
         self._wake = asyncio.Event()
         self._check = asyncio.Event()
         self._writes: set[asyncio.Future[bool]] = set()
@@ -236,21 +248,22 @@ class Dispatcher:
                 _put_off("look after running jobs", error)
 
     async def _renew(self) -> None:
-        pairs = sorted(self._executor.alive() & set(self._held))
+        pairs = sorted(self._executor.alive() & set(self._held) | self._moving)
         renewal = advance.Renewal(owner=self._owner, pairs=pairs, lease_s=self._settings.lease_s, at=now())
         kept = await self._db.write(advance.renew, renewal)
-        self._stop_all_but(kept | (set(self._held) - set(pairs)))
+        self._stop_all_but(kept | (set(self._held) | self._moving) - set(pairs))
 
     async def _look(self) -> None:
         """What is claimed while the queue is asked is not in the answer."""
-        asked = set(self._held)
+        asked = set(self._held) | self._moving
         kept = await self._db.read(queue.held, self._owner)
-        self._stop_all_but(kept | (set(self._held) - asked))
+        self._stop_all_but(kept | (set(self._held) | self._moving) - asked)
 
     def _stop_all_but(self, kept: set[queue.Pair]) -> None:
         """What we hold and the queue does not was canceled, or given to somebody else."""
         for job_id, attempt in set(self._held) - kept:
             self._executor.cancel(job_id, attempt)
+        self._moving &= kept
 
     # ── hearing ───────────────────────────────────────────────────────────────
 
@@ -306,19 +319,39 @@ class Dispatcher:
         held.journal.ended(event, at)
         if isinstance(event, Done) and held.started_at is not None:
             self._paces.note(held.attempt.engine, (at - held.started_at).total_seconds(), held.attempt.cost)
-        self._record(
-            Ended(
-                job_id=event.job_id,
-                attempt=event.attempt,
-                at=at,
-                started_at=held.started_at,
-                artifacts=event.artifacts if isinstance(event, Done) else (),
-                failure=_failure(event) if isinstance(event, Failed) else None,
-                log=held.log,
-                max_attempts=self._settings.max_attempts,
-                backoff_s=self._settings.retry_backoff_s,
-            )
+        ended = Ended(
+            job_id=event.job_id,
+            attempt=event.attempt,
+            at=at,
+            started_at=held.started_at,
+            artifacts=event.artifacts if isinstance(event, Done) else (),
+            failure=_failure(event) if isinstance(event, Failed) else None,
+            log=held.log,
+            max_attempts=self._settings.max_attempts,
+            backoff_s=self._settings.retry_backoff_s,
         )
+        if self._storage is not None and trained.of(ended.artifacts):
+            self._moving.add((ended.job_id, ended.attempt))
+            self._writes.add(moved := asyncio.ensure_future(self._move(self._storage, held.attempt, ended)))
+            moved.add_done_callback(self._writes.discard)
+        else:
+            self._record(ended)
+
+    async def _move(self, storage: Storage, attempt: Attempt, ended: Ended) -> bool:
+        """Copy the models of an attempt to where they stay, then record its end. Its lease goes on meanwhile, and
+        like a result that the database cannot take, it is tried again until it is done or nobody wants it any more."""
+        pair = (ended.job_id, ended.attempt)
+        folder = self._settings.folder / "models"
+        while pair in self._moving:
+            try:
+                models = await asyncio.to_thread(trained.fetch, storage, folder, attempt.payload, ended.artifacts)
+            except Exception as error:  # noqa: BLE001 - see `_put_off`
+                _put_off(f"copy the models of job {ended.job_id}, trying again", error)
+                await asyncio.sleep(POLL_S)
+                continue
+            self._record(replace(ended, trained=models))
+            break
+        return True
 
     def _record(self, ended: Ended) -> None:
         future = self._db.put(advance.finish, ended)
@@ -328,6 +361,10 @@ class Dispatcher:
         def written(done: asyncio.Future[bool]) -> None:
             self._writes.discard(done)
             error = done.exception()
+            if not isinstance(error, Unavailable):
+                self._moving.discard((ended.job_id, ended.attempt))
+                if ended.trained and (error is not None or not done.result()):
+                    trained.drop(ended.trained)
             if isinstance(error, Unavailable):
                 log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message, extra=about)
                 self._writes.add(again := asyncio.ensure_future(self._record_later(ended)))
@@ -337,7 +374,7 @@ class Dispatcher:
                 failure = Failure(
                     reason="record_failed", message="the result could not be recorded; see the server's log"
                 )
-                self._record(replace(ended, artifacts=(), failure=failure))
+                self._record(replace(ended, artifacts=(), trained=(), failure=failure))
             elif error is not None:
                 log.error("the end of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
 

@@ -74,6 +74,8 @@ _CANCEL_LOOK_S = 0.05
 _LOG_LINES = 1000
 #: What an attempt left behind is kept so long for the next one.
 _SCRATCH_S = 7 * 86_400.0
+#: And so long after an attempt that is done.
+_RECORDED_S = 3600.0
 _LOG_LENGTH = 2000
 _MESSAGE_LENGTH = 500
 
@@ -166,6 +168,11 @@ class Scratch:
         folder = self._root / job_id
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
+
+    def let_go(self, job_id: str) -> None:
+        """The attempt is done, and soon the job: where that is lost on the way, another attempt is glad of it."""
+        with suppress(OSError):
+            os.utime(self._root / job_id, times=(time.time(), time.time() - _SCRATCH_S + _RECORDED_S))
 
     def drop(self, job_id: str) -> None:
         """The job has ended."""
@@ -279,7 +286,9 @@ class Worker:
             outcome = self._attempt(run, context)
             context.flush()
             del self._contexts[key]
-            if not (isinstance(outcome, Failed) and outcome.retryable):
+            if isinstance(outcome, Done):
+                self._scratch.let_go(run.job_id)
+            elif not outcome.retryable:
                 self._scratch.drop(run.job_id)
             self._say(outcome)
             if isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY:

@@ -22,10 +22,11 @@ from heddle.errors import CallerError
 from heddle.fairness import Front
 from heddle.matching import Choice, Policy, SlotReport, Waiting, choose
 from heddle.queue import Lease, Pair
-from heddle.workflows import events, following, pricing, rows
+from heddle.workflows import events, following, pricing, rows, trained
 from heddle.workflows.events import Change
 from heddle.workflows.rows import JobEnd, JobState
 from heddle.workflows.submit import entries
+from heddle.workflows.trained import Trained
 
 #: How often a job may be lost with its server or machine, through no fault of its own, before it is given up.
 LOST_LIMIT = 20
@@ -98,6 +99,8 @@ class Ended:
     at: datetime
     started_at: datetime | None = None
     artifacts: Sequence[Artifact] = ()
+    #: Those of them that are to be in the catalog, copied to where they stay.
+    trained: Sequence[Trained] = ()
     failure: Failure | None = None
     log: Sequence[str] = ()
     max_attempts: int = 3
@@ -367,6 +370,7 @@ def _later(item: Ended, losses: int) -> datetime | None:
 
 
 def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Mapping[Pair, Lease]) -> None:
+    final = [_with_models(tx, i, held[i.job_id, i.attempt].account_id) for i in final]
     ends = [(i, Status.SUCCEEDED if i.failure is None else Status.FAILED) for i in final]
     # Asked of the rows and not of the dispatcher: a start that it wrote may stand behind this end in the same commit.
     told = rows.processing(tx, [i.job_id for i in final])
@@ -397,6 +401,13 @@ def _record(tx: Tx, *, again: Sequence[Ended], final: Sequence[Ended], held: Map
         started={i.job_id: i.started_at for i in final if i.started_at},
         untold=frozenset(i.job_id for i in final if i.started_at and i.job_id not in told),
     )
+
+
+def _with_models(tx: Tx, item: Ended, account_id: int) -> Ended:
+    """What was trained is in the catalog from this commit on."""
+    if not item.trained:
+        return item
+    return replace(item, artifacts=trained.add(tx, item.trained, item.artifacts, account_id, item.at))
 
 
 def renew(tx: Tx, items: Sequence[Renewal]) -> list[set[Pair]]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from peft import LoraConfig
-from torch import Tensor
 from torch.nn import Parameter
 
+import torch
 from heddle.engines.diffusers.training.batches import Use, chance
 from heddle.engines.diffusers.training.request import Wanted
 from heddle.errors import EngineFailed
+from torch import Tensor
 
 #: The name of the adapter while it learns.
 NAME = "learned"
 
 _ATTENTION = r"to_q|to_k|to_v|to_out\.0"
-_UNET = rf".*\.attentions\.\d+\.(proj_in|proj_out|transformer_blocks\.\d+\.(attn[12]\.({_ATTENTION})|ff\.net\.(0\.proj|2)))"
+_BOTH = rf"{_ATTENTION}|add_[qkv]_proj|to_add_out"
+_UNET = (
+    rf".*\.attentions\.\d+\.(proj_in|proj_out|transformer_blocks\.\d+\.(attn[12]\.({_ATTENTION})|ff\.net\.(0\.proj|2)))"
+)
 _FLUX = (
-    rf"transformer_blocks\.\d+\.(attn\.({_ATTENTION}|add_[qkv]_proj|to_add_out)|ff(_context)?\.net\.(0\.proj|2))"
+    rf"transformer_blocks\.\d+\.(attn\.({_BOTH})|ff(_context)?\.net\.(0\.proj|2))"
     r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out)"
 )
 #: Layers that learn, by family: those of attention, and the two that follow it.
@@ -30,7 +33,7 @@ TARGETS: Mapping[str, str] = {
     "sdxl": _UNET,
     "flux1": _FLUX,
     "z-image": rf"layers\.\d+\.(attention\.({_ATTENTION})|feed_forward\.w[123])",
-    "qwen": rf"transformer_blocks\.\d+\.(attn\.({_ATTENTION}|add_[qkv]_proj|to_add_out)|(img|txt)_mlp\.net\.(0\.proj|2))",
+    "qwen": rf"transformer_blocks\.\d+\.(attn\.({_BOTH})|(img|txt)_mlp\.net\.(0\.proj|2))",
 }
 
 

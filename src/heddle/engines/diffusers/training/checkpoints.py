@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
 
+import torch
 from heddle.engines import Made
+from torch import Tensor
 
 _STATE = "state.safetensors"
 

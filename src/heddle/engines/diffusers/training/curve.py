@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (960, 540)
-_LEFT, _TOP, _RIGHT, _BOTTOM = 90, 64, 930, 480
+_LEFT, _TOP, _RIGHT, _BOTTOM = 90, 78, 930, 480
 #: Drawn larger and made smaller, so that lines are smooth.
 _SCALE = 2
 _INK, _FAINT, _GRID, _LINE, _DOTS = "#1f2430", "#5b6270", "#e3e6eb", "#1663c7", "#a9c4ea"
@@ -117,14 +118,12 @@ class _Canvas:
         self._draw.line([self._at(*start), self._at(*end)], fill=color, width=_SCALE)
 
     def _text(self, where: Point, text: str, size: int, color: str, anchor: str) -> None:
-        self._draw.text(
-            self._at(*where), text, fill=color, font=ImageFont.load_default(size * _SCALE), anchor=anchor
-        )
+        self._draw.text(self._at(*where), text, fill=color, font=ImageFont.load_default(size * _SCALE), anchor=anchor)
 
 
 def _places(values: Sequence[float]) -> int:
     """Digits behind the point that tell neighbors apart."""
-    step = min((b - a for a, b in zip(values, values[1:], strict=False)), default=1.0)
+    step = min((b - a for a, b in pairwise(values)), default=1.0)
     return max(0, min(8, -math.floor(math.log10(step) + 1e-9)))
 
 

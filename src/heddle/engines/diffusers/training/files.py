@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.torch import load
 
+import torch
 from heddle.engines.diffusers.training import names
 from heddle.engines.diffusers.training.dataset import Example
 from heddle.engines.diffusers.training.request import OPTIMIZERS, Wanted
 from heddle.errors import EngineFailed
+from torch import Tensor
 
 #: Files say how often each tag was seen, of so many tags at most.
 _MOST_TAGS = 1000
@@ -43,7 +43,22 @@ def write(wanted: Wanted, core: Any, learned: Learned, about: Mapping[str, str])
     if bad := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
         raise EngineFailed(f"the training left the range of numbers in {bad[0]}: a lower learning rate may help")
     told = _progress(wanted, learned) | about
-    return save(tensors, metadata=told | {"sshs_model_hash": _hash(tensors)})
+    return saved(tensors, told | {"sshs_model_hash": _hash(tensors)})
+
+
+def saved(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file of halves, whose bytes are always the same: the library's own writer puts the metadata in
+    any order."""
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    data: list[bytes] = []
+    end = 0
+    for name in sorted(tensors):
+        data.append(tensors[name].numpy().tobytes())
+        begin, end = end, end + len(data[-1])
+        header[name] = {"dtype": "F16", "shape": list(tensors[name].shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *data])
 
 
 def read(data: bytes, name: str) -> dict[str, Tensor]:
@@ -97,12 +112,13 @@ def about(wanted: Wanted, pipe: Any, examples: Sequence[Example], buckets: Seque
 
 
 def _progress(wanted: Wanted, learned: Learned) -> dict[str, str]:
+    alphas = set(learned.alpha.values())
     ranks = {len(value) for name, value in learned.values.items() if name.endswith(".lora_A.weight")}
     told = {
         "ss_epoch": learned.epoch,
         "ss_steps": learned.step,
         "ss_network_dim": ranks.pop() if len(ranks) == 1 else "Dynamic",
-        "ss_network_alpha": wanted.alpha if len(set(learned.alpha.values())) != 1 else [*learned.alpha.values()][0],
+        "ss_network_alpha": alphas.pop() if len(alphas) == 1 else "Dynamic",
         "ss_loss": round(learned.loss, 6),
     }
     return {key: _text(value) for key, value in told.items()}

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
-import torch
-from torch import Tensor
 
+import torch
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.diffusers.training import adapters, checkpoints, curve, files, samples
@@ -28,8 +27,9 @@ from heddle.engines.diffusers.training.files import Learned
 from heddle.engines.diffusers.training.objectives import Objective, Words, objective
 from heddle.engines.diffusers.training.request import OPTIMIZERS, Wanted
 from heddle.errors import EngineFailed
+from torch import Tensor
 
-#: A model file; the server adds those that a job makes to the catalog.
+#: A model file; the server puts those that a job makes into the catalog.
 MODEL = "application/x-safetensors"
 
 #: Between two epochs a checkpoint is written this often, in seconds.
@@ -70,9 +70,7 @@ def train(pipe: Any, payload: JSON, context: JobContext, *, earlier: Path | None
 class _Training:
     """One training on its way."""
 
-    def __init__(
-        self, pipe: Any, wanted: Wanted, dataset: Dataset, context: JobContext, kept: Checkpoints
-    ) -> None:
+    def __init__(self, pipe: Any, wanted: Wanted, dataset: Dataset, context: JobContext, kept: Checkpoints) -> None:
         self._pipe = pipe
         self._wanted = wanted
         self._dataset = dataset
@@ -173,9 +171,7 @@ class _Training:
 
     def _model(self, epoch: int) -> Made:
         step, loss = len(self._losses), _mean(self._losses)
-        learned = Learned(
-            values=self._values, alpha=self._alpha, kept=self._te, epoch=epoch, step=step, loss=loss
-        )
+        learned = Learned(values=self._values, alpha=self._alpha, kept=self._te, epoch=epoch, step=step, loss=loss)
         data = files.write(self._wanted, self._objective.core, learned, self._about)
         return Made(
             data=data,

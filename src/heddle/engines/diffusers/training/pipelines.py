@@ -6,9 +6,9 @@ import gc
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import DiffusionPipeline
 
+import torch
 from heddle.engines import LoadContext
 from heddle.errors import EngineFailed
 
@@ -19,9 +19,7 @@ def load(family: str, path: Path, context: LoadContext) -> Any:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     try:
-        pipe: Any = DiffusionPipeline.from_pretrained(
-            path, dtype=dtype, local_files_only=True, use_safetensors=True
-        )
+        pipe: Any = DiffusionPipeline.from_pretrained(path, dtype=dtype, local_files_only=True, use_safetensors=True)
     except Exception as error:  # whatever is wrong with the files of strangers
         raise EngineFailed(f"the base model at {path.name!r} cannot be loaded for {family}: {error}") from error
     context.progress(0.8, "moving it to the device")
