@@ -27,7 +27,7 @@ SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "interpolate": {"video": VIDEO},
     "transcribe": {"media": AUDIO},
     "tts": {"text": "One red fox."},
-    "training": {"images": [ZIP], "seed": 1},
+    "training": {"images": [ZIP], "engine": "sdxl", "seed": 1},
     "comfy": {
         "workflow": {
             "1": {"class_type": "LoadImage", "inputs": {"image": IMAGE}},

@@ -43,8 +43,8 @@ able = set()
 for name in registry.targets("engines"):
     engine = registry.get("engines", name)()
     offer = engine.offer()
-    engine.missing()
-    able |= offer.step_types
+    if not (engine.missing() or offer.loads):
+        able |= offer.step_types
     for kind in sorted(offer.step_types & types.keys()):
         for family in sorted(offer.families):
             plan = types[kind].plan({**smallest[kind], "engine": family}, lambda blob_id: Facts())

@@ -327,8 +327,8 @@ MORE: Mapping[str, tuple[Row, ...]] = {
         Row(given("textGen", model="gpt-4o"), "model", "'gpt-4o' cannot run here"),
     ),
     "training": (
-        Row(given("training"), "engine", "no engine can run training here: none is installed"),
-        Row(given("training", engine="sdxl"), "engine", "'sdxl' cannot run here ("),
+        Row({"images": [ZIP]}, "engine", "name the model family to train for, or its model: mini, sd1"),
+        Row(given("training", engine="wan"), "engine", "'wan' cannot run here ("),
         Row({"steps": 5}, "", "give the zip as `trainingData.sourceUrl`"),
         Row(given("training", samples={"prompts": ["a"] * 11}), "samples.prompts", "at most 10 items are taken"),
     ),

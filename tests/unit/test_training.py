@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from heddle import prices
 from heddle.contract.orchestration import WorkflowRequest
 from heddle.domain import now
 from heddle.errors import InvalidRequest
-from heddle.prices import training as price
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
 from heddle.steps.training import Training
@@ -19,7 +19,7 @@ ZIP = "blob_00000000000000000000000000"
 
 
 def plan(**given: Any) -> Plan:
-    return Training().plan(given or {"images": [ZIP]}, lambda _: Facts())
+    return Training().plan({"engine": "sdxl", **(given or {"images": [ZIP]})}, lambda _: Facts())
 
 
 def test_the_two_ways_to_name_the_zip() -> None:
@@ -49,6 +49,13 @@ def test_fields_of_the_newer_dialect() -> None:
         ({"images": [ZIP], "trainingData": {"sourceUrl": ZIP}}, "body"),
         ({"images": [ZIP], "epochs": 0}, "epochs"),
         ({"images": [ZIP], "lr": 2}, "lr"),
+        ({"images": [ZIP], "optimizerType": "sgd"}, "optimizerType"),
+        ({"images": [ZIP], "lrScheduler": "sometimes"}, "lrScheduler"),
+        ({"images": [ZIP], "resolution": 32}, "resolution"),
+        ({"images": [ZIP], "minSnrGamma": 21}, "minSnrGamma"),
+        ({"images": [ZIP], "epochs": 101, "engine": "sdxl"}, "epochs"),
+        ({"images": [ZIP], "epochs": 40, "samples": {"prompts": ["a", "b"]}, "engine": "sdxl"}, "epochs"),
+        ({"images": [ZIP]}, "engine"),
         ({"images": [ZIP], "networkDim": 257}, "networkDim"),
         ({"images": [ZIP, ZIP]}, "images"),
         ({"trainingData": {"type": "tar", "sourceUrl": ZIP}}, "trainingData.type"),
@@ -60,7 +67,7 @@ def test_bad_fields_are_named(given: dict[str, Any], path: str) -> None:
     assert path in caught.value.fields
 
 
-@pytest.mark.parametrize(("family", "says"), [(None, "no engine can run training here"), ("sdxl", "'sdxl' cannot run")])
+@pytest.mark.parametrize(("family", "says"), [(None, "name the model family to train for"), ("wan", "'wan' cannot run")])
 def test_where_nothing_can_train_it_says_so(family: str | None, says: str) -> None:
     steps = [{"$type": "training", "input": {"images": [ZIP]} | ({"engine": family} if family else {})}]
     request = WorkflowRequest.model_validate({"steps": steps})
@@ -70,9 +77,13 @@ def test_where_nothing_can_train_it_says_so(family: str | None, says: str) -> No
 
 
 def test_prices() -> None:
+    def price(family: str, steps: int, epochs: int, samples: int = 0) -> float:
+        return prices.training({"family": family, "steps": steps, "epochs": epochs, "samples": ["a"] * samples})
+
     assert price("sdxl", 2000, 10) == 500
     assert price("sdxl", 100, 1) == 400  # four fifths of the usual price at least
     assert price("flux1", 2000, 10) == 2000
+    assert price("sdxl", 2000, 10, samples=2) == 500 + 20 * 8  # and each sample as a picture
 
 
 def test_the_output_lists_epochs() -> None:
@@ -84,3 +95,22 @@ def test_the_output_lists_epochs() -> None:
     assert [e["epochNumber"] for e in shown["epochs"]] == [1, 2]
     assert shown["epochs"][0]["samples"] == [{"id": "b"}]
     assert shown["model"] == {"id": "c"}
+    assert "lossCurve" not in shown
+
+
+def test_the_output_names_models_and_shows_the_curve() -> None:
+    made = [
+        Result(job=0, role="", blob={"id": "a"}, output={"epoch": 1, "air": "urn:1", "loss": 0.5, "steps": 3}),
+        Result(job=0, role="", blob={"id": "b"}, output={"epoch": 2, "air": "urn:2"}),
+        Result(job=0, role="loss-curve", blob={"id": "c"}, output={"images": 4, "skippedCount": 1, "other": 2}),
+    ]
+    shown = Training().output(made)
+    first = shown["epochs"][0]
+    assert (first["model"], first["air"], first["loss"], first["steps"]) == ({"id": "a"}, "urn:1", 0.5, 3)
+    assert (shown["model"], shown["air"], shown["lossCurve"]) == ({"id": "b"}, "urn:2", {"id": "c"})
+    assert (shown["images"], shown["skippedCount"]) == (4, 1)
+    assert "other" not in shown
+
+
+def test_a_training_may_take_longer_than_other_steps() -> None:
+    assert plan(images=[ZIP], steps=1000).timeout_s == 60_000

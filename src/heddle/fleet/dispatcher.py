@@ -27,6 +27,7 @@ from heddle.settings import Settings
 from heddle.storage import Storage
 from heddle.workflows import advance, trained
 from heddle.workflows.advance import Attempt, Ended, Failure
+from heddle.workflows.trained import Trained
 
 log = logging.getLogger(__name__)
 
@@ -342,13 +343,16 @@ class Dispatcher:
         like a result that the database cannot take, it is tried again until it is done or nobody wants it any more."""
         pair = (ended.job_id, ended.attempt)
         folder = self._settings.folder / "models"
+        models: list[Trained] = []
         while pair in self._moving:
             try:
                 models = await asyncio.to_thread(trained.fetch, storage, folder, attempt.payload, ended.artifacts)
-            except Exception as error:  # noqa: BLE001 - see `_put_off`
-                _put_off(f"copy the models of job {ended.job_id}, trying again", error)
+            except (OSError, Unavailable) as error:
+                log.warning("cannot copy the models of job %s, trying again: %s", ended.job_id, error)
                 await asyncio.sleep(POLL_S)
                 continue
+            except Exception:
+                log.exception("the models of job %s cannot be added to the catalog", ended.job_id)
             self._record(replace(ended, trained=models))
             break
         return True

@@ -110,9 +110,13 @@ class Training:
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         given = validate(TrainingInput, raw)
         family = _family(given)
+        if family is None:
+            raise InvalidRequest.of(
+                "engine", f"name the model family to train for, or its model: {', '.join(prices.TRAINING)}"
+            )
         data = given.training_data
         path, source = ("trainingData.sourceUrl", data.source_url) if data else ("images[0]", given.images[0])
-        steps = given.steps or prices.TRAINING.get(family or "mini", prices.TRAINING["mini"])[0]
+        steps = given.steps or prices.TRAINING.get(family, prices.TRAINING["mini"])[0]
         _check_files(given, min(given.epochs, steps))
         payload: dict[str, Any] = {
             "family": family,

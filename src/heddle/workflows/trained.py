@@ -149,14 +149,14 @@ def _entry(payload: JSON, artifact: Artifact, file: NewFile) -> NewEntry:
         creator="",
         version_name="v1" if epoch is None else f"epoch {epoch}",
         trained_words=(word,) if word else (),
-        description=f"Trained here on {payload.get('model') or payload['family']}.",
+        description=f"Trained here on {payload.get('model') or payload.get('family')}.",
         tags=("trained here",),
         files=[file],
     )
 
 
 def _name(payload: JSON) -> str:
-    return payload.get("name") or payload.get("triggerWord") or f"{payload['family']} LoRA"
+    return payload.get("name") or payload.get("triggerWord") or f"{payload.get('family', 'trained')} LoRA"
 
 
 def _file_name(payload: JSON, artifact: Artifact) -> str:
@@ -168,7 +168,7 @@ def _file_name(payload: JSON, artifact: Artifact) -> str:
 
 def _base_model(payload: JSON) -> str:
     known: Mapping[str, Any] = payload.get("weights", {}).get(payload.get("model"), {})
-    return known.get("baseModel") or payload["family"]
+    return known.get("baseModel") or payload.get("family") or "Other"
 
 
 def _epoch(artifact: Artifact) -> int | None:

@@ -33,10 +33,10 @@ def step_type(name: str) -> StepType:
 
 
 def engine_of(name: str) -> str | None:
-    """The engine that this server takes by itself."""
+    """The engine that this server takes by itself, without a model of the catalog."""
     for engine in registry.targets("engines"):
         made: Engine = registry.get("engines", engine)()
-        if name in made.offer().step_types and not made.missing():
+        if name in made.offer().step_types and not made.offer().loads and not made.missing():
             return engine
     return None
 

@@ -2,7 +2,7 @@
 
 `request.py` is what is asked for, `dataset.py` the pictures and captions, `batches.py` their order, `objectives.py`
 what each family is taught, `adapters.py` the LoRA, `loop.py` the training, `checkpoints.py` how far it is,
-`files.py` and `names.py` what comes out, `samples.py` and `curve.py` what can be seen of it. Only this module and
+`lora_files.py` and `names.py` what comes out, `samples.py` and `curve.py` what can be seen of it. Only this module and
 `request.py` are imported where nothing is trained.
 """
 
@@ -16,6 +16,8 @@ from typing import Any
 from heddle import prices
 from heddle.domain import JSON, Needs
 from heddle.engines import JobContext, LoadContext, Made, Offer
+from heddle.engines.diffusers import files
+from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.training import request
 from heddle.errors import EngineFailed
 
@@ -23,6 +25,8 @@ _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 #: What a training takes beside the weights themselves, as a share of them: gradients, and what layers said.
 _BESIDE = 1.5
 _LOAD_S_PER_GB = 2.0
+#: Channels that a U-Net takes which only makes pictures.
+_PLAIN_CHANNELS = 4
 
 
 class LoraTraining:
@@ -41,7 +45,7 @@ class LoraTraining:
         )
 
     def missing(self) -> list[str]:
-        lacking = [name for name in _LIBRARIES if find_spec(name) is None]
+        lacking = [name for name in _LIBRARIES if not _is_there(name)]
         return [f"{', '.join(lacking)} not installed: pip install 'heddle-cloud[torch]'"] if lacking else []
 
     def price(self, payload: JSON) -> float:
@@ -50,6 +54,9 @@ class LoraTraining:
     def problems(self, payload: JSON) -> Mapping[str, str]:
         """What of a payload cannot be done here."""
         found = request.problems(payload)
+        base = payload.get("weights", {}).get(payload.get("model"))
+        if base is not None and (problem := _cannot_learn(Path(base["path"]), payload["family"])):
+            found["model"] = problem
         earlier = payload.get("continueFrom")
         file = payload.get("weights", {}).get(earlier) if earlier else None
         if file is not None and file["format"] != "SafeTensor":
@@ -70,8 +77,7 @@ class LoraTraining:
     def load(self, model: str, context: LoadContext) -> None:
         from heddle.engines.diffusers.training import pipelines  # noqa: PLC0415 - torch
 
-        _, family, path = model.split(":", 2)
-        self._loaded[model] = pipelines.load(family, Path(path), context)
+        self._loaded[model] = pipelines.load(Path(model.split(":", 2)[2]), context)
 
     def unload(self, model: str) -> None:
         from heddle.engines.diffusers.training import pipelines  # noqa: PLC0415 - torch
@@ -88,3 +94,24 @@ class LoraTraining:
         earlier = payload.get("continueFrom")
         path = Path(payload["weights"][earlier]["path"]) if earlier else None
         yield from loop.train(self._loaded[needs.model], payload, context, earlier=path)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:
+        return False
+
+
+def _cannot_learn(path: Path, family: str) -> str:
+    """Why a LoRA cannot be trained on a model; empty when it can."""
+    try:
+        layout = files.look(path)
+    except Unreadable as error:
+        return str(error)
+    kinds = request.FAMILIES[family].kinds
+    if layout.kind not in kinds:
+        return f"{path.name!r} is a model of the kind {layout.kind}; for {family} it must be {' or '.join(kinds)}"
+    if layout.channels > _PLAIN_CHANNELS and request.FAMILIES[family].noise == "diffusion":
+        return f"{path.name!r} is a model for inpainting; LoRAs are trained on plain ones"
+    return ""

@@ -19,11 +19,11 @@ import msgspec
 import torch
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.diffusers.training import adapters, checkpoints, curve, files, samples
+from heddle.engines.diffusers.training import adapters, checkpoints, curve, lora_files, samples
 from heddle.engines.diffusers.training.batches import Batches, Seen, Use, bucket, chance, fitted
 from heddle.engines.diffusers.training.checkpoints import Checkpoints, State
 from heddle.engines.diffusers.training.dataset import Dataset, flipped, told
-from heddle.engines.diffusers.training.files import Learned
+from heddle.engines.diffusers.training.lora_files import Learned
 from heddle.engines.diffusers.training.objectives import Objective, Words, objective
 from heddle.engines.diffusers.training.request import OPTIMIZERS, Wanted
 from heddle.errors import EngineFailed
@@ -78,7 +78,7 @@ class _Training:
         self._kept = kept
         self._objective: Objective = objective(pipe, wanted)
         self._buckets = [bucket(e.size, wanted.resolution, self._objective.step) for e in dataset.examples]
-        self._about = files.about(wanted, pipe, dataset.examples, self._buckets)
+        self._about = lora_files.about(wanted, pipe, dataset.examples, self._buckets)
         self._latents = _Kept[tuple[int, bool], Tensor](_KEPT_BYTES, _size)
         self._words = _Kept[str, Words](_KEPT_BYTES, lambda words: sum(map(_size, words.values())))
         self._te: dict[str, Tensor] = {}
@@ -121,7 +121,7 @@ class _Training:
         if earlier is None:
             values = adapters.attach(core, self._wanted)
         else:
-            tensors = files.read(earlier.read_bytes(), earlier.name)
+            tensors = lora_files.read(earlier.read_bytes(), earlier.name)
             self._te = {name: value for name, value in tensors.items() if name.startswith("lora_te")}
             values = adapters.resume(self._pipe, core, tensors, earlier.name)
         if state is not None:
@@ -172,7 +172,7 @@ class _Training:
     def _model(self, epoch: int) -> Made:
         step, loss = len(self._losses), _mean(self._losses)
         learned = Learned(values=self._values, alpha=self._alpha, kept=self._te, epoch=epoch, step=step, loss=loss)
-        data = files.write(self._wanted, self._objective.core, learned, self._about)
+        data = lora_files.write(self._wanted, self._objective.core, learned, self._about)
         return Made(
             data=data,
             mime=MODEL,

@@ -18,6 +18,8 @@ class Family:
     """A family that a LoRA can be trained for here."""
 
     noise: Noise
+    #: Kinds of models that may be its base.
+    kinds: tuple[str, ...]
     #: Pixels per side where the caller says nothing.
     resolution: int
     #: As the catalog names its base models, where the base model is not in there.
@@ -33,6 +35,7 @@ class Family:
 FAMILIES: Mapping[str, Family] = {
     "sd1": Family(
         noise="diffusion",
+        kinds=("sd1",),
         resolution=512,
         base_model="SD 1.5",
         version="sd_v1",
@@ -41,6 +44,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "sd2": Family(
         noise="diffusion",
+        kinds=("sd2", "sd2-768"),
         resolution=768,
         base_model="SD 2.1",
         version="sd_v2",
@@ -49,6 +53,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "sdxl": Family(
         noise="diffusion",
+        kinds=("sdxl",),
         resolution=1024,
         base_model="SDXL 1.0",
         version="sdxl_base_v1-0",
@@ -57,6 +62,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "flux1": Family(
         noise="flow",
+        kinds=("flux1",),
         resolution=1024,
         base_model="Flux.1 D",
         version="flux1",
@@ -65,6 +71,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "z-image": Family(
         noise="flow",
+        kinds=("z-image",),
         resolution=1024,
         base_model="ZImageTurbo",
         version="zimage",
@@ -74,6 +81,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "qwen": Family(
         noise="flow",
+        kinds=("qwen",),
         resolution=1024,
         base_model="Qwen",
         version="qwen_image",
