@@ -119,7 +119,7 @@ def test_the_same_file_again_has_the_same_name(db: Database, storage: DiskStorag
 
 
 def test_an_attempt_that_was_fenced_adds_nothing(db: Database, storage: DiskStorage, folder: Path) -> None:
-    workflow, attempt = begin(db)
+    _, attempt = begin(db)
     made = [artifact(storage, weights(b"one"), epoch=1)]
     models = trained.fetch(storage, folder, PAYLOAD, made)
     assert end(db, attempt, made, models)

@@ -67,7 +67,9 @@ def test_bad_fields_are_named(given: dict[str, Any], path: str) -> None:
     assert path in caught.value.fields
 
 
-@pytest.mark.parametrize(("family", "says"), [(None, "name the model family to train for"), ("wan", "'wan' cannot run")])
+@pytest.mark.parametrize(
+    ("family", "says"), [(None, "name the model family to train for"), ("wan", "'wan' cannot run")]
+)
 def test_where_nothing_can_train_it_says_so(family: str | None, says: str) -> None:
     steps = [{"$type": "training", "input": {"images": [ZIP]} | ({"engine": family} if family else {})}]
     request = WorkflowRequest.model_validate({"steps": steps})

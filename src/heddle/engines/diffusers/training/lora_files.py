@@ -42,7 +42,7 @@ def write(wanted: Wanted, core: Any, learned: Learned, about: Mapping[str, str])
     tensors = {name: value.detach().cpu().to(torch.float16).contiguous() for name, value in made.items()}
     if bad := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
         raise EngineFailed(f"the training left the range of numbers in {bad[0]}: a lower learning rate may help")
-    told = _progress(wanted, learned) | about
+    told = _progress(learned) | about
     return saved(tensors, told | {"sshs_model_hash": _hash(tensors)})
 
 
@@ -111,7 +111,7 @@ def about(wanted: Wanted, pipe: Any, examples: Sequence[Example], buckets: Seque
     return {key: _text(value) for key, value in told.items() if value is not None}
 
 
-def _progress(wanted: Wanted, learned: Learned) -> dict[str, str]:
+def _progress(learned: Learned) -> dict[str, str]:
     alphas = set(learned.alpha.values())
     ranks = {len(value) for name, value in learned.values.items() if name.endswith(".lora_A.weight")}
     told = {
