@@ -90,14 +90,14 @@ _METADATA_DEPTH = 16
 class Context:
     """What a running job sees of the world: the `JobContext` of engines."""
 
-    def __init__(self, run: Run, storage: Storage, say: Say, scratch: Scratch) -> None:
+    def __init__(self, run: Run, storage: Storage, say: Say, scratch: Scratch | None = None) -> None:
         self.job_id = run.job_id
         self.attempt = run.attempt
         self.canceled = False
         self._inputs = run.inputs
         self._storage = storage
         self._say = say
-        self._scratch = scratch
+        self._scratch = scratch or Scratch("")
         self._lines = 0
         self._next_progress = 0.0
         self._pending: Progress | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from peft import LoraConfig
+from torch import Tensor
 from torch.nn import Parameter
 
-import torch
 from heddle.engines.diffusers.training.batches import Use, chance
 from heddle.engines.diffusers.training.request import Wanted
 from heddle.errors import EngineFailed
-from torch import Tensor
 
 #: The name of the adapter while it learns.
 NAME = "learned"

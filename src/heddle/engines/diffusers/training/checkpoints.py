@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-
-import torch
-from heddle.engines import Made
 from torch import Tensor
+
+from heddle.engines import Made
 
 _STATE = "state.safetensors"
 

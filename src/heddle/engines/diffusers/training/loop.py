@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
-
 import torch
+from torch import Tensor
+
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.diffusers.training import adapters, checkpoints, curve, lora_files, samples
@@ -27,7 +28,6 @@ from heddle.engines.diffusers.training.lora_files import Learned
 from heddle.engines.diffusers.training.objectives import Objective, Words, objective
 from heddle.engines.diffusers.training.request import OPTIMIZERS, Wanted
 from heddle.errors import EngineFailed
-from torch import Tensor
 
 #: A model file; the server puts those that a job makes into the catalog.
 MODEL = "application/x-safetensors"

@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
+from torch import Tensor
 
-import torch
 from heddle.engines.diffusers.training import names
 from heddle.engines.diffusers.training.dataset import Example
 from heddle.engines.diffusers.training.request import OPTIMIZERS, Wanted
 from heddle.errors import EngineFailed
-from torch import Tensor
 
 #: Files say how often each tag was seen, of so many tags at most.
 _MOST_TAGS = 1000

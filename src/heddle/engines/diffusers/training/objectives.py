@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from diffusers import DDPMScheduler
 from PIL import Image
+from torch import Tensor
 from torch.nn.functional import pad
 
-import torch
 from heddle.engines.diffusers.training.request import Wanted
-from torch import Tensor
 
 #: What words become: named tensors, without a dimension for the batch.
 Words = Mapping[str, Tensor]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from heddle import registry
 from heddle.engines import LoadContext
 from heddle.engines.diffusers import files, loading

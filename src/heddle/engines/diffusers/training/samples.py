@@ -6,9 +6,9 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from PIL import Image
 
-import torch
 from heddle.engines import Made
 from heddle.engines.diffusers.training.request import Wanted
 
