@@ -172,7 +172,7 @@ class Training:
             elif r.role == "loss-curve":
                 shown |= {"lossCurve": r.blob} | {name: r.output[name] for name in _COUNTED if name in r.output}
         listed = [epochs[number] for number in sorted(epochs)]
-        last = next((e for e in reversed(listed) if "model" in e), {})
+        last = next((e for e in reversed(listed) if "model" in e), dict[str, Any]())
         result = {name: last[name] for name in ("model", "air") if name in last}
         return {"moderationStatus": "approved", "epochs": listed} | result | shown
 

@@ -91,9 +91,15 @@ def engine() -> LoraTraining:
     return LoraTraining()
 
 
-def payload(family: str, **more: Any) -> dict[str, Any]:
+def payload(family: str, kind: str = "", **more: Any) -> dict[str, Any]:
     """As planning writes it."""
-    where = {"path": str(base(family)), "folder": True, "format": "SafeTensor", "size": 5_000_000, "type": "Checkpoint"}
+    where = {
+        "path": str(base(kind or family)),
+        "folder": True,
+        "format": "SafeTensor",
+        "size": 5_000_000,
+        "type": "Checkpoint",
+    }
     given = {
         "family": family, "model": BASE, "weights": {BASE: where}, "data": "blob_zip", "steps": STEPS, "epochs": 1,
         "batchSize": 4, "learningRate": 0.03, "networkDim": 16, "networkAlpha": 16, "flip": False,
@@ -143,9 +149,20 @@ def drawn(family: str, lora: bytes | None = None) -> np.ndarray:
 def trained(family: str, room: Path) -> tuple[tuple[Made, ...], tuple[float, ...], Job]:
     """One whole training of two epochs, with what each step lost."""
     context = Job(dataset(2), room / family)
-    made = tuple(start(payload(family, epochs=2, samples=["zlomp"]), context))
+    made = tuple(start(payload(family, epochs=2), context))
     state = (room / family / "state.safetensors").read_bytes()
     return made, tuple(json.loads(about(state)["losses"])), context
+
+
+def brief(family: str, **more: Any) -> dict[str, Any]:
+    """Too short to learn much, and long enough to be interrupted."""
+    return payload(family, steps=8, epochs=2, batchSize=2, samples=["zlomp"]) | more
+
+
+@cache
+def whole(family: str, room: Path) -> tuple[Made, ...]:
+    """One that was not."""
+    return tuple(start(brief(family), Job(dataset(2), room / f"{family}-brief")))
 
 
 @pytest.fixture(scope="session")
@@ -160,10 +177,10 @@ def test_the_loss_falls(family: str, room: Path) -> None:
     quarter = STEPS // 4
     assert np.mean(losses[-quarter:]) < 0.97 * np.mean(losses[:quarter])
     assert [(m.role, m.output.get("epoch")) for m in made] == [
-        ("", 1), ("sample", 1), ("", 2), ("sample", 2), ("loss-curve", None),
+        ("", 1), ("", 2), ("loss-curve", None),
     ]  # fmt: skip
     assert context.fractions == sorted(context.fractions)
-    assert f"step {STEPS} of {STEPS}" in context.notes[-25]
+    assert any(note.startswith(f"step {STEPS} of {STEPS}, loss 0.") for note in context.notes)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -178,47 +195,44 @@ def test_the_file_is_a_lora(family: str, room: Path) -> None:
 
 
 def test_samples_show_what_was_learned(room: Path) -> None:
-    """The sample of an epoch is what the pipeline draws with its file."""
-    made, _, _ = trained("sd1", room)
+    """Each epoch draws from the same noise, and draws something else."""
+    made = whole("sd1", room)
+    assert [(m.role, m.output.get("epoch")) for m in made] == [
+        ("", 1), ("sample", 1), ("", 2), ("sample", 2), ("loss-curve", None),
+    ]  # fmt: skip
     one, other = (Image.open(io.BytesIO(m.data)) for m in made if m.role == "sample")
     assert one.size == other.size == (64, 64)
     assert one.tobytes() != other.tobytes()
 
 
-@pytest.mark.parametrize(
-    "family", ["flux1", pytest.param("sd1", marks=pytest.mark.slow), pytest.param("sdxl", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_after_a_death_it_ends_as_if_nothing_had_been(family: str, room: Path, tmp_path: Path) -> None:
-    whole, _, _ = trained(family, room)
-    job = payload(family, epochs=2, samples=["zlomp"])
-    died = Job(dataset(2), tmp_path / "job", f"step {STEPS // 2 + 5} of", error=MemoryError)
+    died = Job(dataset(2), tmp_path / "job", "step 7 of", error=MemoryError)
     with pytest.raises(MemoryError):
-        list(start(job, died))
+        list(start(brief(family), died))
     context = Job(dataset(2), tmp_path / "job")
-    assert [m.data for m in start(job, context)] == [m.data for m in whole]
-    assert context.lines == [f"goes on behind step {STEPS // 2} of {STEPS}"]
-    assert not any(note.startswith(f"step {STEPS // 2} of") for note in context.notes)
+    assert [m.data for m in start(brief(family), context)] == [m.data for m in whole(family, room)]
+    assert context.lines == ["goes on behind step 4 of 8"]
+    assert not any(note.startswith("step 4 of") for note in context.notes)
 
 
 def test_a_checkpoint_between_epochs(room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from heddle.engines.diffusers.training import loop  # noqa: PLC0415 - torch
 
-    whole, _, _ = trained("flux1", room)
-    job = payload("flux1", epochs=2, samples=["zlomp"])
     monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
     with pytest.raises(MemoryError):
-        list(start(job, Job(dataset(2), tmp_path, "step 6 of", error=MemoryError)))
+        list(start(brief("flux1"), Job(dataset(2), tmp_path, "step 7 of", error=MemoryError)))
     context = Job(dataset(2), tmp_path)
-    assert models(list(start(job, context))) == models(whole)
-    assert context.lines == [f"goes on behind step 5 of {STEPS}"]
+    assert models(list(start(brief("flux1"), context))) == models(whole("flux1", room))
+    assert context.lines == ["goes on behind step 6 of 8"]
 
 
 @pytest.mark.parametrize("damage", ["other payload", "broken file", "epoch is lost"])
 def test_checkpoints_that_are_of_no_use(damage: str, room: Path, tmp_path: Path) -> None:
-    """It begins anew, or says that it has to."""
-    whole, _, _ = trained("flux1", room)
-    job = payload("flux1", epochs=2, samples=["zlomp"])
-    shutil.copytree(room / "flux1", tmp_path / "job")
+    """It begins anew."""
+    unhurt = models(whole("flux1", room))
+    job = brief("flux1")
+    shutil.copytree(room / "flux1-brief", tmp_path / "job")
     if damage == "other payload":
         job |= {"learningRate": 0.01}
     elif damage == "broken file":
@@ -227,7 +241,7 @@ def test_checkpoints_that_are_of_no_use(damage: str, room: Path, tmp_path: Path)
         (tmp_path / "job" / "epoch-1-0").unlink()
     context = Job(dataset(2), tmp_path / "job")
     made = models(list(start(job, context)))
-    assert (made == models(whole)) is (damage != "other payload")
+    assert (made == unhurt) is (damage != "other payload")
     assert context.lines == []
 
 
@@ -326,8 +340,7 @@ def test_flux_of_the_published_width_has_its_layers_joined() -> None:
     ],
 )
 def test_other_families_and_ways(family: str, kind: str, more: dict[str, Any], tmp_path: Path) -> None:
-    job = payload("sd1", steps=6, batchSize=2, samples=["zlomp"], family=family, **more)
-    job["weights"][BASE]["path"] = str(base(kind))
+    job = payload(family, kind, steps=6, batchSize=2, samples=["zlomp"], **more)
     made = list(start(job, Job(dataset(3), tmp_path)))
     assert [m.role for m in made] == ["", "sample", "loss-curve"]
     needs = engine().needs(job)
@@ -351,7 +364,7 @@ def test_a_dataset_with_a_broken_picture(tmp_path: Path) -> None:
 
 
 def test_numbers_that_run_away_are_told_of(tmp_path: Path) -> None:
-    job = payload("flux1", learningRate=1.0, networkAlpha=256, steps=64, batchSize=1)
+    job = payload("flux1", learningRate=1e30, steps=4, batchSize=1)
     with pytest.raises(EngineFailed, match="a lower learning rate may help"):
         list(start(job, Job(dataset(1), tmp_path)))
 

@@ -41,8 +41,9 @@ def attach(core: Any, wanted: Wanted) -> dict[str, Parameter]:
     """A new LoRA, which changes nothing yet; its matrices by name."""
     core.requires_grad_(False)
     # peft draws from the one chance that torch has for everybody.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(chance(wanted.seed, Use.WEIGHTS).integers(2**62)))
+    random: Any = torch.random
+    with random.fork_rng(devices=[]):
+        random.manual_seed(int(chance(wanted.seed, Use.WEIGHTS).integers(2**62)))
         core.add_adapter(
             LoraConfig(
                 r=wanted.rank,

@@ -7,7 +7,7 @@ whole or not there. What is in the folder was written by this engine; a folder t
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,21 @@ class Checkpoints:
             self._write(f"epoch-{epoch}-{n}", one.data)
         self._write(f"epoch-{epoch}", str(len(made)).encode())
 
-    def kept(self, epoch: int) -> list[Made] | None:
-        """What an epoch gave; None where not all of it is there."""
+    def has(self, epoch: int) -> bool:
+        """Whether all that an epoch gave is there."""
+        count = self._count(epoch)
+        names = [f"epoch-{epoch}-{n}" for n in range(count)]
+        return count > 0 and all((self._folder / f"{name}{end}").exists() for name in names for end in ("", ".json"))
+
+    def kept(self, epoch: int) -> Iterator[Made]:
+        """What an epoch gave."""
+        return (self._read(f"epoch-{epoch}-{n}") for n in range(self._count(epoch)))
+
+    def _count(self, epoch: int) -> int:
         try:
-            count = int((self._folder / f"epoch-{epoch}").read_bytes())
-            return [self._read(f"epoch-{epoch}-{n}") for n in range(count)]
+            return int((self._folder / f"epoch-{epoch}").read_bytes())
         except (OSError, ValueError):
-            return None
+            return 0
 
     def _read(self, name: str) -> Made:
         said = msgspec.json.decode((self._folder / f"{name}.json").read_bytes(), type=_Said)

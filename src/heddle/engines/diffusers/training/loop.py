@@ -87,7 +87,7 @@ class _Training:
 
     def epochs(self, earlier: Path | None) -> Iterator[Made]:
         """What each epoch gives, from the first on: those that an earlier attempt finished are given again."""
-        state = self._kept.load()
+        state = self._state()
         self._values, self._alpha = self._begin(state, earlier)
         self._optimizer = _optimizer(self._wanted, list(self._values.values()))
         done = 0
@@ -100,12 +100,9 @@ class _Training:
         batches = enumerate(Batches(self._dataset.examples, self._buckets, self._wanted))
         ahead = islice(batches, done, None)
         for epoch, end in enumerate(self._wanted.epoch_ends(), 1):
-            before = self._kept.kept(epoch) if end <= done else None
-            if before is not None:
-                yield from before
+            if end <= done:
+                yield from self._kept.kept(epoch)
                 continue
-            if end < done:  # its file is lost, and what came behind it is not: nothing can bring it back
-                raise EngineFailed(f"what epoch {epoch} gave is not there any more", retryable=True)
             yield from self._epoch(epoch, end, ahead)
         yield self._curve()
 
@@ -113,6 +110,13 @@ class _Training:
         """Leave the models as they were."""
         self._objective.core.disable_gradient_checkpointing()
         adapters.detach(self._pipe)
+
+    def _state(self) -> State | None:
+        """Where an earlier attempt stood; None where what it gave is not all there any more."""
+        state = self._kept.load()
+        ended = enumerate(self._wanted.epoch_ends(), 1)
+        whole = state is not None and all(self._kept.has(epoch) for epoch, end in ended if end <= state.step)
+        return state if whole else None
 
     def _begin(
         self, state: State | None, earlier: Path | None
@@ -156,7 +160,7 @@ class _Training:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise EngineFailed(f"the loss of step {step + 1} is {value}: a lower learning rate may help")
-        loss.backward()
+        loss.backward()  # pyright: ignore[reportUnknownMemberType]
         torch.nn.utils.clip_grad_norm_(self._values.values(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)

@@ -42,7 +42,7 @@ def write(wanted: Wanted, core: Any, learned: Learned, about: Mapping[str, str])
     tensors = {name: value.detach().cpu().to(torch.float16).contiguous() for name, value in made.items()}
     if bad := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
         raise EngineFailed(f"the training left the range of numbers in {bad[0]}: a lower learning rate may help")
-    told = _progress(learned) | about
+    told = {**_progress(learned), **about}
     return saved(tensors, told | {"sshs_model_hash": _hash(tensors)})
 
 

@@ -113,4 +113,5 @@ def _joined(parts: Sequence[Layer | None]) -> Layer | None:
     if len(known) == 1:
         return known[0]
     downs, ups, alphas = zip(*known, strict=True)
-    return torch.cat(downs), torch.block_diag(*ups), alphas[0] * len(known)
+    up: Tensor = torch.block_diag(*ups)  # pyright: ignore[reportUnknownMemberType]
+    return torch.cat(downs), up, alphas[0] * len(known)

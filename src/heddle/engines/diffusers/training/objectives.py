@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
@@ -54,7 +54,7 @@ class Objective(ABC):
     @torch.no_grad()
     def latents(self, picture: Image.Image) -> Tensor:
         """A picture as the model sees it, without noise and without a dimension for the batch."""
-        pixels = torch.from_numpy(np.array(picture, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+        pixels = torch.tensor(np.array(picture, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
         return self._encode(pixels.to(self.device, self.pipe.vae.dtype))[0].float().cpu()
 
     @abstractmethod
@@ -84,7 +84,8 @@ class Diffusion(Objective):
 
     def __init__(self, pipe: Any, wanted: Wanted) -> None:
         super().__init__(pipe, wanted)
-        self._noise: Any = DDPMScheduler.from_config(pipe.scheduler.config)
+        scheduler: Any = DDPMScheduler
+        self._noise = scheduler.from_config(pipe.scheduler.config)
 
     @property
     def finest(self) -> int:
