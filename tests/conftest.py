@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,13 @@ MAY_LACK = (
 _skipped: list[str] = []
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several processes that take file after file, none is left with a long one at the end: slow files go first."""
+    if hasattr(config, "workerinput"):
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: (-slow[item.path], item.path))
+
+
 class _Lacking(pytest.Module):
     """A module of tests that cannot even be imported here."""
 
@@ -127,13 +135,6 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
     _note(report)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of several processes that take file after file, none is left with a long one at the end: slow files go first."""
-    if hasattr(config, "workerinput"):
-        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-        items.sort(key=lambda item: (-slow[item.path], item.path))
-
-
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _note(report)
 
@@ -143,8 +144,16 @@ def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
         _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of several processes, one hears what all others skipped: it is told of tests, and not of whole modules."""
+    _skipped.extend(getattr(node, "workeroutput", {}).get("skipped", ()))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    # Of several processes, the one that hears of all reports decides.
-    if os.environ.get("CI") and _skipped and not hasattr(session.config, "workerinput"):
-        print("\nskipped, and must not be in continuous integration:", *_skipped, sep="\n  ")
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["skipped"] = _skipped
+    elif os.environ.get("CI") and _skipped:
+        print("\nskipped, and must not be in continuous integration:", *sorted(set(_skipped)), sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
