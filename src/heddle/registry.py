@@ -49,6 +49,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "soundscape": "heddle.engines.soundscape:Soundscape",
         "composer": "heddle.engines.composer:Composer",
         "resample": "heddle.engines.resample:Resample",
+        "spandrel": "heddle.engines.spandrel:Spandrel",
         "minterpolate": "heddle.engines.minterpolate:Minterpolate",
         "espeak": "heddle.engines.espeak:Espeak",
         "openai-images": "heddle.engines.openai_images:OpenAIImages",

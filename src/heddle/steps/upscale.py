@@ -16,8 +16,9 @@ from heddle.steps import Facts, FactsOf, Plan, Resource, Result, Source
 #: What a result may be: pixels per side and in all, of a picture; pixels per side, of a video.
 IMAGE_SIDE, IMAGE_AREA, VIDEO_SIDE = 8192, 64_000_000, 2560
 
-#: The family of models that AIRs of the type `upscaler` name.
-_MODELS = "esrgan"
+#: The family of models that AIRs of the type `upscaler` name, and the engine that loads them.
+_MODELS, _ENGINE = "esrgan", "spandrel"
+_TYPES = ("upscaler",)
 
 _Blob = Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -81,8 +82,9 @@ class Upscale:
             operation="upscale",
             payloads=[_described({k: v for k, v in payload.items() if v is not None}, kind, facts)],
             sources=[source],
-            resources=[Resource(air=given.model, path="model")] if given.model else [],
+            resources=[Resource(air=given.model, path="model", types=_TYPES)] if given.model else [],
             ecosystems=("other",),
+            bases=_TYPES,
         )
 
     def learn(self, payload: JSON, facts_of: FactsOf) -> Sequence[dict[str, Any]]:
@@ -165,10 +167,10 @@ def _family(given: UpscaleInput) -> str | None:
     named = given.upscaler or given.engine
     if given.model is None:
         return named
-    if named not in {None, _MODELS}:
+    if named not in {None, _MODELS, _ENGINE}:
         raise InvalidRequest.of("model", f"{named!r} loads no models; leave out `model`, or `upscaler`")
     try:
         air.parse(given.model)
     except CallerError as error:
         raise InvalidRequest.of("model", error.message) from error
-    return _MODELS
+    return named or _MODELS
