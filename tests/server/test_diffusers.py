@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,20 +30,19 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     home.mkdir()
     (home / "engines.toml").write_text('[diffusers]\ndevice = "cpu"\n')
     server = Serving(home).start()
-    add(server, "sd1", "SD 1.5")
-    yield server
-    assert server.stop() == 0
+    try:
+        add(server, "sd1", "SD 1.5")
+        yield server
+    finally:
+        status = server.stop()
+    assert status == 0
 
 
 def add(server: Serving, kind: str, base_model: str) -> None:
     """To the catalog, as an operator does."""
-    from click.testing import CliRunner  # noqa: PLC0415 - beside what uses it
-
-    from heddle.cli.main import main  # noqa: PLC0415 - beside what uses it
-
-    command = ["models", "add", str(tiny.folder(kind)), "--type", "checkpoint", "--base-model", base_model]
-    answer = CliRunner().invoke(main, [*command, "--name", kind], env={"HEDDLE_HOME": str(server.home)})
-    assert answer.exit_code == 0, answer.output
+    command = [sys.executable, "-m", "heddle", "models", "add", str(tiny.folder(kind)), "--type", "checkpoint"]
+    command += ["--base-model", base_model, "--name", kind]
+    subprocess.run(command, env={**os.environ, "HEDDLE_HOME": str(server.home)}, check=True)
 
 
 def drawn(client: httpx.Client, **given: Any) -> tuple[dict[str, Any], np.ndarray]:
@@ -54,8 +57,6 @@ def drawn(client: httpx.Client, **given: Any) -> tuple[dict[str, Any], np.ndarra
 
 
 def uri(image: Image.Image) -> str:
-    import base64  # noqa: PLC0415 - beside what uses it
-
     return f"data:image/png;base64,{base64.b64encode(encoded(image)).decode()}"
 
 

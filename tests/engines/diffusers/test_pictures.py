@@ -35,7 +35,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     *(("flux2-klein", operation, {}) for operation in ("create", "edit", "inpaint")),
     *(("z-image", operation, {}) for operation in ("create", "variant", "inpaint")),
     *(("qwen", operation, {"negative_prompt": " "}) for operation in ("create", "variant", "inpaint")),
-    *(("chroma", operation, {}) for operation in ("create", "variant", "inpaint")),
+    *(("chroma", operation, {}) for operation in ("create", "variant")),
 ]
 
 #: Base models of kinds that files do not tell.

@@ -206,11 +206,8 @@ FAMILIES: Mapping[str, Family] = {
         Family(
             name="chroma",
             answers="chroma",
-            pipelines={
-                "create": "ChromaPipeline",
-                "variant": "ChromaImg2ImgPipeline",
-                "inpaint": "ChromaInpaintPipeline",
-            },
+            # Its inpainting pipeline asks the transformer for a value that no Chroma has.
+            pipelines={"create": "ChromaPipeline", "variant": "ChromaImg2ImgPipeline"},
         ),
     )
 }

@@ -36,6 +36,8 @@ class Resident:
 
     def _set_up(self) -> None:
         core = getattr(self.pipeline, self.row.core)
+        if self.row.clip_skip:
+            _name_text_model(self.pipeline.text_encoder)
         if self._options.attention:
             core.set_attention_backend(self._options.attention)
         if self._options.vae_tiling:
@@ -92,3 +94,12 @@ class Resident:
         self._hooked = None
         self.pipeline = None
         loading.give_back()
+
+
+def _name_text_model(encoder: Any) -> None:
+    """Pipelines that leave out layers look for the parts of CLIP one level below where transformers 5 has them.
+
+    Past torch's own bookkeeping, for which a module within itself would have no end.
+    """
+    if not hasattr(encoder, "text_model"):
+        vars(encoder)["text_model"] = encoder
