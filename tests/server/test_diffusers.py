@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.engines.diffusers.conftest import encoded, mask, picture
-from tests.serving import WORKFLOWS, Serving, ended
+from tests.serving import ENDS, WORKFLOWS, Serving
 from tests.torch import WITHOUT, needs_torch
 
 if WITHOUT is None:
@@ -49,11 +50,21 @@ def drawn(client: httpx.Client, **given: Any) -> tuple[dict[str, Any], np.ndarra
     step = {"$type": "imageGen", "input": {"engine": "sd1", "prompt": "a fox", "seed": 5, "steps": 3, **given}}
     answer = client.post(WORKFLOWS, json={"steps": [step]})
     assert answer.status_code == 202, answer.text
-    shown = ended(client, answer.json()["id"])
+    shown = finished(client, answer.json()["id"])
     assert shown["status"] == "succeeded", shown
     [blob] = shown["steps"][0]["output"]["images"]
     data = httpx.get(blob["url"], follow_redirects=True).content
     return blob, np.asarray(Image.open(io.BytesIO(data)))
+
+
+def finished(client: httpx.Client, workflow_id: str) -> dict[str, Any]:
+    """The first job waits for the libraries and the model, which takes a while where others compute as well."""
+    for _ in range(6000):
+        shown = client.get(f"{WORKFLOWS}/{workflow_id}").json()
+        if shown["status"] in ENDS:
+            return shown
+        time.sleep(0.05)
+    raise AssertionError(f"{workflow_id} is {shown['status']}")
 
 
 def uri(image: Image.Image) -> str:
