@@ -67,7 +67,7 @@ def submit(client: httpx.Client, blob_id: str, **more: Any) -> str:
     return answer.json()["id"]
 
 
-def until(condition: Callable[[], Any], within_s: float = 280) -> Any:
+def until(condition: Callable[[], Any], within_s: float = 600) -> Any:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         if found := condition():
@@ -110,7 +110,7 @@ def test_a_training_and_one_whose_worker_was_killed(client: httpx.Client, servin
     blob_id = upload(client)
     first = submit(client, blob_id)
     scratch = serving.home / "scratch"
-    until(lambda: list(scratch.glob("*/epoch-1")))
+    until(lambda: list(scratch.glob("*/epoch-1")) or client.get(f"{WORKFLOWS}/{first}").json()["status"] in ENDS)
     for pid in workers(serving):
         os.kill(pid, signal.SIGKILL)
     shown = ended(client, first)
