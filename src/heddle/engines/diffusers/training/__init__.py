@@ -17,6 +17,7 @@ from heddle import prices
 from heddle.domain import JSON, Needs
 from heddle.engines import JobContext, LoadContext, Made, Offer
 from heddle.engines.diffusers import files
+from heddle.engines.diffusers.families import FAMILIES
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.training import request
 from heddle.errors import EngineFailed
@@ -110,7 +111,9 @@ def _cannot_learn(path: Path, family: str) -> str:
     except Unreadable as error:
         return str(error)
     kinds = request.FAMILIES[family].kinds
-    if layout.kind not in kinds:
+    # A folder of SD 2 names the same pipelines as one of SD 1: what they are is known by the catalog alone.
+    alike = {name for name, row in FAMILIES.items() if row.pipelines == FAMILIES[layout.kind].pipelines}
+    if alike.isdisjoint(kinds):
         return f"{path.name!r} is a model of the kind {layout.kind}; for {family} it must be {' or '.join(kinds)}"
     if layout.channels > _PLAIN_CHANNELS and request.FAMILIES[family].noise == "diffusion":
         return f"{path.name!r} is a model for inpainting; LoRAs are trained on plain ones"
