@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from tests.serving import ENDS, WORKFLOWS, Serving
 from tests.torch import WITHOUT, needs_torch
 
 if WITHOUT is None:
+    from tests.engines.diffusers import extras
     from tests.torch import tiny
 
 pytestmark = [needs_torch, pytest.mark.slow]
@@ -44,6 +47,16 @@ def add(server: Serving, kind: str, base_model: str) -> None:
     command = [sys.executable, "-m", "heddle", "models", "add", str(tiny.folder(kind)), "--type", "checkpoint"]
     command += ["--base-model", base_model, "--name", kind]
     subprocess.run(command, env={**os.environ, "HEDDLE_HOME": str(server.home)}, check=True)
+
+
+def add_file(server: Serving, path: Path, kind: str) -> str:
+    """What is added to a model; its AIR."""
+    command = [sys.executable, "-m", "heddle", "models", "add", str(path), "--type", kind, "--base-model", "SD 1.5"]
+    environment = {**os.environ, "HEDDLE_HOME": str(server.home)}
+    said = subprocess.run([*command, "--name", path.stem], env=environment, check=True, capture_output=True, text=True)
+    found = re.search(r"urn:air:\S+", said.stdout)
+    assert found is not None, said.stdout
+    return found[0]
 
 
 def drawn(client: httpx.Client, **given: Any) -> tuple[dict[str, Any], np.ndarray]:
@@ -100,3 +113,26 @@ def test_what_cannot_be_done_is_said_at_submit(serving: Serving) -> None:
             answer = client.post(WORKFLOWS, json={"steps": [step]})
             assert answer.status_code == 400, answer.text
             assert f"steps[0].input.{field}" in answer.text
+
+
+def test_what_is_added_to_the_model(serving: Serving, tmp_path: Path) -> None:
+    lora = add_file(serving, extras.lora("sd1", tmp_path / "lora.safetensors"), "lora")
+    control = add_file(serving, extras.control("sd1", tmp_path / "control.safetensors"), "controlnet")
+    vae = add_file(serving, extras.vae("sd1", tmp_path / "vae.safetensors"), "vae")
+    given = {
+        "additionalNetworks": [{"air": lora, "strength": 0.5}],
+        "vae": vae,
+        "controlNets": [{"model": control, "image": uri(picture()), "preprocessor": "canny"}],
+    }
+    with serving.client() as client:
+        _, base = drawn(client, width=64, height=64)
+        for name, value in given.items():
+            _, one = drawn(client, width=64, height=64, **{name: value})
+            assert not np.array_equal(one, base), name
+        blob, _ = drawn(client, width=64, height=64, **given)
+        _, again = drawn(client, width=64, height=64)
+        step = {"$type": "imageGen", "input": {"engine": "sd1", "prompt": "a fox", "vae": lora}}
+        answer = client.post(WORKFLOWS, json={"steps": [step]})
+    assert np.array_equal(again, base)
+    assert "steps[0].input.vae" in answer.text
+    assert blob["id"]

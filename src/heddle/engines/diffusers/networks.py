@@ -107,7 +107,9 @@ def _put_in(model: Any, name: str, state: Mapping[str, Any], layers: Mapping[str
     inject_adapter_in_model(config, model, adapter_name=name, state_dict=dict(state), low_cpu_mem_usage=True)
     # By this the libraries know that they have something to weigh and to take out.
     model._hf_peft_config_loaded = True  # noqa: SLF001 - there is no other way to say it
-    set_peft_model_state_dict(model, dict(state), name, low_cpu_mem_usage=True)
+    left = set_peft_model_state_dict(model, dict(state), name, low_cpu_mem_usage=True).unexpected_keys
+    if left:
+        raise ValueError(f"{len(left)} of its tensors found no place, as {left[0]}")
 
 
 def _state(layers: Mapping[str, Change], dtype: Any) -> dict[str, Any]:
@@ -232,7 +234,9 @@ def _as_here(pipeline: Any, changes: Changes) -> Changes:
     made: Changes = {}
     for part, layers in changes.items():
         model = getattr(pipeline, part, None)
-        flat = part.startswith("text_encoder") and not hasattr(model, "text_model")
+        flat = (
+            part.startswith("text_encoder") and model is not None and "text_model" not in dict(model.named_children())
+        )
         made[part] = {layer.removeprefix("text_model.") if flat else layer: change for layer, change in layers.items()}
     return made
 
