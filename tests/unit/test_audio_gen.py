@@ -10,7 +10,10 @@ from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
 from heddle.steps.audio_gen import AudioGen
-from heddle.workflows.planning import Planner
+from heddle.workflows.planning import Look, Planner
+
+#: A catalog without models.
+EMPTY = Look(find=lambda _: None, facts_of=lambda _: Facts())
 
 
 def plan(**given: Any) -> Plan:
@@ -69,9 +72,9 @@ def test_what_is_refused(given: dict[str, Any], path: str, says: str) -> None:
 def test_a_family_that_cannot_run_here() -> None:
     kind, planner = AudioGen(), Planner(Settings())
     with pytest.raises(InvalidRequest, match="'stable-audio' cannot run here"):
-        planner._choose("audioGen", kind, plan(prompt="rain", engine="stable-audio"))
-    ready, standing_in_for = Planner(Settings(stand_in=True))._choose(
-        "audioGen", kind, plan(prompt="rain", engine="stable-audio-open")
+        planner._choose("audioGen", kind, plan(prompt="rain", engine="stable-audio"), EMPTY)
+    ready, standing_in_for, _ = Planner(Settings(stand_in=True))._choose(
+        "audioGen", kind, plan(prompt="rain", engine="stable-audio-open"), EMPTY
     )
     assert (ready.name, standing_in_for) == ("soundscape", "stable-audio")
     assert ready.engine.price({"family": "stable-audio", "durationMs": 30_000}) == pytest.approx(4.0)
@@ -82,3 +85,15 @@ def test_the_output() -> None:
     results = [Result(job=i, role="", blob={"id": f"blob_{i}"}, output={}) for i in range(2)]
     assert AudioGen().output(results) == {"blob": {"id": "blob_0"}, "blobs": [{"id": "blob_0"}, {"id": "blob_1"}]}
     assert AudioGen().output([]) == {}
+
+
+def test_models_of_stable_audio_fit_by_every_name_of_theirs() -> None:
+    made = AudioGen().plan({"prompt": "rain", "model": "urn:air:stableaudio:checkpoint:heddle:1@1"}, lambda _: Facts())
+    assert made.family == "stable-audio"
+    assert {"stable-audio", "stableaudio", "stableaudioopen"} <= set(made.ecosystems)
+
+
+def test_what_families_that_sample_are_told() -> None:
+    given = {"prompt": "rain", "engine": "stable-audio", "negativePrompt": "wind", "steps": 50, "cfgScale": 5}
+    payload = AudioGen().plan(given, lambda _: Facts()).payloads[0]
+    assert (payload["negativePrompt"], payload["steps"], payload["cfgScale"]) == ("wind", 50, 5)

@@ -10,9 +10,13 @@ from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
 from heddle.steps.music import KEYS, Music
-from heddle.workflows.planning import Planner
+from heddle.workflows.planning import Look, Planner
 
 ACE = "urn:air:acestep:checkpoint:civitai:1@2"
+
+
+#: A catalog without models.
+EMPTY = Look(find=lambda _: None, facts_of=lambda _: Facts())
 
 
 def plan(**given: Any) -> Plan:
@@ -77,14 +81,14 @@ def test_what_is_refused(given: dict[str, Any], path: str, says: str) -> None:
 def test_what_names_ace_step_is_for_it(given: dict[str, Any]) -> None:
     made = plan(**given)
     assert made.family == "ace-step"
-    with pytest.raises(InvalidRequest, match="'ace-step' cannot run here"):
-        Planner(Settings())._choose("music", Music(), made)
-    ready, standing_in_for = Planner(Settings(stand_in=True))._choose("music", Music(), made)
+    with pytest.raises(InvalidRequest, match=r"'ace-step' cannot run here|is not in the catalog"):
+        Planner(Settings())._choose("music", Music(), made, EMPTY)
+    ready, standing_in_for, _ = Planner(Settings(stand_in=True))._choose("music", Music(), made, EMPTY)
     assert (ready.name, standing_in_for) == ("composer", "ace-step")
 
 
 def test_prices() -> None:
-    engine = Planner(Settings())._choose("music", Music(), plan())[0].engine
+    engine = Planner(Settings())._choose("music", Music(), plan(), EMPTY)[0].engine
     assert engine.price({"family": "ace-step", "durationMs": 60_000}) == pytest.approx(7.0)
     assert engine.price({"family": "composer", "durationMs": 60_000}) == pytest.approx(2.0)
 
@@ -98,3 +102,10 @@ def test_the_output() -> None:
         "blobs": [{"id": "blob_0"}, {"id": "blob_1"}],
         "midi": {"id": "blob_0midi"},
     }
+
+
+def test_models_of_ace_step_fit_by_every_name_of_theirs() -> None:
+    given = {"musicDescription": "calm", "model": "urn:air:ace:checkpoint:heddle:1@1"}
+    made = Music().plan(given, lambda _: Facts())
+    assert made.family == "ace-step"
+    assert {"ace", "ace-step"} <= set(made.ecosystems)

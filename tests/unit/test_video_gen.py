@@ -68,3 +68,45 @@ def test_every_family_has_a_price(family: str) -> None:
 
 def test_public_prices() -> None:
     assert prices.video(plan(engine="wan2.5", duration=5, width=832, height=480).payloads[0]) == 500
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "ecosystems"),
+    [
+        ({"engine": "wan2.1"}, "wan", ("wanvideo1_3b_t2v", "wanvideo14b_t2v", "wanvideo")),
+        ({"engine": "wan2.2", "firstFrame": "b"}, "wan", ("wanvideo-22-i2v-a14b",)),
+        ({"engine": "wan", "version": "v2.2-5b", "images": ["b"]}, "wan", ("wanvideo-22-ti2v-5b",)),
+        ({"engine": "ltx2"}, "ltx2", ("ltxv2",)),
+        ({"engine": "ltx"}, "ltx2", ("ltxv2", "ltxv")),
+        ({"engine": "ltx2.3"}, "ltx2.3", ("ltxv23",)),
+        ({"engine": "hunyuan"}, "hunyuan", ("hyv1", "hunyuanvideo15")),
+        ({"model": "urn:air:ltxv:checkpoint:heddle:1@1"}, "lightricks", ("ltxv",)),
+        ({"engine": "mine", "model": "urn:air:mochi:checkpoint:heddle:1@1"}, "mine", ("mochi",)),
+        ({"engine": "mine"}, "mine", ()),
+        ({}, None, ()),
+    ],
+)
+def test_whose_models_fit(given: dict[str, Any], family: str | None, ecosystems: tuple[str, ...]) -> None:
+    made = plan(**given)
+    assert (made.family, tuple(made.ecosystems)) == (family, ecosystems)
+
+
+def test_a_model_that_is_named_may_be_for_texts_or_pictures() -> None:
+    made = plan(model="urn:air:wanvideo14b_t2v:checkpoint:heddle:1@1", firstFrame="b")
+    assert made.family == "wan"
+    assert {"wanvideo14b_t2v", "wanvideo14b_i2v_480p", "wanvideo-22-i2v-a14b"} <= set(made.ecosystems)
+
+
+def test_a_first_and_a_last_frame() -> None:
+    made = plan(firstFrame="a", lastFrame="b")
+    assert [(source.path, source.blob_id) for source in made.sources] == [("firstFrame", "a"), ("lastFrame", "b")]
+    assert (made.operation, made.payloads[0]["images"], made.payloads[0]["lastFrame"]) == ("variant", ["a"], "b")
+    for bad, path in (({"lastFrame": "b"}, "lastFrame"), ({"firstFrame": "a", "images": ["c"]}, "firstFrame")):
+        with pytest.raises(InvalidRequest) as caught:
+            plan(**bad)
+        assert path in caught.value.fields
+
+
+def test_sound_is_left_to_the_family_unless_it_is_asked_for() -> None:
+    assert "generateAudio" not in plan(engine="ltx2").payloads[0]
+    assert plan(engine="ltx2", generateAudio=False).payloads[0]["generateAudio"] is False

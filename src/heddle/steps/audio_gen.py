@@ -15,7 +15,10 @@ from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result
 
 _SEEDS = 2**32
-_FAMILIES = {"stable-audio-open": "stable-audio", "stableaudio": "stable-audio"}
+_STABLE = "stable-audio"
+#: What models of Stable Audio are for, as AIRs name it; all are other names of the family.
+_ECOSYSTEMS: tuple[str, ...] = (_STABLE, "stableaudio", "stable-audio-open", "stableaudioopen", "stableaudioopen10")
+_FAMILIES: Mapping[str, str] = dict.fromkeys(_ECOSYSTEMS, _STABLE)
 
 
 class AudioGenInput(Wire):
@@ -31,9 +34,14 @@ class AudioGenInput(Wire):
         validation_alias=AliasChoices("prompt", "text", "musicDescription"),
         description="What is heard: `heavy rain on a tin roof, distant thunder`.",
     )
+    negative_prompt: str | None = Field(
+        None, max_length=10_000, description="What must not be heard, for families that sample."
+    )
     duration: float = Field(10.0, ge=1, le=190, description="Seconds.")
     seed: int | None = Field(None, ge=-1, lt=2**63, description="The same seed gives the same sound; -1: random.")
     quantity: int = Field(1, ge=1, le=10, description="How many sounds.")
+    steps: int | None = Field(None, ge=1, le=500, description="Sampling steps, for families that sample.")
+    cfg_scale: float | None = Field(None, ge=0, le=30, description="Guidance, for families that sample.")
     loop: bool = Field(False, description="Whether its end leads back into its beginning without a seam.")
     output_format: Literal["mp3", "wav", "ogg", "flac"] = Field("mp3", description="The file format of the sounds.")
 
@@ -47,7 +55,7 @@ class AudioGen:
     """Plans sounds."""
 
     model = AudioGenInput
-    families = ("soundscape", "stable-audio")
+    families = ("soundscape", _STABLE)
     media: Mapping[str, tuple[str, ...]] = {}
     gives: Mapping[str, str] = {"blob": "audio", "blobs": "audio"}
 
@@ -62,7 +70,10 @@ class AudioGen:
             "model": given.model,
             "operation": "create",
             "prompt": given.prompt,
+            "negativePrompt": given.negative_prompt,
             "durationMs": round(given.duration * 1000),
+            "steps": given.steps,
+            "cfgScale": given.cfg_scale,
             "loop": given.loop,
             "outputFormat": given.output_format,
         }
@@ -72,6 +83,7 @@ class AudioGen:
             operation="create",
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
             resources=[Resource(air=given.model, path="model")] if given.model else (),
+            ecosystems=_ECOSYSTEMS if family == _STABLE else (),
         )
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
@@ -94,7 +106,9 @@ def _family(given: AudioGenInput) -> str | None:
     """The family by its own name; without `engine`, the one that the model is for."""
     if given.engine is None and given.model is not None:
         try:
-            return air.parse(given.model).ecosystem
+            named = air.parse(given.model).ecosystem
         except CallerError as error:
             raise InvalidRequest.of("model", error.message) from error
-    return _FAMILIES.get(given.engine or "", given.engine)
+    else:
+        named = given.engine
+    return _FAMILIES.get(named or "", named)

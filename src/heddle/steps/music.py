@@ -17,6 +17,8 @@ from heddle.steps import FactsOf, Plan, Resource, Result
 _SEEDS = 2**32
 _ACE = "ace-step"
 _FAMILIES = {"ace": _ACE, "acestep": _ACE, "ace_step": _ACE, "ace_step_15": _ACE, "acestep15": _ACE}
+#: What models of ACE-Step are for, as AIRs name it.
+_ECOSYSTEMS = (_ACE, *_FAMILIES)
 
 _TONICS = "C C# Db D D# Eb E F F# Gb G G# Ab A A# Bb B"
 #: The keys of the public API.
@@ -116,6 +118,7 @@ class Music:
             operation="create",
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
             resources=_resources(given),
+            ecosystems=_ECOSYSTEMS if family == _ACE else (),
         )
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 
-from heddle import prices
+from heddle import air, prices
 from heddle.contract.base import Said, Wire, at_most, validate
 from heddle.domain import JSON
-from heddle.errors import InvalidRequest
+from heddle.errors import CallerError, InvalidRequest
 from heddle.steps import FactsOf, Plan, Resource, Result, Source
 from heddle.studio.video import GIF_PIXELS
 
@@ -20,6 +20,25 @@ from heddle.studio.video import GIF_PIXELS
 SMALLEST, LARGEST, MOST_FRAMES = 64, 1280, 1800
 _WIDTH, _HEIGHT = 640, 384
 _SEEDS = 2**32
+
+#: Ecosystems of Wan by its version, those for texts and those for pictures; one checkpoint of 5B does both.
+_WAN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "v2.1": (
+        ("wanvideo1_3b_t2v", "wanvideo14b_t2v", "wanvideo"),
+        ("wanvideo14b_i2v_480p", "wanvideo14b_i2v_720p", "wanvideo"),
+    ),
+    "v2.2": (("wanvideo-22-t2v-a14b",), ("wanvideo-22-i2v-a14b",)),
+    "v2.2-5b": (("wanvideo-22-ti2v-5b",), ("wanvideo-22-ti2v-5b",)),
+    "v2.5": (("wanvideo-25-t2v",), ("wanvideo-25-i2v",)),
+    "v2.7": (("wanvideo27",), ("wanvideo27",)),
+}
+#: And of the other families.
+_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
+    "ltx2": ("ltxv2",),
+    "ltx2.3": ("ltxv23",),
+    "lightricks": ("ltxv",),
+    "hunyuan": ("hyv1", "hunyuanvideo15"),
+}
 
 _Blob = Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -59,13 +78,28 @@ class VideoGenInput(Wire):
         validation_alias=AliasChoices("cfgScale", "cfg_scale", "guidanceScale"),
         description="How strictly the prompt is followed; also called `guidanceScale`.",
     )
-    generate_audio: bool = Field(False, description="Whether the family makes sound as well.")
+    sampler: str | None = Field(
+        None,
+        max_length=64,
+        description="Such as `euler` or `unipc`, for families that sample; default: the model's own.",
+    )
+    shift: float | None = Field(
+        None, ge=1, le=20, description="How much of the work goes into the large shapes, for families that sample."
+    )
+    generate_audio: bool | None = Field(
+        None, description="Whether the video has sound; default: yes, where the model makes some."
+    )
     seed: int | None = Field(None, ge=-1, lt=2**63, description="The same seed gives the same video; -1: random.")
     quantity: int = Field(1, ge=1, le=4, description="How many videos.")
     images: Annotated[list[_Blob], Field(max_length=1), at_most(1)] = Field(
         default_factory=list[str], description="The source picture, as a blob id."
     )
     source_image: _Blob | None = Field(None, description="The same.")
+    first_frame: _Blob | None = Field(None, description="The same.")
+    last_frame: _Blob | None = Field(
+        None,
+        description="The picture that the video ends with, as a blob id, for models that take one beside the first.",
+    )
     output_format: Literal["mp4", "webm", "gif"] = Field("mp4", description="The file format.")
 
     @field_validator("aspect_ratio")
@@ -89,12 +123,14 @@ class VideoGen:
 
     model = VideoGenInput
     families = (*prices.VIDEO, *prices.VIDEO_ALIASES)
-    media: Mapping[str, tuple[str, ...]] = {"images[*]": ("image",), "sourceImage": ("image",)}
+    media: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+        ("images[*]", "sourceImage", "firstFrame", "lastFrame"), ("image",)
+    )
     gives: Mapping[str, str] = {"video": "video"}
 
     def plan(self, raw: JSON, facts_of: FactsOf) -> Plan:
         given = validate(VideoGenInput, raw)
-        source = _source(given)
+        source, last = _source(given), _last(given)
         family, version = _family(given)
         width, height = size(given, facts_of(source.blob_id).size if source else None)
         if (frames := round(given.duration * given.fps)) > MOST_FRAMES:
@@ -125,8 +161,11 @@ class VideoGen:
             "height": height,
             "steps": given.steps,
             "cfgScale": given.cfg_scale,
+            "sampler": given.sampler,
+            "shift": given.shift,
             "generateAudio": given.generate_audio,
             "images": [source.blob_id] if source else None,
+            "lastFrame": last.blob_id if last else None,
             "outputFormat": given.output_format,
         }
         known = {name: value for name, value in shared.items() if value is not None}
@@ -134,8 +173,9 @@ class VideoGen:
             family=family,
             operation=operation,
             payloads=[{**known, "seed": (first_seed + i) % 2**63} for i in range(given.quantity)],
-            sources=[source] if source else [],
+            sources=[picture for picture in (source, last) if picture],
             resources=[Resource(air=given.model, path="model")] if given.model and _is_air(given.model) else [],
+            ecosystems=_ecosystems(given, family, version),
         )
 
     def output(self, results: Sequence[Result]) -> dict[str, Any]:
@@ -145,19 +185,63 @@ class VideoGen:
 
 
 def _source(given: VideoGenInput) -> Source | None:
-    if given.images and given.source_image is not None:
-        raise InvalidRequest.of("sourceImage", "one source is taken, and there is images[0] as well")
-    if given.source_image is not None:
-        return Source(blob_id=given.source_image, path="sourceImage", media=("image",))
-    return Source(blob_id=given.images[0], path="images[0]", media=("image",)) if given.images else None
+    """The first frame, by whatever name it was given."""
+    named = {"firstFrame": given.first_frame, "sourceImage": given.source_image}
+    pictures = [(path, blob_id) for path, blob_id in named.items() if blob_id is not None]
+    if given.images:
+        pictures.append(("images[0]", given.images[0]))
+    if len(pictures) > 1:
+        raise InvalidRequest.of(pictures[0][0], f"one source is taken, and there is {pictures[1][0]} as well")
+    return Source(blob_id=pictures[0][1], path=pictures[0][0], media=("image",)) if pictures else None
+
+
+def _last(given: VideoGenInput) -> Source | None:
+    if given.last_frame is None:
+        return None
+    if _source(given) is None:
+        raise InvalidRequest.of("lastFrame", "goes with a first frame; give that as `firstFrame`")
+    return Source(blob_id=given.last_frame, path="lastFrame", media=("image",))
 
 
 def _family(given: VideoGenInput) -> tuple[str | None, str | None]:
-    """The family by its own name, and its version."""
+    """The family by its own name, and its version; without `engine`, the family that the model is for."""
     if given.engine is None:
-        return None, given.version
+        return _family_of(given.model), given.version
     name, version = prices.VIDEO_ALIASES.get(given.engine.lower(), (given.engine.lower(), None))
     return name, given.version or version
+
+
+def _family_of(model: str | None) -> str | None:
+    if model is None or not _is_air(model):
+        return None
+    ecosystem = _ecosystem(model)
+    if any(ecosystem in names for both in _WAN.values() for names in both):
+        return "wan"
+    return next((family for family, names in _ECOSYSTEMS.items() if ecosystem in names), None)
+
+
+def _ecosystem(model: str) -> str | None:
+    try:
+        return air.parse(model).ecosystem
+    except CallerError as error:
+        raise InvalidRequest.of("model", error.message) from error
+
+
+def _ecosystems(given: VideoGenInput, family: str | None, version: str | None) -> tuple[str, ...]:
+    """Whose models fit. A model that is named may be of the wrong kind, and its engine says so better."""
+    named = _ecosystem(given.model) if given.model and _is_air(given.model) else None
+    if family == "wan":
+        able = [_WAN[version]] if version and version in _WAN else list(_WAN.values())
+        pictures = _source(given) is not None
+        return tuple(
+            dict.fromkeys(name for both in able for names in (both if named else (both[pictures],)) for name in names)
+        )
+    if (given.engine or "").lower() == "ltx":  # a name of both generations
+        return _ECOSYSTEMS["ltx2"] + _ECOSYSTEMS["lightricks"]
+    if family is not None and family in _ECOSYSTEMS:
+        return _ECOSYSTEMS[family]
+    # An engine that is asked for by its own name may have models of any family.
+    return (named,) if named and family not in VideoGen.families else ()
 
 
 def _is_air(model: str) -> bool:
