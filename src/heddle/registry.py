@@ -55,6 +55,8 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "openai-images": "heddle.engines.openai_images:OpenAIImages",
         "orchestrator": "heddle.engines.orchestrator:Orchestrator",
         "transformers-tts": "heddle.engines.transformers:Speech",
+        "diffusers-video": "heddle.engines.diffusers.videos:DiffusersVideo",
+        "diffusers-audio": "heddle.engines.diffusers.sounds:DiffusersAudio",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",
