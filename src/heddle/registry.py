@@ -52,11 +52,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "spandrel": "heddle.engines.spandrel:Spandrel",
         "minterpolate": "heddle.engines.minterpolate:Minterpolate",
         "espeak": "heddle.engines.espeak:Espeak",
+        "diffusers-video": "heddle.engines.diffusers.videos:DiffusersVideo",
+        "diffusers-audio": "heddle.engines.diffusers.sounds:DiffusersAudio",
         "openai-images": "heddle.engines.openai_images:OpenAIImages",
         "orchestrator": "heddle.engines.orchestrator:Orchestrator",
         "transformers-tts": "heddle.engines.transformers:Speech",
-        "diffusers-video": "heddle.engines.diffusers.videos:DiffusersVideo",
-        "diffusers-audio": "heddle.engines.diffusers.sounds:DiffusersAudio",
     },
     "storages": {
         "disk": "heddle.storage.disk:DiskStorage",
