@@ -16,6 +16,7 @@ from tests.engines.transformers.conftest import AIR, Bench, Context, noise
 from tests.torch import needs_torch
 from transformers import AutoProcessor, WhisperForConditionalGeneration
 
+from heddle.engines.transformers import hearing
 from heddle.errors import EngineFailed, InvalidRequest, JobCanceled
 from heddle.registry import get
 from heddle.steps import Facts
@@ -170,3 +171,11 @@ def test_needs_grow_where_numbers_do(tiny: Tiny, tmp_path: Path) -> None:
 
 def weigh(folder: Path) -> dict[str, Any]:
     return {"weights": {AIR: {"path": str(folder), "folder": True, "size": 1000 * 2**20}}}
+
+
+def test_a_model_that_gets_no_further_does_not_listen_for_ever() -> None:
+    watch = hearing._Watch(Context())
+    watch.window(torch.tensor([[0, 800]]))
+    watch.window(torch.tensor([[300, 800]]))
+    with pytest.raises(EngineFailed, match="no further than 3 s"):
+        watch.window(torch.tensor([[300, 800]]))
