@@ -123,6 +123,13 @@ def test_alpha_is_heard(engine: Diffusers, place: Path, kind: str) -> None:
     assert same(Job(kind).lora(set_up).drawn(engine), Job(kind).lora(peft, 0.5).drawn(engine))
 
 
+def test_alphas_beside_the_layers_are_heard(engine: Diffusers, place: Path) -> None:
+    peft = extras.lora("flux1", place / "flux1.safetensors")
+    alphas = {f"{layer}.alpha": torch.tensor(2.0) for layer in extras.LAYERS["flux1"]}
+    half = extras.save(load_file(peft) | alphas, place / "flux1-half.safetensors")
+    assert same(Job("flux1").lora(half).drawn(engine), Job("flux1").lora(peft, 0.5).drawn(engine))
+
+
 def test_a_lora_is_as_if_its_product_were_in_the_weights(engine: Diffusers, place: Path) -> None:
     lora = extras.lora("sdxl", place / "melted.safetensors", seed=5)
     drawn = Job("sdxl").lora(lora, 0.5).drawn(engine)

