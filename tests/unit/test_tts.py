@@ -11,7 +11,9 @@ from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
 from heddle.steps.tts import Tts
 from heddle.studio import voices
-from heddle.workflows.planning import Planner
+from heddle.workflows.planning import Look, Planner
+
+LOOK = Look(find=lambda _: None, facts_of=lambda _: Facts())
 
 TOKEN = "\ufdd00:output.text\ufdd1"
 
@@ -97,15 +99,15 @@ def test_what_is_refused(given: dict[str, Any], path: str, says: str) -> None:
 @pytest.mark.parametrize(("characters", "buzz"), [(1, 1), (100, 1), (101, 2), (5000, 50)])
 def test_the_price(characters: int, buzz: int) -> None:
     made = plan(text="x" * characters)
-    ready, _ = Planner(Settings())._choose("tts", Tts(), made)
+    ready, _, _ = Planner(Settings())._choose("tts", Tts(), made, LOOK)
     assert (ready.name, ready.engine.price(made.payloads[0])) == ("espeak", buzz)
 
 
 def test_a_family_that_cannot_run_here() -> None:
     wanted = plan(text="Hello", engine="vllm-omni")
     with pytest.raises(InvalidRequest, match="'qwen3-tts' cannot run here"):
-        Planner(Settings())._choose("tts", Tts(), wanted)
-    ready, standing_in_for = Planner(Settings(stand_in=True))._choose("tts", Tts(), wanted)
+        Planner(Settings())._choose("tts", Tts(), wanted, LOOK)
+    ready, standing_in_for, _ = Planner(Settings(stand_in=True))._choose("tts", Tts(), wanted, LOOK)
     assert (ready.name, standing_in_for) == ("espeak", "qwen3-tts")
 
 
