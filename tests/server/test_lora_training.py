@@ -140,7 +140,7 @@ def test_what_cannot_be_done_is_refused_at_submit(client: httpx.Client) -> None:
     blob_id = upload(client)
     for more, field in (
         ({"optimizerType": "prodigy"}, "optimizerType"),
-        ({"engine": "sdxl"}, "model"),
+        ({"engine": "sdxl"}, "engine"),
         ({"continueFrom": "urn:air:sd1:lora:heddle:7@7"}, "continueFrom"),
         ({"trainTextEncoder": True}, "trainTextEncoder"),
     ):
