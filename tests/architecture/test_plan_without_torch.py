@@ -18,14 +18,20 @@ HEAVY = ("torch", "diffusers", "transformers", "ray", "tensorflow", "jax", "onnx
 #: Runs in a process of its own, because this one may have imported anything.
 PROGRAM = """
 import json, sys
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 
 heavy, smallest = json.loads(sys.argv[1])
 
-class Refuse(MetaPathFinder):
+class Refuse(MetaPathFinder, Loader):  # engines may look whether a library is there, and not import it
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in heavy:
-            raise ImportError(f"{name} is out of reach")
+        return ModuleSpec(name, self) if name.partition(".")[0] in heavy else None
+
+    def create_module(self, spec):
+        raise ImportError(f"{spec.name} is out of reach")
+
+    def exec_module(self, module):
+        raise AssertionError
 
 sys.meta_path.insert(0, Refuse())
 

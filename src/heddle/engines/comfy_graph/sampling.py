@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,9 @@ class Share:
 
     def read(self, blob_id: str) -> bytes:
         return self._at_hand[blob_id]
+
+    def scratch(self) -> Path:
+        return self._context.scratch()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

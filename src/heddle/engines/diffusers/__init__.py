@@ -9,7 +9,7 @@ their names, `device.py` decides where it is computed. Nothing heavy is imported
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from heddle.domain import JSON, Needs
@@ -53,8 +53,7 @@ class Diffusers:
 
     def missing(self) -> list[str]:
         """The libraries that are not there."""
-        # On the path alone: a look for torch that goes through what others hooked into imports may import it.
-        lacking = [name for name in _LIBRARIES if PathFinder.find_spec(name) is None]
+        lacking = [name for name in _LIBRARIES if find_spec(name) is None]
         return [f"{', '.join(lacking)} not installed; pip install 'heddle-cloud[torch]'"] if lacking else []
 
     def default_model(self, family: str) -> str | None:

@@ -138,11 +138,15 @@ def _key(kind: str, path: Path) -> Key:
         raise EngineFailed(f"{path.name!r} is not there") from error
 
 
+def _extent(value: Any) -> Any:
+    """Of a list, how long it is."""
+    return len(value) if isinstance(value, (list, tuple)) else value  # pyright: ignore[reportUnknownArgumentType]
+
+
 def _check_like(made: Any, like: Any, path: Path) -> None:
     """A VAE of other latents would give an error late, or a wrong picture. Raises EngineFailed."""
     for name in ("latent_channels", "block_out_channels"):
-        there, here = made.config.get(name), like.config.get(name)
-        there, here = (len(v) if isinstance(v, list | tuple) else v for v in (there, here))
+        there, here = _extent(made.config.get(name)), _extent(like.config.get(name))
         if there != here:
             raise EngineFailed(f"{path.name!r} is no VAE for this model: {name} are {there}, and {here} are needed")
 

@@ -82,7 +82,8 @@ def _slopes(gray: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt
     around = np.pad(gray, 1, mode="edge")
     smooth_down = around[:-2] + 2 * around[1:-1] + around[2:]
     smooth_across = around[:, :-2] + 2 * around[:, 1:-1] + around[:, 2:]
-    return smooth_down[:, 2:] - smooth_down[:, :-2], smooth_across[2:] - smooth_across[:-2]
+    across, down = smooth_down[:, 2:] - smooth_down[:, :-2], smooth_across[2:] - smooth_across[:-2]
+    return across.astype(np.float32), down.astype(np.float32)
 
 
 def _is_ridge(

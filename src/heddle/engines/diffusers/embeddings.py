@@ -68,7 +68,8 @@ def _extend(pipeline: Any, part: str, words: Mapping[str, Any], before: list[tup
     for number, vector in zip(numbers, words.values(), strict=True):
         table[number] = vector.to(table)
     before.append((encoder, "", old))
-    encoder.set_input_embeddings(torch.nn.Embedding.from_pretrained(table))
+    embedding: Any = torch.nn.Embedding
+    encoder.set_input_embeddings(embedding.from_pretrained(table))
     before.append((pipeline, named, getattr(pipeline, named)))
     setattr(pipeline, named, tokenizer)
     for module in encoder.modules():

@@ -114,5 +114,5 @@ def _joined(parts: Sequence[Layer | None]) -> Layer | None:
         return known[0]
     downs, ups, alphas = zip(*known, strict=True)
     library: Any = torch
-    up: Tensor = library.block_diag(*ups)
-    return torch.cat(downs), up, alphas[0] * len(known)
+    joined: Layer = torch.cat(downs), library.block_diag(*ups), alphas[0] * len(known)
+    return joined
