@@ -14,6 +14,7 @@ from heddle.engines import JobContext, Made
 from heddle.engines.diffusers import added, asked, controls, loading
 from heddle.engines.diffusers.asked import Model
 from heddle.engines.diffusers.resident import Resident
+from heddle.engines.diffusers.samplers import seeded
 from heddle.errors import EngineFailed
 from heddle.studio import parameters
 
@@ -58,7 +59,7 @@ class Drawing:
         prepared = self._resident.prepared(self._operation, self._sampler, self._seed, self._added, self._note)
         with prepared as pipeline:
             given = arguments(pipeline, self._resident, self._operation, self._payload, self._context)
-            with stepping(pipeline, self._context):
+            with stepping(pipeline, self._context), seeded(self._seed):
                 try:
                     [image] = pipeline(**given).images
                 except (ValueError, IndexError, TypeError, RuntimeError) as error:

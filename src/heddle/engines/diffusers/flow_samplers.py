@@ -5,7 +5,6 @@ What names mean is said in `samplers.py`; here the shift comes to it, which sche
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from heddle.engines.diffusers.loading import class_named
@@ -14,21 +13,12 @@ from heddle.engines.diffusers.samplers import Sampler, UnknownSampler, choose
 from heddle.engines.diffusers.samplers import names as every_name
 
 _EULER = "FlowMatchEulerDiscreteScheduler"
-_BY_NOISE = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 _TITLES = {_EULER: "Euler", "UniPCMultistepScheduler": "UniPC", "DPMSolverMultistepScheduler": "DPM++ 2M"}
 
 
 def named(name: str | None) -> Sampler:
     """What a name means, which may be the model's own. Raises UnknownSampler."""
-    sampler = choose(name or "", flow=True)
-    by_noise = [switch for switch in sampler.switches if switch in _BY_NOISE]
-    if not (by_noise and sampler.switches.get("use_flow_sigmas")):
-        return sampler
-    # These schedulers would take the noise of diffusion models instead, and give no numbers.
-    kept = {switch: value for switch, value in sampler.switches.items() if switch not in by_noise}
-    title = sampler.title.rpartition(" ")[0]
-    said = f"{sampler.title} is run as {title}: on a flow model it has the model's own schedule"
-    return replace(sampler, title=title, switches=kept, approximations=(*sampler.approximations, said))
+    return choose(name or "", flow=True)
 
 
 def names() -> list[str]:

@@ -10,6 +10,7 @@ from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.diffusers import flow_samplers, sound_families
 from heddle.engines.diffusers.opening import Model
+from heddle.engines.diffusers.samplers import seeded
 from heddle.engines.diffusers.sound_families import IGNORED, Kind
 from heddle.engines.diffusers.watch import watched
 from heddle.errors import EngineFailed
@@ -65,7 +66,7 @@ class Recording:
 
         # On the CPU, whatever computes: the same seed gives the same noise everywhere.
         chance = torch.Generator("cpu").manual_seed(self.seed)
-        with watched(self.pipeline, self.context.progress, self.call["num_inference_steps"]):
+        with watched(self.pipeline, self.context.progress, self.call["num_inference_steps"]), seeded(self.seed):
             given = self.pipeline(**self.call, generator=chance, output_type="np").audios[0]
         if not np.isfinite(given).all():
             raise EngineFailed("the model gave what are no numbers: it does not go with its dtype")

@@ -8,7 +8,8 @@ an approximation, which says so; what it has not at all is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,11 +200,12 @@ def choose(name: str, *, flow: bool) -> Sampler:
     cls = solver.flow_cls if flow else solver.cls
     if not cls:
         raise UnknownSampler(f"{name!r} is for diffusion models, and this is a flow model, which takes: {_list(flow)}")
+    base = solver.flow_switches if flow else solver.switches
     switches, said = _switches(solver, schedule, flow=flow)
     first = solver.flow_approximation if flow else solver.approximation
     return Sampler(
         asked=name,
-        title=f"{solver.title} {schedule.title}".strip(),
+        title=solver.title if said and switches == base else f"{solver.title} {schedule.title}".strip(),
         cls=cls,
         switches=switches,
         approximations=tuple(filter(None, (first, said))),
@@ -224,8 +226,23 @@ def build(sampler: Sampler, own: Any, seed: int) -> Any:
     if sampler.seed:
         switches[sampler.seed] = seed
     if switches.get("use_flow_sigmas"):
-        switches["flow_shift"] = own.config.get("shift", 1.0)
+        switches["flow_shift"] = own.config.get("flow_shift", own.config.get("shift", 1.0))
     return class_named(sampler.cls).from_config(own.config, **switches)
+
+
+@contextmanager
+def seeded(seed: int) -> Generator[None]:
+    """Chance for schedulers that draw without the generator of a call; whoever draws afterwards notices nothing."""
+    random: Any = _random()
+    with random.fork_rng():
+        random.manual_seed(seed)
+        yield
+
+
+def _random() -> Any:
+    import torch  # noqa: PLC0415 - heavy
+
+    return torch.random
 
 
 # ── names ─────────────────────────────────────────────────────────────────────
@@ -261,6 +278,10 @@ def _switches(solver: Solver, schedule: Schedule, *, flow: bool) -> tuple[Mappin
         return base, f"on a flow model the schedule {schedule.title} is the model's own" if schedule.title else ""
     if schedule.title in _BY_NOISE and not solver.schedules:
         return base, f"{solver.title} has no schedule {schedule.title}: it is run without"
+    if schedule.title in _BY_NOISE and base.get("use_flow_sigmas"):
+        # These schedulers would take the noise of diffusion models instead, and give no numbers.
+        said = f"{solver.title} {schedule.title} is run as {solver.title}"
+        return base, f"{said}: on a flow model it has the model's own schedule"
     if schedule.title not in _BY_NOISE and schedule.title and flow:
         return base, f"on a flow model the schedule {schedule.title} is the model's own"
     return {**base, **schedule.switches}, schedule.approximation
@@ -268,9 +289,8 @@ def _switches(solver: Solver, schedule: Schedule, *, flow: bool) -> tuple[Mappin
 
 def _titles(solver: Solver, flow: bool) -> list[str]:
     more = [schedule.title for schedule in SCHEDULES if schedule.title]
-    usable = [
-        title for title in more if (title in _BY_NOISE and solver.schedules) or (not flow and title not in _BY_NOISE)
-    ]
+    noisy = solver.schedules and not (flow and solver.flow_switches.get("use_flow_sigmas"))
+    usable = [title for title in more if (noisy if title in _BY_NOISE else not flow)]
     return [solver.title, *(f"{solver.title} {title}" for title in usable)]
 
 
