@@ -106,6 +106,16 @@ def workers(serving: Serving) -> list[int]:
     return found
 
 
+def picture(client: httpx.Client, **more: Any) -> bytes:
+    """The pixels of one with the trigger word."""
+    given = {"engine": "sd1", "prompt": "zlomp", "steps": 2, "seed": 1, "width": 64, "height": 64, **more}
+    answer = client.post(WORKFLOWS, json={"steps": [{"$type": "imageGen", "input": given}]})
+    assert answer.status_code == 202, answer.text
+    shown = ended(client, answer.json()["id"])
+    assert shown["status"] == "succeeded", shown
+    return Image.open(io.BytesIO(httpx.get(shown["steps"][0]["output"]["images"][0]["url"]).content)).tobytes()
+
+
 def test_a_training_and_one_whose_worker_was_killed(client: httpx.Client, serving: Serving) -> None:
     blob_id = upload(client)
     first = submit(client, blob_id)
@@ -128,6 +138,10 @@ def test_a_training_and_one_whose_worker_was_killed(client: httpx.Client, servin
     version = client.get(f"/api/v1/model-versions/{output['air'].rpartition('@')[2]}").json()
     assert (version["name"], version["baseModel"], version["trainedWords"]) == ("epoch 3", "SD 1.5", ["zlomp"])
     assert version["files"][0]["hashes"]["SHA256"]
+
+    plain = picture(client)
+    assert picture(client, additionalNetworks=[{"air": output["air"], "strength": 0}]) == plain
+    assert picture(client, additionalNetworks=[{"air": output["air"], "strength": 1}]) != plain
 
     whole = ended(client, submit(client, blob_id))
     again = whole["steps"][0]["output"]
