@@ -76,10 +76,13 @@ class Diffusers:
             model = asked.model(payload)
         except Unreadable:
             return None
-        size = model.layout.bytes(device.width(self._options, model.row)) / 1e6
+        width = device.width(self._options, model.row)
+        size = model.layout.bytes(width) / 1e6
+        # What is moved in and out is on the device by parts.
+        there = size if self._options.offload in {"auto", "none"} else model.layout.largest * width / 1e6
         return Needs(
             model=model.name,
-            memory_mb=round(size) + _WORKING_MB,
+            memory_mb=round(there) + _WORKING_MB,
             load_s=round(_LOAD_S + size / 1000 * self._options.seconds_per_gb, 1),
         )
 

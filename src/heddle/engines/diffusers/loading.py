@@ -119,7 +119,7 @@ def _of_folder(path: Path, layout: Layout, dtype: str) -> Any:
         left_out["requires_safety_checker"] = False
     return cls.from_pretrained(
         path,
-        torch_dtype=torch_dtype(dtype),
+        dtype=torch_dtype(dtype),
         local_files_only=True,
         use_safetensors=True,
         variant=layout.variant or None,
@@ -145,7 +145,7 @@ def _whole(row: Family, path: Path, layout: Layout, dtype: str, options: Options
         return cls.from_single_file(
             str(path),
             config=str(config),
-            torch_dtype=torch_dtype(dtype),
+            dtype=torch_dtype(dtype),
             local_files_only=True,
             **_tokenizers(row, path, layout, options),
         )
@@ -174,11 +174,11 @@ def _core_on_base(row: Family, path: Path, layout: Layout, dtype: str, options: 
     cls = _core_class(base, row.core)
     folder = config_folder(_architecture(row, layout), options) or base
     core = cls.from_single_file(
-        str(path), config=str(folder), subfolder=row.core, torch_dtype=torch_dtype(dtype), local_files_only=True
+        str(path), config=str(folder), subfolder=row.core, dtype=torch_dtype(dtype), local_files_only=True
     )
     return class_named(about.architecture).from_pretrained(
         base,
-        torch_dtype=torch_dtype(dtype),
+        dtype=torch_dtype(dtype),
         local_files_only=True,
         use_safetensors=True,
         variant=about.variant or None,

@@ -40,14 +40,14 @@ def model(cls: Any, path: Path, config: Mapping[str, Any], dtype: Any, what: str
 
 
 def _of_folder(cls: Any, path: Path, dtype: Any) -> Any:
-    return cls.from_pretrained(path, torch_dtype=dtype, local_files_only=True, use_safetensors=True)
+    return cls.from_pretrained(path, dtype=dtype, local_files_only=True, use_safetensors=True)
 
 
 def _of_file(cls: Any, path: Path, config: Mapping[str, Any], dtype: Any) -> Any:
     state = tensors(path)
     with tempfile.TemporaryDirectory(prefix="heddle-") as place:
         (Path(place) / "config.json").write_text(json.dumps({**config, "_class_name": cls.__name__}))
-        return cls.from_single_file(state, config=place, torch_dtype=dtype, local_files_only=True)
+        return cls.from_single_file(state, config=place, dtype=dtype, local_files_only=True)
 
 
 def size(made: Any) -> int:
