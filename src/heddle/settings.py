@@ -307,6 +307,12 @@ def set_environment(variables: Mapping[str, str]) -> None:
     os.environ.update(variables)
 
 
+def visible_gpus() -> list[str] | None:
+    """The GPUs that this process was given, as `CUDA_VISIBLE_DEVICES` names them; None: all there are."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if given is None else [part.strip() for part in given.split(",") if part.strip()]
+
+
 def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment that a child process starts with: ours and more, without Heddle's settings and Ray's token."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "RAY_AUTH_"))}

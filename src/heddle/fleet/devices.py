@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heddle.errors import UsageError
-from heddle.settings import Settings
+from heddle.settings import Settings, visible_gpus
 
 #: What the driver and the libraries need of a GPU's memory beside models, in MiB.
 _KEPT_BACK = 1024
@@ -33,11 +33,18 @@ def of_machine(settings: Settings) -> list[Device]:
     if settings.devices == "none":
         return []
     there = {} if settings.devices == "cpu" else _gpus()
+    visible = visible_gpus()
+    if settings.devices == "auto" and visible is not None:
+        # Whoever shares the machine was given some of them.
+        there = {index: memory_mb for index, memory_mb in there.items() if str(index) in visible}
     if settings.devices not in {"auto", "cpu"}:
         there = _chosen(settings.devices, there)
     sizes = {f"gpu-{index}": (index, memory_mb - _KEPT_BACK) for index, memory_mb in there.items()}
     if not sizes:
-        return [Device(name="cpu", memory_mb=settings.device_memory_mb or _half_of_memory_mb())]
+        # Engines look for a GPU themselves, and would find one that was not meant.
+        hidden = {"CUDA_VISIBLE_DEVICES": ""} if settings.devices == "cpu" else {}
+        size = settings.device_memory_mb or _half_of_memory_mb()
+        return [Device(name="cpu", memory_mb=size, environment=hidden)]
     return [
         Device(
             name=name,

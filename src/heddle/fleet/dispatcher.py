@@ -373,12 +373,16 @@ class Dispatcher:
                 log.warning("cannot record job %s, trying again: %s", ended.job_id, error.message, extra=about)
                 self._writes.add(again := asyncio.ensure_future(self._record_later(ended)))
                 again.add_done_callback(self._writes.discard)
+            elif error is not None and ended.trained:
+                # Hours of work do not go because of a name in the catalog.
+                log.error("the models of job %s are not in the catalog", ended.job_id, exc_info=error, extra=about)
+                self._record(replace(ended, trained=()))
             elif error is not None and ended.failure is None:
                 log.error("the result of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
                 failure = Failure(
                     reason="record_failed", message="the result could not be recorded; see the server's log"
                 )
-                self._record(replace(ended, artifacts=(), trained=(), failure=failure))
+                self._record(replace(ended, artifacts=(), failure=failure))
             elif error is not None:
                 log.error("the end of job %s could not be recorded", ended.job_id, exc_info=error, extra=about)
 

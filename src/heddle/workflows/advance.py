@@ -202,8 +202,8 @@ def _match(
 def _window(
     tx: Tx, wanted: Claim, slots: Sequence[SlotReport], caps: _Caps, *, capped: frozenset[int], lost: set[str]
 ) -> list[Waiting]:
-    """What a claim chooses from."""
-    reach = matching.reach(slots)
+    """What a claim chooses from: what a full slot alone can run must not hide what others could begin now."""
+    reach, slots = matching.reach(slots), [slot for slot in slots if slot.room > 0]
     return queue.window(
         tx,
         sorted(frozenset[str]().union(*(slot.engines for slot in slots))),

@@ -183,7 +183,7 @@ class Planner:
             _check(plan, ready.offer)
             payloads = [_payload(p, ready, stands_in_for, known) for p in plan.payloads]
             if ready.offer.forwards:
-                payloads = [payload | {"asked": _asked(wanted, plan)} for payload in payloads]
+                payloads = [payload | {"asked": _asked(wanted, plan, kind)} for payload in payloads]
             _check_can(ready.engine, payloads)
         costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
         jobs = [
@@ -361,10 +361,11 @@ def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | Non
     return made
 
 
-def _asked(wanted: _Wanted, plan: Plan) -> dict[str, Any]:
-    """The step as it was asked for, with blob ids where its sources are."""
+def _asked(wanted: _Wanted, plan: Plan, kind: StepType) -> dict[str, Any]:
+    """The step as it was asked for, with blob ids where its sources are, and which members of its output are blobs."""
     blobs = [source.blob_id for source in plan.sources]
-    return {"type": wanted.request.type, "input": wanted.bound.input, "blobs": blobs}
+    media = [name for name, given in kind.gives.items() if given not in {"text", "data"}]
+    return {"type": wanted.request.type, "input": wanted.bound.input, "blobs": blobs, "media": media}
 
 
 def _callbacks(request: WorkflowRequest) -> list[Callback]:

@@ -141,7 +141,7 @@ def _copied(storage: Storage, folder: Path, payload: JSON, artifact: Artifact) -
 
 
 def _entry(payload: JSON, artifact: Artifact, file: NewFile) -> NewEntry:
-    epoch, word = _epoch(artifact), payload.get("triggerWord")
+    epoch, word = _epoch(artifact), str(payload.get("triggerWord") or "").strip()
     return NewEntry(
         name=_name(payload),
         type="LORA",
@@ -156,7 +156,8 @@ def _entry(payload: JSON, artifact: Artifact, file: NewFile) -> NewEntry:
 
 
 def _name(payload: JSON) -> str:
-    return payload.get("name") or payload.get("triggerWord") or f"{payload.get('family', 'trained')} LoRA"
+    said = (str(payload.get(field) or "").strip() for field in ("name", "triggerWord"))
+    return next(filter(None, said), f"{payload.get('family', 'trained')} LoRA")
 
 
 def _file_name(payload: JSON, artifact: Artifact) -> str:

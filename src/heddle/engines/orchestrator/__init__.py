@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from heddle import prices
+from heddle import air, prices
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made, Offer
 from heddle.engines.orchestrator.options import Options
@@ -34,6 +34,9 @@ _PRICES: Mapping[str, Callable[[JSON], float]] = {
     "textGen": lambda payload: float(payload.get("n", 1)),
     "moderation": lambda _: 1.0,
 }
+
+#: Those whose price is a family's.
+_BY_FAMILY = frozenset({"imageGen", "videoGen", "audioGen", "music"})
 
 _OPERATIONS = frozenset({"create", "variant", "edit", "chat", "transcribe", "upscale", "interpolate", "text", "media"})
 
@@ -77,13 +80,33 @@ class Orchestrator:
 
     def price(self, payload: JSON) -> float:
         """The public price, times the operator's factor; what it costs there is between the two servers."""
-        return self._options.price_factor * _PRICES[payload["asked"]["type"]](payload)
+        return self._options.price_factor * self._public(payload)
+
+    def _public(self, payload: JSON) -> float:
+        kind = payload["asked"]["type"]
+        if payload.get("family", NAME) != NAME or kind not in _BY_FAMILY:
+            return _PRICES[kind](payload)
+        # Named by itself: whose price it is, only a model can tell.
+        family = _family(payload["asked"]["input"].get("model")) if kind == "imageGen" else None
+        if family is not None:
+            return _PRICES[kind]({**payload, "family": family})
+        return self._options.unknown_price * (payload["durationMs"] / 1000 if kind == "videoGen" else 1)
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
         """What the other server made."""
         from heddle.engines.orchestrator.forward import Forward  # noqa: PLC0415 - the server only plans
 
         yield from Forward(payload, context, self._options).made()
+
+
+def _family(model: object) -> str | None:
+    """The family of pictures that a model is of, by its AIR."""
+    try:
+        ecosystem = air.parse(str(model)).ecosystem or ""
+    except air.NotAnAir:
+        return None
+    rows = prices.IMAGE.items()
+    return next((name for name, row in rows if ecosystem == name or ecosystem in row.ecosystems), None)
 
 
 def hops_of(payload: JSON) -> int:

@@ -52,7 +52,9 @@ class Forward:
             if ended.get("status") != "succeeded":
                 raise _failure(ended, step)
             told = {"engine": NAME, "workflow": workflow_id}
-            yield from results.made(step, lambda url: there.file(url, self._tick), told)
+            yield from results.made(
+                step, lambda url: there.file(url, self._tick), told, self._payload["asked"].get("media", ())
+            )
 
     def _tick(self) -> None:
         self._context.progress(self._fraction, self._note)

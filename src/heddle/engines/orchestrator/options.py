@@ -23,6 +23,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     families: list[str] = []
     #: What a job costs here, as a multiple of the public price.
     price_factor: float = 1.0
+    #: What a picture, a second of video or a sound costs, before the factor, where only this engine is named and nobody
+    #: here knows which family the other server takes.
+    unknown_price: float = 100.0
     #: How long the other server may be away, in seconds.
     silence_s: float = 300.0
     #: The largest file that is taken from it.
@@ -38,6 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         options.check_secret(_NAME, "token", found.token)
         for name, value, low, high in (
             ("price_factor", found.price_factor, 0, 1000),
+            ("unknown_price", found.unknown_price, 0, 1_000_000),
             ("silence_s", found.silence_s, 1, 86_400),
             ("most_mb", found.most_mb, 1, 2048),
             ("hops", found.hops, 1, 8),

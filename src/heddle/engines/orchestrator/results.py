@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from heddle.engines import Made
@@ -22,15 +23,19 @@ def jobs_of(step: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [remote.members(job) for job in remote.items(step.get("jobs"))]
 
 
-def made(step: Mapping[str, Any], fetch: Fetch, told: Mapping[str, Any]) -> Iterator[Made]:
-    """Everything that it made. Values of its `output` come with the first."""
+def made(step: Mapping[str, Any], fetch: Fetch, told: Mapping[str, Any], media: Collection[str]) -> Iterator[Made]:
+    """Everything that it made; `media` are the members of its output that hold blobs, the others come with the first."""
     shown = remote.members(step.get("output"))
     found = [
         remote.members(b) for job in jobs_of(step) for b in remote.items(remote.members(job.get("result")).get("blobs"))
     ]
-    # A server of the live dialect shows blobs in the output alone.
-    found = found or list(_blobs(shown))
-    output = {name: value for name, value in shown.items() if not _is_media(value)}
+    # A server of the live dialect shows blobs in the output alone. In its other members stands what a model wrote, or
+    # whoever asked it: links there are texts, and nothing is fetched from them.
+    found = found or list(_blobs([shown.get(name) for name in media]))
+    output = {name: value for name, value in shown.items() if name not in media and not _is_media(value)}
+    if not found and output and not media:
+        yield Made(data=json.dumps(output).encode(), mime="application/json", metadata=told, output=output)
+        return
     if not found:
         raise EngineFailed("the other server says that the step succeeded, and shows no result")
     for blob in sorted(found, key=lambda one: bool(one.get("role"))):

@@ -8,6 +8,7 @@ named; a dataset that as a whole is not what it should be ends the job.
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -42,6 +43,11 @@ _ENTRY = b"PK\x01\x02"
 
 #: Told of how many pictures were looked at, of all; lets a cancel through.
 Watch = Callable[[int, int], None]
+
+#: What goes wrong with a damaged entry of a zip, by whatever it is packed.
+_UNPACKING = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +178,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
     try:
         with archive.open(info) as file:
             data = file.read(most + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except _UNPACKING as error:
         raise _Unusable(f"cannot be unpacked: {error}") from error
     if len(data) > most:
         raise _Unusable(f"has more than the {info.file_size:,} bytes that the zip speaks of")
