@@ -24,7 +24,7 @@ def jobs_of(step: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def made(step: Mapping[str, Any], fetch: Fetch, told: Mapping[str, Any], media: Collection[str]) -> Iterator[Made]:
-    """Everything that it made; `media` are the members of its output that hold blobs, the others come with the first."""
+    """Everything that it made; `media` are the members of its output that hold blobs. Others come with the first."""
     shown = remote.members(step.get("output"))
     found = [
         remote.members(b) for job in jobs_of(step) for b in remote.items(remote.members(job.get("result")).get("blobs"))
