@@ -18,6 +18,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "killself": "pixels:KillSelf",
         "hang": "pixels:Hang",
         "glutton": "pixels:Glutton",
+        "taker": "taker:Taker",
     }
     server = Serving(
         home,

@@ -220,9 +220,27 @@ def of_the_sources(name: str) -> Iterator[Row]:
             seen.add(kind)
 
 
+#: What some sources are not taken without: another one, or an engine that knows what to do with them.
+BESIDE: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("imageGen", "mask"): {"engine": "taker", "images": [IMAGE]},
+    ("imageGen", "controlNets[*].image"): {"engine": "taker"},
+    ("videoGen", "lastFrame"): {"engine": "taker", "firstFrame": IMAGE},
+    ("training", "trainingData.sourceUrl"): {"engine": "taker"},
+    ("training", "images[*]"): {"engine": "taker"},
+}
+
+
 def sourced(name: str, pattern: str, value: str, says: str) -> Row:
     """The smallest input with one source, in the field that a pattern names."""
+    row = _sourced(name, pattern, value, says)
+    return row._replace(input={**row.input, **BESIDE.get((name, pattern), {})})
+
+
+def _sourced(name: str, pattern: str, value: str, says: str) -> Row:
     media = step_type(name).media
+    if pattern == "controlNets[*].image":
+        control = {"model": "urn:air:sd1:controlnet:civitai:1@2", "image": value}
+        return Row({**SMALLEST[name], "controlNets": [control]}, "controlNets[0].image", says)
     given = {k: copy.deepcopy(v) for k, v in SMALLEST[name].items() if k not in media and f"{k}[*]" not in media}
     given.pop("text", None)  # moderation takes a text or a medium
     graph = given.pop("workflow", None)
