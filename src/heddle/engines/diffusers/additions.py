@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from heddle.engines.diffusers import controls, embeddings, loading, networks, parts
+from heddle.engines.diffusers import controls, embeddings, loading, memory, networks, parts
 from heddle.engines.diffusers.added import CONTROLLED, Added
 from heddle.engines.diffusers.device import Placement
 from heddle.engines.diffusers.families import Family
@@ -40,7 +40,7 @@ class Additions:
     def within(self, pipeline: Any, operation: str, added: Added, note: Note) -> Generator[Any]:
         """The pipeline of an operation with all of it. Raises EngineFailed that says which file is wrong."""
         try:
-            with ExitStack() as stack:
+            with memory.told(), ExitStack() as stack:
                 if added.loras:
                     stack.enter_context(self._weighed(added, note))
                 vae = None if added.vae is None else self._vae(added, added.vae, note)
@@ -52,7 +52,7 @@ class Additions:
                 yield pipeline
         except MemoryError:
             self._kept.clear()
-            loading.give_back()
+            memory.give_back()
             raise
         self._kept.make_room()
 

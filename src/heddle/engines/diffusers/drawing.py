@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import __version__
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.diffusers import added, asked, controls, loading
+from heddle.engines.diffusers import added, asked, controls, memory
 from heddle.engines.diffusers.asked import Model
 from heddle.engines.diffusers.resident import Resident
 from heddle.engines.diffusers.samplers import seeded
@@ -57,15 +57,12 @@ class Drawing:
 
     def _drawn(self) -> Image.Image:
         prepared = self._resident.prepared(self._operation, self._sampler, self._seed, self._added, self._note)
-        with prepared as pipeline:
+        with memory.told(), prepared as pipeline:
             given = arguments(pipeline, self._resident, self._operation, self._payload, self._context)
             with stepping(pipeline, self._context), seeded(self._seed):
                 try:
                     [image] = pipeline(**given).images
                 except (ValueError, IndexError, TypeError, RuntimeError) as error:
-                    if "out of memory" in str(error).lower():
-                        loading.give_back()
-                        raise MemoryError(str(error)) from error
                     raise EngineFailed(f"{type(pipeline).__name__}: {str(error)[:300]}") from error
         return _cut(image, self._size)
 

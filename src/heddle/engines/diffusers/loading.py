@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from heddle.engines.diffusers import files, vocabularies
+from heddle.engines.diffusers import files, memory, vocabularies
 from heddle.engines.diffusers.families import FAMILIES, Family
 from heddle.engines.diffusers.files import Layout, Unreadable
 from heddle.engines.diffusers.options import Options
@@ -38,15 +38,14 @@ def load(
     row = FAMILIES[family]
     layout = checked(row, path)
     _stay_offline()
-    try:
-        pipeline = _of_folder(path, layout, dtype) if layout.folder else _of_file(row, path, layout, dtype, options)
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
-        # Whatever diffusers trips over is a fault of the files; memory is not.
-        if "out of memory" in str(error).lower():
-            raise MemoryError(str(error)) from error
-        raise EngineFailed(f"{path.name!r} cannot be loaded as {family}: {_first_line(error)}") from error
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline if device == "cpu" else pipeline.to(device)
+    with memory.told():
+        try:
+            pipeline = _of_folder(path, layout, dtype) if layout.folder else _of_file(row, path, layout, dtype, options)
+        except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+            # Whatever diffusers trips over is a fault of the files; memory is not.
+            raise EngineFailed(f"{path.name!r} cannot be loaded as {family}: {_first_line(error)}") from error
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline if device == "cpu" else pipeline.to(device)
 
 
 def checked(row: Family, path: Path) -> Layout:
@@ -247,14 +246,3 @@ def _changes(folder: Path, layout: Layout) -> dict[str, dict[str, Any]]:
             "rescale_betas_zero_snr": True,
         }
     return changes
-
-
-def give_back() -> None:
-    """What is no longer used leaves the device's memory now and not some time."""
-    import gc  # noqa: PLC0415 - only here
-
-    import torch  # noqa: PLC0415 - heavy
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from heddle.engines.diffusers import parts
+from heddle.engines.diffusers import memory, parts
 from heddle.errors import EngineFailed
 
 #: A half of a layer's change, as trainers and diffusers write it.
@@ -67,7 +67,7 @@ class Lora:
                 _put_in(getattr(pipeline, part), name, state, layers)
         except (ValueError, KeyError, RuntimeError, AttributeError, TypeError, NotImplementedError) as error:
             self.drop()
-            if "out of memory" in str(error).lower():
+            if memory.lacks(error):
                 raise MemoryError(str(error)) from error
             raise EngineFailed(f"{path.name!r} cannot be loaded: {parts.first_line(error)}") from error
         except BaseException:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
-from heddle.engines.diffusers import device, folders
+from heddle.engines.diffusers import device, folders, memory
 from heddle.engines.diffusers.device import Device, Placement
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.folders import Folder
@@ -28,11 +28,12 @@ class Model:
         except Unreadable as error:
             raise EngineFailed(str(error)) from error
         self.placement = placed(folder, device.found(options.device), options)
-        self.pipeline: Any = _opened(folder, self.placement.dtype, exact)
+        with memory.told():
+            self.pipeline: Any = _opened(folder, self.placement.dtype, exact)
+            if self.placement.offload == "none" and self.placement.device != "cpu":
+                self.pipeline.to(self.placement.device)
         if options.vae_tiling and hasattr(self.pipeline.vae, "enable_tiling"):
             self.pipeline.vae.enable_tiling()
-        if self.placement.offload == "none" and self.placement.device != "cpu":
-            self.pipeline.to(self.placement.device)
 
     def fresh(self, name: str) -> Any:
         """A pipeline of a class over the same parts, for one job: what is changed of it is not changed of the others.
@@ -89,9 +90,7 @@ def _opened(folder: Folder, dtype: str, exact: Collection[str]) -> Any:
             folder.path, dtype=types, local_files_only=True, use_safetensors=True, variant=folder.variant or None
         )
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
-        # Whatever diffusers trips over is a fault of the files; memory is not.
-        if "out of memory" in str(error).lower():
-            raise MemoryError(str(error)) from error
+        # Whatever diffusers trips over is a fault of the files; memory is not, as `told` sees.
         lines = str(error).strip().splitlines()
         said = f"{type(error).__name__}: {lines[0][:300] if lines else 'it says nothing'}"
         raise EngineFailed(f"{folder.path.name!r} cannot be loaded as {folder.pipeline}: {said}") from error

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from heddle.engines.diffusers import files
+from heddle.engines.diffusers import files, memory
 from heddle.engines.diffusers.files import Unreadable
 from heddle.errors import EngineFailed
 
@@ -31,7 +31,7 @@ def model(cls: Any, path: Path, config: Mapping[str, Any], dtype: Any, what: str
     try:
         made = _of_folder(cls, path, dtype) if path.is_dir() else _of_file(cls, path, config, dtype)
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError, NotImplementedError) as error:
-        if "out of memory" in str(error).lower():
+        if memory.lacks(error):
             raise MemoryError(str(error)) from error
         raise EngineFailed(f"{path.name!r} is no {what} for this model: {first_line(error)}") from error
     if lacking := [name for name, tensor in made.state_dict().items() if tensor.is_meta]:

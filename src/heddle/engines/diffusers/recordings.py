@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import __version__
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.diffusers import flow_samplers, sound_families
+from heddle.engines.diffusers import flow_samplers, memory, sound_families
 from heddle.engines.diffusers.opening import Model
 from heddle.engines.diffusers.samplers import seeded
 from heddle.engines.diffusers.sound_families import IGNORED, Kind
@@ -66,7 +66,8 @@ class Recording:
 
         # On the CPU, whatever computes: the same seed gives the same noise everywhere.
         chance = torch.Generator("cpu").manual_seed(self.seed)
-        with watched(self.pipeline, self.context.progress, self.call["num_inference_steps"]), seeded(self.seed):
+        steps = self.call["num_inference_steps"]
+        with memory.told(), watched(self.pipeline, self.context.progress, steps), seeded(self.seed):
             given = self.pipeline(**self.call, generator=chance, output_type="np").audios[0]
         if not np.isfinite(given).all():
             raise EngineFailed("the model gave what are no numbers: it does not go with its dtype")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from heddle.engines.diffusers import device, loading
+from heddle.engines.diffusers import device, loading, memory
 from heddle.engines.diffusers.added import Added
 from heddle.engines.diffusers.additions import Additions, Note
 from heddle.engines.diffusers.families import Family
@@ -93,7 +93,7 @@ class Resident:
         self._derived.clear()
         self._hooked = None
         self.pipeline = None
-        loading.give_back()
+        memory.give_back()
 
 
 def _name_text_model(encoder: Any) -> None:

@@ -113,7 +113,7 @@ class DiffusersAudio:
     def unload(self, model: str) -> None:
         """Let it go."""
         if self._models.pop(model, None) is not None:
-            from heddle.engines.diffusers.loading import give_back  # noqa: PLC0415 - heavy
+            from heddle.engines.diffusers.memory import give_back  # noqa: PLC0415 - heavy
 
             give_back()
 

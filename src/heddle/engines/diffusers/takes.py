@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import __version__
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.diffusers import flow_samplers
+from heddle.engines.diffusers import flow_samplers, memory
 from heddle.engines.diffusers.opening import Model
 from heddle.engines.diffusers.samplers import seeded
 from heddle.engines.diffusers.video_families import Kind, Start, start_of
@@ -93,7 +93,7 @@ class Take:
         payload, pipeline = self.payload, self.pipeline
         pipeline.scheduler = flow_samplers.built(pipeline.scheduler, self.sampler, payload.get("shift"))
         call = self.arguments()
-        with watched(pipeline, self.context.progress, self.steps), seeded(self.seed):
+        with memory.told(), watched(pipeline, self.context.progress, self.steps), seeded(self.seed):
             given = pipeline(**call)
         sound = self._sound(given) if self.sounds else None
         return Rendered(frames=self._cut(eight_bits(given.frames[0])), sound=sound)

@@ -72,9 +72,18 @@ class Model:
                 if not _is_memory(error):
                     raise EngineFailed(f"the model failed: {_first_line(error)}") from error
                 raise OutOfRoom(str(error)) from error
-            # Some models leave the range of half precision. Their weights may have, too, so they are read again.
-            self._descriptor, self.dtype = self._read(), "float32"
+            self._widen()
+
+    def _widen(self) -> None:
+        """Some models leave the range of half precision. Their weights may have, too, so they are read again."""
+        self._descriptor, self.dtype = self._read(), "float32"
+        try:
             self._move()
+        except RuntimeError as error:
+            # A smaller tile is no help here, and some of it is moved and some is not.
+            if _is_memory(error):
+                raise MemoryError(str(error)) from error
+            raise EngineFailed(f"the model does not go to {self._device!r}: {_first_line(error)}") from error
 
     def _move(self) -> None:
         self._descriptor.eval().to(self._device, getattr(torch, self.dtype))
@@ -127,6 +136,8 @@ def _detected(library: Any, tensors: dict[str, Any], path: Path) -> Any:
         known = ", ".join(sorted(str(each.architecture.name) for each in library.MAIN_REGISTRY))
         raise EngineFailed(f"model: {path.name!r} is of no architecture that spandrel knows: {known}") from error
     except (RuntimeError, KeyError, IndexError, ValueError, AssertionError, TypeError) as error:
+        if isinstance(error, RuntimeError) and _is_memory(error):
+            raise MemoryError(str(error)) from error
         # It has the names of an architecture's tensors, and not their shapes.
         raise EngineFailed(f"model: {path.name!r} cannot be loaded: {_first_line(error)}") from error
 
