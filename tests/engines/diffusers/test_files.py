@@ -166,6 +166,19 @@ def test_a_single_file_draws_what_the_folder_draws_and_nothing_opens_a_socket(
 
 
 @needs_torch
+def test_a_file_on_a_base_is_counted_with_what_the_base_gives(tmp_path: Path) -> None:
+    base = tiny.folder("flux1")
+    core = single(tmp_path / "flux.safetensors", **SINGLE_FILES[6][0], x=[1000, 1000, 1000])
+    row, alone = FAMILIES["flux1"], files.look(core)
+    counted = loading.numbers(row, alone, Options.of({"bases": {"flux1": str(base)}}))
+    whole = files.look(base).numbers
+    assert counted == {**whole, "transformer": 1_000_000_001}
+    assert sum(counted.values()) > 1_000_000_001
+    assert loading.numbers(row, alone, Options()) == alone.numbers
+    assert loading.numbers(row, files.look(base), Options()) == whole
+
+
+@needs_torch
 def test_a_part_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(tiny.folder("z-image"), folder)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from heddle.domain import JSON, Needs
 from heddle.engines import JobContext, LoadContext, Made, Offer
-from heddle.engines.diffusers import asked, device
+from heddle.engines.diffusers import asked, device, loading
 from heddle.engines.diffusers.families import ANSWERS
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.options import Options
@@ -74,12 +74,13 @@ class Diffusers:
         """The base model, and its size in memory in the numbers that it is computed in."""
         try:
             model = asked.model(payload)
+            numbers = loading.numbers(model.row, model.layout, self._options)
         except Unreadable:
             return None
         width = device.width(self._options, model.row)
-        size = model.layout.bytes(width) / 1e6
+        size = sum(numbers.values()) * width / 1e6
         # What is moved in and out is on the device by parts.
-        there = size if self._options.offload in {"auto", "none"} else model.layout.largest * width / 1e6
+        there = size if self._options.offload in {"auto", "none"} else max(numbers.values()) * width / 1e6
         return Needs(
             model=model.name,
             memory_mb=round(there) + _WORKING_MB,

@@ -58,15 +58,6 @@ class Layout:
     #: Whether the weights are named `*.fp16.safetensors`.
     variant: str = ""
 
-    def bytes(self, width: int) -> int:
-        """In memory, with so many bytes for a number."""
-        return sum(self.numbers.values()) * width
-
-    @property
-    def largest(self) -> int:
-        """How many numbers the largest part holds."""
-        return max(self.numbers.values(), default=0)
-
 
 def look(path: Path) -> Layout:
     """What lies at a path. Raises Unreadable."""

@@ -201,6 +201,13 @@ def base_folder(row: Family, options: Options) -> Path | None:
     return Path(named).expanduser() if named else None
 
 
+def numbers(row: Family, layout: Layout, options: Options) -> Mapping[str, int]:
+    """How many numbers there are by part, with those that a base folder gives. Raises Unreadable."""
+    if layout.folder or row.parts or (base := base_folder(row, options)) is None:
+        return layout.numbers
+    return {**files.look(base).numbers, row.core: layout.numbers.get(row.core, 0)}
+
+
 def config_folder(architecture: str, options: Options) -> Path | None:
     """The operator's configuration of a layout, else the shipped one; None: there is none."""
     own = [Path(options.configs).expanduser()] if options.configs else []

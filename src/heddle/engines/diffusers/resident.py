@@ -11,8 +11,10 @@ from heddle.engines.diffusers import device, loading, memory
 from heddle.engines.diffusers.added import Added
 from heddle.engines.diffusers.additions import Additions, Note
 from heddle.engines.diffusers.families import Family
+from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.options import Options
 from heddle.engines.diffusers.samplers import Sampler, build
+from heddle.errors import EngineFailed
 
 
 class Resident:
@@ -23,7 +25,11 @@ class Resident:
         there = device.found(options.device)
         self.row = row
         self.path = path
-        self.placement = device.place(row, sum(layout.numbers.values()), layout.largest, there, options)
+        try:
+            numbers = loading.numbers(row, layout, options).values()
+        except Unreadable as error:
+            raise EngineFailed(str(error)) from error
+        self.placement = device.place(row, sum(numbers), max(numbers), there, options)
         moved = self.placement.device if self.placement.offload == "none" else "cpu"
         self.pipeline: Any = loading.load(row.name, path, moved, self.placement.dtype, options)
         #: The scheduler as it came with the model; those of jobs are made from it.
