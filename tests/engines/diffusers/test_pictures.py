@@ -59,7 +59,7 @@ def bare(kind: str, operation: str, **more: Any) -> np.ndarray:
     """The same by diffusers alone."""
     row, whole = FAMILIES[kind], parts(kind)
     pipeline = getattr(diffusers, row.pipelines[operation]).from_pipe(whole)
-    given = {"prompt": "a red fox", "num_inference_steps": 3, row.cfg: 4.0, "width": 64, "height": 64}
+    given = {"prompt": "a red fox", "num_inference_steps": 3, row.cfg: 4.0 - row.cfg_less, "width": 64, "height": 64}
     if operation != "create":
         given["image"] = picture()
     if operation in {"variant", "inpaint"}:
@@ -143,6 +143,21 @@ def test_clip_skip_and_the_negative_prompt_and_the_seed_change_the_picture(engin
     drawn = [draw(engine, payload("sd1", tiny.folder("sd1"), **change)).data for change in changes]
     assert len(set(drawn)) == len(drawn)
     assert draw(engine, payload("sd1", tiny.folder("sd1"), clipSkip=1, negativePrompt="")).data == drawn[0]
+
+
+def test_no_guidance_is_1_for_z_image_as_for_others(engine: Diffusers) -> None:
+    unguided = bare("z-image", "create", guidance_scale=0.0)
+    for scale in (1.0, 0.5):
+        drawn = draw(engine, payload("z-image", tiny.folder("z-image"), cfgScale=scale))
+        assert np.array_equal(pixels(drawn.data), unguided)
+    assert not np.array_equal(unguided, bare("z-image", "create"))
+
+
+def test_clip_skip_counts_from_the_layer_that_sdxl_was_trained_with(engine: Diffusers) -> None:
+    for skip, more in ((2, {}), (3, {"clip_skip": 1})):
+        drawn = draw(engine, payload("sdxl", tiny.folder("sdxl"), clipSkip=skip))
+        assert np.array_equal(pixels(drawn.data), bare("sdxl", "create", **more))
+    assert not np.array_equal(bare("sdxl", "create"), bare("sdxl", "create", clip_skip=1))
 
 
 def test_a_source_that_is_no_picture(engine: Diffusers) -> None:

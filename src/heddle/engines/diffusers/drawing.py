@@ -139,7 +139,7 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
     given: dict[str, Any] = {
         "prompt": added.say(payload["prompt"], more.embeddings),
         "num_inference_steps": int(payload["steps"]),
-        row.cfg: float(payload["cfgScale"]),
+        row.cfg: max(0.0, float(payload["cfgScale"]) - row.cfg_less),
         "width": width,
         "height": height,
         "max_area": width * height,
@@ -148,8 +148,8 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
     }
     if row.negative:
         given["negative_prompt"] = added.say(payload.get("negativePrompt") or "", more.embeddings) or row.no_negative
-    if row.clip_skip and (payload.get("clipSkip") or 1) > 1:
-        given["clip_skip"] = payload["clipSkip"] - 1
+    if row.clip_skip and (payload.get("clipSkip") or 1) > row.clip_skip:
+        given["clip_skip"] = payload["clipSkip"] - row.clip_skip
     if operation != "create":
         given["image"] = _source(payload, context, (width, height))
         given["strength"] = payload.get("strength")

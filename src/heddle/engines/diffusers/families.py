@@ -24,12 +24,15 @@ class Family:
     also: tuple[str, ...] = ()
     #: The argument that takes `cfgScale`.
     cfg: str = "guidance_scale"
+    #: What of `cfgScale` is no guidance to the pipeline: 1 where its 0 means what 1 means elsewhere.
+    cfg_less: float = 0.0
     #: Whether it takes a negative prompt.
     negative: bool = True
     #: What stands for a negative prompt that was not given, where the pipeline guides only with one.
     no_negative: str | None = None
-    #: Whether layers of the text encoder can be left out.
-    clip_skip: bool = False
+    #: The largest `clipSkip` that leaves out no layer of the text encoder but those that the model was trained without; 0:
+    #: none can be left out.
+    clip_skip: int = 0
     lora: bool = True
     #: A flow model takes other solvers than a diffusion model.
     flow: bool = True
@@ -62,7 +65,7 @@ FAMILIES: Mapping[str, Family] = {
                 "variant": "StableDiffusionImg2ImgPipeline",
                 "inpaint": "StableDiffusionInpaintPipeline",
             },
-            clip_skip=True,
+            clip_skip=1,
             flow=False,
             native=512,
             multiple=8,
@@ -78,7 +81,7 @@ FAMILIES: Mapping[str, Family] = {
                 "variant": "StableDiffusionImg2ImgPipeline",
                 "inpaint": "StableDiffusionInpaintPipeline",
             },
-            clip_skip=True,
+            clip_skip=1,
             flow=False,
             native=512,
             multiple=8,
@@ -94,7 +97,7 @@ FAMILIES: Mapping[str, Family] = {
                 "variant": "StableDiffusionImg2ImgPipeline",
                 "inpaint": "StableDiffusionInpaintPipeline",
             },
-            clip_skip=True,
+            clip_skip=1,
             flow=False,
             native=768,
             multiple=8,
@@ -110,7 +113,7 @@ FAMILIES: Mapping[str, Family] = {
                 "variant": "StableDiffusionXLImg2ImgPipeline",
                 "inpaint": "StableDiffusionXLInpaintPipeline",
             },
-            clip_skip=True,
+            clip_skip=2,
             flow=False,
             multiple=8,
             core="unet",
@@ -125,7 +128,7 @@ FAMILIES: Mapping[str, Family] = {
                 "variant": "StableDiffusion3Img2ImgPipeline",
                 "inpaint": "StableDiffusion3InpaintPipeline",
             },
-            clip_skip=True,
+            clip_skip=2,
             # The large text encoder may be left out.
             parts=("vae", "text_encoder", "text_encoder_2"),
         ),
@@ -176,6 +179,8 @@ FAMILIES: Mapping[str, Family] = {
                 "variant": "ZImageImg2ImgPipeline",
                 "inpaint": "ZImageInpaintPipeline",
             },
+            # It goes on from the guided prediction by its distance to the other, and so counts one less.
+            cfg_less=1.0,
         ),
         Family(
             name="qwen",

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from heddle.engines import Made
+from heddle.engines.diffusers.families import FAMILIES
 from heddle.engines.diffusers.training.request import Wanted
 
 #: Told of each step of the sampler: which picture, and how far it is (0..1); lets a cancel through.
@@ -62,4 +63,5 @@ def _guidance(wanted: Wanted) -> dict[str, Any]:
         return {"true_cfg_scale": wanted.cfg, "negative_prompt": wanted.negative or " "}
     if wanted.family == "flux1":
         return {"guidance_scale": wanted.cfg}
-    return {"guidance_scale": wanted.cfg, "negative_prompt": wanted.negative}
+    less = FAMILIES[wanted.family].cfg_less
+    return {"guidance_scale": max(0.0, wanted.cfg - less), "negative_prompt": wanted.negative}
