@@ -113,6 +113,9 @@ def test_what_a_model_cannot_do_is_said_of_the_field(tmp_path: Path) -> None:
     assert "the job is for 'sdxl'" in engine.problems(payload("sd1", sd1) | {"family": "sdxl"})["model"]
     weak = payload("sd1", sd1, operation="variant", images=["b"], strength=0.1, steps=5, sampler="IPNDM")
     assert engine.problems(weak).keys() == {"model", "strength", "sampler"}
+    many = payload("sd1", sd1, sampler="LCM", steps=51)
+    assert "at most 50 steps" in engine.problems(many)["steps"]
+    assert "steps" not in engine.problems(many | {"steps": 50})
     masked = single(tmp_path / "inpaint.safetensors", **SINGLE_FILES[0][0] | {UNET: [320, 9, 3, 3]})
     assert "cannot create; it can inpaint" in engine.problems(payload("sd1", masked))["images"]
     klein = single(tmp_path / "klein.safetensors", **SINGLE_FILES[8][0])

@@ -13,6 +13,7 @@ from heddle.engines.diffusers.families import FAMILIES
 from heddle.engines.diffusers.samplers import UnknownSampler
 
 if WITHOUT is None:
+    import diffusers
     import torch
     from tests.torch import tiny
 
@@ -101,6 +102,29 @@ def test_every_sampler_of_the_table_runs_and_repeats(kind: str) -> None:
         assert np.array_equal(*pictures), name
         made[name] = pictures[0].tobytes()
     assert len(set(made.values())) > len(solvers) / 2, "samplers differ"
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("own", "switches", "name", "flow"),
+    [
+        ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}, "DPM++ 2M", False),
+        ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "solver_order": 3}, "DPM++ 2M", False),
+        ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, "SA-Solver", False),
+        ("EulerDiscreteScheduler", {"use_beta_sigmas": True}, "Euler Karras", False),
+        ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": True, "use_karras_sigmas": True}, "Euler", True),
+    ],
+)
+def test_a_name_means_the_same_whatever_the_models_own_scheduler_does(
+    own: str, switches: dict[str, Any], name: str, flow: bool
+) -> None:
+    cls = getattr(diffusers, own)
+    plain, odd = (samplers.build(samplers.choose(name, flow=flow), cls(**more), 1) for more in ({}, switches))
+    for scheduler in (plain, odd):
+        scheduler.set_timesteps(8)
+    assert torch.equal(plain.sigmas, odd.sigmas)
+    told = ("algorithm_type", "solver_type", "solver_order", "stochastic_sampling")
+    assert [plain.config.get(switch) for switch in told] == [odd.config.get(switch) for switch in told]
 
 
 def drawn(pipeline: Any, scheduler: Any) -> np.ndarray:

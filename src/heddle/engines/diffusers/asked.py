@@ -140,6 +140,9 @@ def _of_sampler(payload: JSON, of: Model, wanted: str) -> Iterator[tuple[str, st
         return
     if chosen.cls == "IPNDMScheduler" and wanted in {"variant", "inpaint"}:
         yield "sampler", f"{chosen.asked!r} begins with noise alone and takes no source; DEIS is near to it"
+    steps, most = int(payload.get("steps") or 1), samplers.FEW_STEPS.get(chosen.cls)
+    if most and steps > most:
+        yield "steps", f"{chosen.asked!r} takes at most {most} steps, and {steps} were asked for"
 
 
 def _of_strength(payload: JSON, wanted: str) -> Iterator[tuple[str, str]]:

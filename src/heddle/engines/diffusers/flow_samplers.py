@@ -9,7 +9,7 @@ from typing import Any
 
 from heddle.engines.diffusers.loading import class_named
 from heddle.engines.diffusers.opening import again
-from heddle.engines.diffusers.samplers import Sampler, UnknownSampler, choose
+from heddle.engines.diffusers.samplers import Sampler, UnknownSampler, choose, plain
 from heddle.engines.diffusers.samplers import names as every_name
 
 _EULER = "FlowMatchEulerDiscreteScheduler"
@@ -46,7 +46,7 @@ def built(own: Any, sampler: Sampler, shift: float | None) -> Any:
         switches["flow_shift" if flows else "shift"] = shift
     if not sampler.cls:
         return again(own, **switches)
-    return class_named(sampler.cls).from_config(own.config, **switches)
+    return class_named(sampler.cls).from_config(own.config, **plain(sampler.cls) | switches)
 
 
 def said(scheduler: Any, sampler: Sampler) -> str:

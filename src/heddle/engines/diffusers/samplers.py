@@ -7,6 +7,7 @@ an approximation, which says so; what it has not at all is refused.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -172,6 +173,21 @@ SCHEDULES: tuple[Schedule, ...] = (
 #: Schedules that are in the vocabularies and not in diffusers.
 _NO_SCHEDULES = ("ays", "gits", "bongtangent", "smoothstep", "kloptimal", "linearquadratic")
 
+#: What makes a solver or a schedule another one.
+_OTHERS = (
+    "use_karras_sigmas",
+    "use_exponential_sigmas",
+    "use_beta_sigmas",
+    "use_lu_lambdas",
+    "stochastic_sampling",
+    "algorithm_type",
+    "solver_type",
+    "solver_order",
+)
+
+#: Solvers for distilled models, which choose among this many timesteps.
+FEW_STEPS = {"LCMScheduler": 50, "TCDScheduler": 50}
+
 #: Those that have a switch for schedules by noise (`use_karras_sigmas`, ...).
 _BY_NOISE = frozenset({"Karras", "Exponential", "Beta"})
 
@@ -227,7 +243,16 @@ def build(sampler: Sampler, own: Any, seed: int) -> Any:
         switches[sampler.seed] = seed
     if switches.get("use_flow_sigmas"):
         switches["flow_shift"] = own.config.get("flow_shift", own.config.get("shift", 1.0))
-    return class_named(sampler.cls).from_config(own.config, **switches)
+    return class_named(sampler.cls).from_config(own.config, **plain(sampler.cls) | switches)
+
+
+def plain(cls: str) -> dict[str, Any]:
+    """The switches that make a solver or a schedule another one, as they are in a class by itself.
+
+    The scheduler of a model may have some on, and a name means the same on every model.
+    """
+    taken = inspect.signature(class_named(cls).__init__).parameters
+    return {name: taken[name].default for name in _OTHERS if name in taken}
 
 
 @contextmanager
