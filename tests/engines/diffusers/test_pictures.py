@@ -160,6 +160,19 @@ def test_clip_skip_counts_from_the_layer_that_sdxl_was_trained_with(engine: Diff
     assert not np.array_equal(bare("sdxl", "create"), bare("sdxl", "create", clip_skip=1))
 
 
+@pytest.mark.parametrize("kind", ["sd1", "flux1", "z-image", "qwen", "flux2-klein"])
+def test_what_are_no_numbers_is_no_picture(kind: str) -> None:
+    engine, job = Diffusers(), payload(kind, tiny.folder(kind))
+    engine.configure({"device": "cpu"})
+    draw(engine, job)
+    [resident] = engine._residents.values()
+    with torch.no_grad():
+        next(resident.pipeline.vae.decoder.parameters()).fill_(torch.nan)
+    for _ in range(2):
+        with pytest.raises(JobError, match="no numbers"):
+            draw(engine, job)
+
+
 def test_a_source_that_is_no_picture(engine: Diffusers) -> None:
     job = payload("sd1", tiny.folder("sd1"), operation="variant", images=["blob_source"], strength=0.7)
     with pytest.raises(JobError, match="images: 'blob_source' is not a picture"):

@@ -59,7 +59,7 @@ class Drawing:
         prepared = self._resident.prepared(self._operation, self._sampler, self._seed, self._added, self._note)
         with memory.told(), prepared as pipeline:
             given = arguments(pipeline, self._resident, self._operation, self._payload, self._context)
-            with stepping(pipeline, self._context), seeded(self._seed):
+            with stepping(pipeline, self._context), checking(pipeline), seeded(self._seed):
                 try:
                     [image] = pipeline(**given).images
                 except (ValueError, IndexError, TypeError, RuntimeError) as error:
@@ -236,3 +236,24 @@ def stepping(pipeline: Any, context: JobContext) -> Generator[None]:
         yield
     finally:
         del scheduler.step
+
+
+@contextmanager
+def checking(pipeline: Any) -> Generator[None]:
+    """Raises EngineFailed for a picture of what are no numbers, which would become a black one."""
+    processor = pipeline.image_processor
+    write = processor.postprocess
+
+    @functools.wraps(write)
+    def checked(image: Any, *given: Any, **named: Any) -> Any:
+        if not bool(image.isfinite().all()):
+            raise EngineFailed(
+                "the model gave what are no numbers: it does not go with this sampler, or with its dtype"
+            )
+        return write(image, *given, **named)
+
+    processor.postprocess = checked
+    try:
+        yield
+    finally:
+        del processor.postprocess

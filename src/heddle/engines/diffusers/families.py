@@ -30,8 +30,8 @@ class Family:
     negative: bool = True
     #: What stands for a negative prompt that was not given, where the pipeline guides only with one.
     no_negative: str | None = None
-    #: The largest `clipSkip` that leaves out no layer of the text encoder but those that the model was trained without; 0:
-    #: none can be left out.
+    #: The largest `clipSkip` that leaves out no layer of the text encoder but those that the model was trained without;
+    #: 0: none can be left out.
     clip_skip: int = 0
     lora: bool = True
     #: A flow model takes other solvers than a diffusion model.
