@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -67,6 +68,19 @@ def test_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diffusers.StableDiffusionPipeline.from_pretrained", too_much)
     with pytest.raises(MemoryError):
         engine.load(needs.model, Watcher())
+
+
+def test_what_is_unloaded_is_gone() -> None:
+    engine, job = Diffusers(), payload("sd1", pictures.folder("sd1"))
+    engine.configure({"device": "cpu"})
+    draw(engine, job)
+    draw(engine, job | {"operation": "variant", "images": ["blob_source"], "strength": 0.7})
+    [name] = engine._residents
+    resident = engine._residents[name]
+    parts = [weakref.ref(part) for part in (resident.pipeline.unet, resident.pipeline.text_encoder)]
+    engine.unload(name)
+    assert [part() for part in parts] == [None, None], "whoever still holds the model, its parts are gone"
+    assert resident.pipeline is None
 
 
 def test_a_video(monkeypatch: pytest.MonkeyPatch) -> None:

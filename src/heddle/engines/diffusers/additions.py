@@ -119,8 +119,9 @@ class Additions:
         return found
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything, the model as well."""
         self._kept.clear()
+        self._pipeline = None
 
 
 def _keys(added: Added) -> list[Key]:

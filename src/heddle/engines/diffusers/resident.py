@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ class Resident:
             pipeline.scheduler = build(sampler, self.scheduler, seed)
             try:
                 yield pipeline
+            except BaseException:
+                # A call that comes to its end puts its parts back; one that is broken off leaves one on the device.
+                if self.placement.offload == "model":
+                    with suppress(RuntimeError):
+                        pipeline.maybe_free_model_hooks()
+                raise
             finally:
                 pipeline.scheduler = self.scheduler
                 if added:
