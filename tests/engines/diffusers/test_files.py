@@ -74,10 +74,20 @@ def test_a_single_file_that_is_not_taken_says_why(tmp_path: Path, shapes: dict[s
 
 
 def test_broken_files_and_folders_say_why(tmp_path: Path) -> None:
-    for name, content in {"a": b"", "b": b"\xff" * 99, "c": struct.pack("<Q", 4) + b"{{{{"}.items():
+    deep = b'{"x":' + b"[" * 200_000
+    broken = {
+        "a": b"",
+        "b": b"\xff" * 99,
+        "c": struct.pack("<Q", 4) + b"{{{{",
+        "d": struct.pack("<Q", len(deep)) + deep,
+    }
+    for name, content in broken.items():
         (tmp_path / f"{name}.safetensors").write_bytes(content)
         with pytest.raises(Unreadable, match=name):
             files.look(tmp_path / f"{name}.safetensors")
+    (tmp_path / "long.safetensors").write_bytes(struct.pack("<Q", 17 * 1024 * 1024) + b"{}" + b" " * 17 * 1024 * 1024)
+    with pytest.raises(Unreadable, match="is no safetensors file"):
+        files.look(tmp_path / "long.safetensors")
     with pytest.raises(Unreadable, match="is not there"):
         files.look(tmp_path / "nothing.safetensors")
     for name, index in {
@@ -98,6 +108,18 @@ def test_broken_files_and_folders_say_why(tmp_path: Path) -> None:
         with pytest.raises(Unreadable, match=name):
             files.look(folder)
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["model.fp16.safetensors", "model.fp16-00001-of-00002.safetensors"])
+def test_weights_of_half_the_size_may_be_in_several_files(tmp_path: Path, name: str) -> None:
+    unet = tmp_path / "unet"
+    unet.mkdir()
+    (unet / "config.json").write_text("{}")
+    index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    single(unet / name, x=[3, 4])
+    layout = files.look(tmp_path)
+    assert (layout.variant, layout.numbers) == ("fp16", {"unet": 12})
 
 
 def test_what_a_model_cannot_do_is_said_of_the_field(tmp_path: Path) -> None:

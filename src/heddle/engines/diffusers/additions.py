@@ -27,7 +27,7 @@ class Additions:
     """Of one model."""
 
     def __init__(self, pipeline: Any, row: Family, placement: Placement, options: Options) -> None:
-        self._pipeline = pipeline
+        self._pipeline: Any = pipeline
         self._row = row
         self._options = options
         self._dtype = loading.torch_dtype(placement.dtype)

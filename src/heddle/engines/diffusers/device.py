@@ -70,7 +70,9 @@ def found(wanted: str) -> Device:
     if not name.startswith("cuda"):
         return Device(name=name)
     memory = torch.cuda.get_device_properties(torch.device(name)).total_memory // 1_000_000
-    return Device(name=name, memory_mb=int(memory), bfloat16=bool(torch.cuda.is_bf16_supported()))
+    return Device(
+        name=name, memory_mb=int(memory), bfloat16=bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    )
 
 
 def width(options: Options, row: Family) -> int:

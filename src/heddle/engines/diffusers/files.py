@@ -16,8 +16,10 @@ import msgspec
 
 from heddle.engines.diffusers.families import FAMILIES, OF_CLASS
 
-#: The header limit of the safetensors format itself.
-_LARGEST_HEADER = 100_000_000
+#: A header names every tensor; those of the largest models have some thousand, and trainers add notes of their own.
+_LARGEST_HEADER = 16 * 1024 * 1024
+#: Weights of half the size, in one file or in several.
+HALF = re.compile(r"\.fp16[.-]")
 #: Where the core of a model lies in a file that has other parts as well.
 _CORE = "model.diffusion_model."
 #: Libraries whose classes a folder may name. Others would be code that comes with the folder.
@@ -92,7 +94,7 @@ def _of_folder(path: Path, _stamp: int) -> Layout:
     if core not in numbers:
         raise Unreadable(f"{path.name!r} has no {core}/*.safetensors; pickles (.bin) are never loaded")
     config = _config(path / core)
-    half = any(".fp16." in file.name for files in weighed.values() for file in files)
+    half = any(HALF.search(file.name) for files in weighed.values() for file in files)
     return Layout(
         # The two are the same classes, and differ in the width of their text encoders.
         kind="sd2" if OF_CLASS[name] == "sd1" and config.cross_attention_dim == 1024 else OF_CLASS[name],
@@ -128,7 +130,7 @@ def _weights(folder: Path) -> list[Path]:
     """The safetensors files that would be loaded: those without a variant, else those of half the size."""
     files = sorted(folder.glob("*.safetensors"))
     plain = [file for file in files if not re.search(r"\.(fp16|bf16|non_ema)[.-]", file.name)]
-    return plain or [file for file in files if ".fp16." in file.name]
+    return plain or [file for file in files if HALF.search(file.name)]
 
 
 def _numbers(file: Path) -> int:
@@ -167,7 +169,7 @@ def header(path: Path) -> dict[str, Tensor]:
             rows = msgspec.json.decode(file.read(length), type=dict[str, msgspec.Raw])
         rows.pop("__metadata__", None)
         return {name: msgspec.json.decode(row, type=Tensor) for name, row in rows.items()}
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"the header of {path.name!r} cannot be read: {error}") from error
 
 

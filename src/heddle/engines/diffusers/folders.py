@@ -83,7 +83,7 @@ def _looked(path: Path, _stamp: int) -> Folder:
         pipeline=str(index.get("_class_name")),
         values={name: value for name, value in index.items() if name not in named and not name.startswith("_")},
         parts=frozenset(parts),
-        variant="fp16" if any(".fp16." in file.name for found in weights.values() for file in found) else "",
+        variant="fp16" if any(files.HALF.search(file.name) for found in weights.values() for file in found) else "",
         numbers={part: sum(map(_count, found)) for part, found in weights.items() if found},
     )
 
@@ -92,7 +92,7 @@ def _weights(folder: Path) -> list[Path]:
     """The safetensors files that would be loaded: those without a variant, else those of half the size."""
     found = sorted(folder.glob("*.safetensors"))
     plain = [file for file in found if not re.search(r"\.(fp16|bf16|non_ema)[.-]", file.name)]
-    return plain or [file for file in found if ".fp16." in file.name]
+    return plain or [file for file in found if files.HALF.search(file.name)]
 
 
 def _count(file: Path) -> int:
