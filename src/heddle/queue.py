@@ -37,6 +37,9 @@ _PARK = 2000
 #: For how long it counts what a dispatcher said of its slots, in milliseconds.
 _SLOTS_MS = 30_000
 
+#: And for how long an engine is waited for whose slots say nothing, as their machine is started anew.
+_AWAY_MS = 15 * 60_000
+
 #: The columns of a lease.
 _LEASE = "job_id, workflow_id, account_id, attempt, failures, losses"
 
@@ -361,6 +364,30 @@ def slots(tx: Tx, at: datetime) -> list[SlotReport]:
     """What every dispatcher said lately of its slots."""
     found = tx.all("SELECT report FROM queue_slots WHERE at >= ? ORDER BY dispatcher, name", (to_ms(at) - _SLOTS_MS,))
     return [_slot_report.decode(row["report"]) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the slots have for jobs of an engine."""
+
+    #: Whether any of them runs it.
+    able: bool
+    #: The most memory that one has for models; None: memory is not counted.
+    memory_mb: int | None = None
+
+
+def room(tx: Tx, engine: str, at: datetime) -> Room | None:
+    """What the slots that are there have for an engine; None while nobody knows: none has said anything yet, or those
+    that could run it were there a moment ago."""
+    found = slots(tx, at)
+    able = [slot.memory_mb for slot in found if engine in slot.engines]
+    if able:
+        counted = [memory_mb for memory_mb in able if memory_mb is not None]
+        return Room(able=True, memory_mb=max(counted) if len(counted) == len(able) else None)
+    away = "SELECT 1 AS one FROM queue_engines WHERE engine = ? AND seen_at >= ?"
+    if not found or tx.one(away, (engine, to_ms(at) - _AWAY_MS)) is not None:
+        return None
+    return Room(able=False)
 
 
 def places(tx: Tx, workflow_ids: Sequence[str], at: datetime) -> list[Place]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heddle import registry
+from heddle import queue, registry
 from heddle.catalog import builtin, entries, intake, places
 from heddle.catalog.entries import NewEntry
 from heddle.contract import base
@@ -18,6 +19,7 @@ from heddle.contract.orchestration import WorkflowRequest
 from heddle.db import Database, Dialect, Tx
 from heddle.domain import Job, now
 from heddle.errors import InvalidRequest
+from heddle.matching import SlotReport
 from heddle.settings import Settings
 from heddle.steps import Facts
 from heddle.workflows.planning import Look, Planner
@@ -71,6 +73,7 @@ def plan(db: Database, settings: Settings | None = None, **fields: Any) -> Job:
             find=lambda air: places.of_air(tx, air),
             facts_of=lambda _: Facts(),
             first=lambda ecosystems, types: places.first(tx, ecosystems, types),
+            room=lambda engine: queue.room(tx, engine, now()),
         )
         wanted = base.validate(
             WorkflowRequest,
@@ -81,6 +84,16 @@ def plan(db: Database, settings: Settings | None = None, **fields: Any) -> Job:
         return job
 
     return db.look(look)
+
+
+def slots_are(db: Database, dispatcher: str, ago_s: float, *slots: tuple[str, int | None]) -> None:
+    """What a dispatcher said that long ago: of each slot an engine, and its memory."""
+    reports = [
+        SlotReport(name=f"{dispatcher}-{i}", engines=frozenset({engine}), memory_mb=memory)
+        for i, (engine, memory) in enumerate(slots)
+    ]
+    census = queue.Census(dispatcher=dispatcher, slots=reports, at=now() - timedelta(seconds=ago_s))
+    db.apply(queue.report_slots, census)
 
 
 def refused(db: Database, **fields: Any) -> dict[str, list[str]]:
@@ -192,3 +205,45 @@ def test_an_engine_may_say_what_it_cannot_do(db: Database, weighty: Callable[...
 def test_other_engines_are_told_nothing_of_files(db: Database, weighty: Callable[..., None]) -> None:
     add(db, None)
     assert "weights" not in plan(db, engine="sketch", model="urn:air:sketch:checkpoint:heddle:1@1").payload
+
+
+def test_a_model_that_fits_in_no_slot_is_refused_at_submit(
+    db: Database, weighty: Callable[..., None], tmp_path: Path
+) -> None:
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    assert plan(db, engine="sdxl").needs is not None  # nobody has said anything yet
+    slots_are(db, "small", 0, ("weighty", 5), ("weighty", 9), ("sketch", None))
+    [why] = refused(db, engine="sdxl")["steps[0].input.model"]
+    assert "takes 10 MB" in why
+    assert "has 9 MB" in why
+    assert "`offload`" in why
+    assert plan(db, engine="sketch").engine == "sketch"
+    slots_are(db, "large", 0, ("weighty", 10))
+    assert plan(db, engine="sdxl").needs is not None
+    slots_are(db, "large", 0, ("sketch", None))
+    assert "model" in str(refused(db, engine="sdxl"))
+    slots_are(db, "uncounted", 0, ("weighty", None))
+    assert plan(db, engine="sdxl").needs is not None
+
+
+def test_an_engine_that_no_slot_runs_is_refused_at_submit(
+    db: Database, weighty: Callable[..., None], tmp_path: Path
+) -> None:
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    slots_are(db, "other", 0, ("sketch", None))
+    assert plan(db, engine="sdxl").engine == "weighty"  # it runs where no device is
+    weighty(device=True)
+    assert refused(db, engine="sdxl") == {"steps[0].input.engine": ["no slot of this server's fleet runs 'weighty'"]}
+    assert plan(db, engine="sketch").engine == "sketch"
+    slots_are(db, "mine", 600, ("weighty", None))  # its machine is started anew
+    assert plan(db, engine="sdxl").engine == "weighty"
+
+
+def test_slots_of_long_ago_refuse_nothing(db: Database, weighty: Callable[..., None], tmp_path: Path) -> None:
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    weighty(device=True)
+    slots_are(db, "gone", 60, ("sketch", None))
+    assert plan(db, engine="sdxl").engine == "weighty"
+    slots_are(db, "mine", 3600, ("weighty", None))
+    slots_are(db, "other", 0, ("sketch", None))
+    assert "no slot" in str(refused(db, engine="sdxl"))

@@ -246,6 +246,7 @@ def _look(tx: Tx, account_id: int, brought: Brought) -> Look:
         find=lambda air: places.of_air(tx, air),
         facts_of=facts_of,
         first=lambda ecosystems, types: places.first(tx, ecosystems, types),
+        room=lambda engine: queue.room(tx, engine, now()),
     )
 
 

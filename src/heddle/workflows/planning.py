@@ -6,8 +6,8 @@ refused with every reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,18 @@ from heddle.contract.orchestration import StepRequest, WorkflowRequest
 from heddle.domain import JSON, Callback, Job, Status, Step, Workflow, new_id
 from heddle.engines import Checker, Engine, Loader, Offer
 from heddle.errors import InvalidRequest
+from heddle.queue import Room
 from heddle.settings import Settings
 from heddle.steps import Facts, FactsOf, Plan, Source, StepType
 from heddle.workflows import models, pricing, references
 from heddle.workflows.models import Absent, Find, First, Models
 from heddle.workflows.references import Bound, Reference, is_token, readable
 from heddle.workflows.rows import NewWorkflow
+
+
+def _unknown(_engine: str) -> Room | None:
+    """The slots of those who know of none."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Look:
     find: Find
     facts_of: FactsOf
     first: First = models.none
+    #: What the slots have for an engine; None: nobody knows.
+    room: Callable[[str], Room | None] = _unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +161,7 @@ class Planner:
             try:
                 gives = [self._given(reference, request.steps) for reference in bound[index].references]
                 facts = _Facts(look.facts_of, bound[index].references, planned, gives)
-                wanted = _Wanted(index, request.steps[index], bound[index], Look(look.find, facts.of, look.first))
+                wanted = _Wanted(index, request.steps[index], bound[index], replace(look, facts_of=facts.of))
                 step, plan = self._plan_step(workflow_id, wanted)
                 _check_uses(wanted, plan, gives)
                 planned[index] = step, plan
@@ -185,6 +193,8 @@ class Planner:
             if ready.offer.forwards:
                 payloads = [payload | {"asked": _asked(wanted, plan, kind)} for payload in payloads]
             _check_can(ready.engine, payloads)
+            needs = [ready.engine.needs(p) if isinstance(ready.engine, Loader) else None for p in payloads]
+            _check_room(ready, max((n.memory_mb for n in needs if n is not None), default=0), look)
         costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
         jobs = [
             Job(
@@ -196,9 +206,9 @@ class Planner:
                 engine=ready.name,
                 payload=payload,
                 cost=cost,
-                needs=ready.engine.needs(payload) if isinstance(ready.engine, Loader) else None,
+                needs=need,
             )
-            for i, (payload, cost) in enumerate(zip(payloads, costs, strict=True))
+            for i, (payload, cost, need) in enumerate(zip(payloads, costs, needs, strict=True))
         ]
         step = Step(
             workflow_id=workflow_id,
@@ -335,6 +345,21 @@ def _check_can(engine: Engine, payloads: Sequence[JSON]) -> None:
     if problems:
         first, message = next(iter(problems.items()))
         raise InvalidRequest(f"{first}: {message}", {name: [text] for name, text in problems.items()})
+
+
+def _check_room(ready: _Ready, memory_mb: int, look: Look) -> None:
+    """What no slot can ever run would wait until it expires. Engines that fit everywhere are not asked about."""
+    if not (ready.offer.device or memory_mb):
+        return
+    room = look.room(ready.name)
+    if room is not None and ready.offer.device and not room.able:
+        raise InvalidRequest.of("engine", f"no slot of this server's fleet runs {ready.name!r}")
+    if room is not None and room.able and room.memory_mb is not None and memory_mb > room.memory_mb:
+        raise InvalidRequest.of(
+            "model",
+            f"the model takes {memory_mb} MB, and the largest slot for {ready.name!r} has {room.memory_mb} MB; it needs"
+            " a larger device, or the option `offload` where the engine has it",
+        )
 
 
 def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | None, known: Models) -> dict[str, Any]:
