@@ -39,7 +39,7 @@ class Notes:
         before = file.read_bytes() if file.exists() else b"nothing"
         file.write_bytes(b"attempt %d" % context.attempt)
         if payload["ends"] != "well":
-            raise EngineFailed("told to", retryable=payload["ends"] == "for now")
+            raise EngineFailed(payload["ends"], retryable=payload["ends"] == "for now")
         yield Made(data=before, mime="text/plain")
 
 
@@ -116,3 +116,34 @@ def test_where_the_data_folder_is_not_there_it_is_a_temporary_one(
     folder = Scratch(str(tmp_path / "file" / "scratch")).of("job_1")
     assert folder == tmp_path / "tmp" / f"heddle-scratch-{os.getuid()}" / "job_1"
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("taken", ["open", "link"])
+def test_a_temporary_folder_that_others_could_look_into_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    usual = tmp_path / f"heddle-scratch-{os.getuid()}"
+    if taken == "open":
+        usual.mkdir()
+        usual.chmod(0o777)
+    else:
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        usual.symlink_to(tmp_path / "theirs")
+    scratch = Scratch("")
+    folder = scratch.of("job_1")
+    assert folder.parent.name != usual.name
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+    assert scratch.of("job_1") == folder
+    assert list(usual.iterdir()) == []
+    scratch.drop("job_1")
+    assert not folder.exists()
+
+
+def test_callers_are_not_told_where_weights_lie(worker: Worker, said: SimpleQueue[Message]) -> None:
+    weights = {"urn:a": {"path": "/srv/models/fox"}, "urn:b": {"path": "/srv/models/fox/b.safetensors"}}
+    told = "'/srv/models/fox/b.safetensors' is broken, and so is /srv/models/fox/unet/a.json"
+    worker.accept(Run(job_id="job_1", attempt=1, engine="notes", payload={"ends": told, "weights": weights}))
+    while not isinstance(message := said.get(timeout=20), Failed):
+        pass
+    assert message.message == "'b.safetensors' is broken, and so is fox/unet/a.json"

@@ -15,6 +15,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import threading
@@ -152,35 +153,50 @@ class Scratch:
     """Folders in which attempts leave things for the next attempt of their job, on this machine."""
 
     def __init__(self, root: str) -> None:
-        self._root = Path(root) if root else _temporary()
+        #: None: a temporary one, when it is first asked for.
+        self._root = Path(root) if root else None
 
     def of(self, job_id: str) -> Path:
         """The folder of a job. Those of jobs that never came back go when the next one is asked for."""
-        try:
-            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError:  # the server's data folder is not on this machine
-            self._root = _temporary()
-            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for old in self._root.iterdir():
+        root = self._root = self._made()
+        for old in root.iterdir():
             with suppress(OSError):
                 if old.stat().st_mtime < time.time() - _SCRATCH_S:
                     shutil.rmtree(old, ignore_errors=True)
-        folder = self._root / job_id
+        folder = root / job_id
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
+    def _made(self) -> Path:
+        if self._root is not None:
+            with suppress(OSError):  # the server's data folder is not on this machine
+                self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+                return self._root
+        return _temporary()
+
     def let_go(self, job_id: str) -> None:
         """The attempt is done, and soon the job: where that is lost on the way, another attempt is glad of it."""
-        with suppress(OSError):
-            os.utime(self._root / job_id, times=(time.time(), time.time() - _SCRATCH_S + _RECORDED_S))
+        if self._root is not None:
+            with suppress(OSError):
+                os.utime(self._root / job_id, times=(time.time(), time.time() - _SCRATCH_S + _RECORDED_S))
 
     def drop(self, job_id: str) -> None:
         """The job has ended."""
-        shutil.rmtree(self._root / job_id, ignore_errors=True)
+        if self._root is not None:
+            shutil.rmtree(self._root / job_id, ignore_errors=True)
 
 
 def _temporary() -> Path:
-    return Path(tempfile.gettempdir()) / f"heddle-scratch-{os.getuid()}"
+    """A folder that nobody else can look into. Everybody may make one of its name first: then it is another one."""
+    folder = Path(tempfile.gettempdir()) / f"heddle-scratch-{os.getuid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        facts = folder.lstat()
+        if stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and stat.S_IMODE(facts.st_mode) == 0o700:
+            return folder
+    except OSError:  # something else has the name
+        pass
+    return Path(tempfile.mkdtemp(prefix="heddle-scratch-"))
 
 
 class Load:
@@ -537,8 +553,17 @@ def _canceled(key: Key) -> Failed:
     return Failed(job_id=key[0], attempt=key[1], reason="canceled", message="the job was canceled before it began")
 
 
+def _without_paths(run: Run, message: str) -> str:
+    """Callers read it, and where the weights lie is not theirs to know: the last part of a path stands for it."""
+    weights: dict[str, JSON] = run.payload.get("weights") or {}
+    paths = {str(place["path"]) for place in weights.values() if place.get("path")}
+    for path in sorted(paths, key=len, reverse=True):  # one may begin with another
+        message = message.replace(path, Path(path).name or "the weights")
+    return message
+
+
 def _failed(run: Run, reason: str, message: str, *, retryable: bool = False) -> Failed:
-    sentence = " ".join(message.split())[:_MESSAGE_LENGTH]
+    sentence = " ".join(_without_paths(run, message).split())[:_MESSAGE_LENGTH]
     return Failed(job_id=run.job_id, attempt=run.attempt, reason=reason, message=sentence, retryable=retryable)
 
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from heddle.engines import LoadContext
@@ -93,12 +94,12 @@ class Server:
         while _AT not in read or not read.endswith(b"\n"):
             context.progress(0.0, "loading")
             if time.monotonic() > until:
-                raise JobError(f"{self._path!r} did not load within {load_s:g} s", reason="engine_failed")
+                raise JobError(f"{Path(self._path).name!r} did not load within {load_s:g} s", reason="engine_failed")
             if not select.select([self._child.stdout], [], [], _LOOK_S)[0]:
                 continue
             piece = os.read(self._child.stdout.fileno(), 65_536)
             if not piece:
-                raise EngineFailed(f"llama.cpp cannot load {self._path!r}: {self._why()}")
+                raise EngineFailed(f"llama.cpp cannot load {Path(self._path).name!r}: {self._why()}")
             read += piece
         return read.rpartition(_AT)[2].decode().strip()
 

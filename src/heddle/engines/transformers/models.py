@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ def load(name: str, context: LoadContext) -> Loaded:
     kind, _, path = name.partition(":")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     context.progress(0.0, "reading")
-    with failing(f"the model at {path} cannot be loaded"):
+    with failing(f"the model {Path(path).name!r} cannot be loaded"):
         known = {"local_files_only": True, "trust_remote_code": False}
         if kind == "judge":
             texts = folders.architecture(path).endswith("ForSequenceClassification")
