@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import select
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +42,8 @@ class Double:
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         self.release = threading.Event()
         self.release.set()
+        #: The caller hung up while it waited for the answer.
+        self.left = threading.Event()
         self.url = ""
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
@@ -48,9 +53,17 @@ class Double:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 double.asked.append((self.path, dict(self.headers), body))
-                double.release.wait(20)
+                if not double.release.is_set():
+                    self.wait()
                 data = double.answer if isinstance(double.answer, bytes) else json.dumps(double.answer).encode()
                 self.say(double.status, double.kind, data)
+
+            def wait(self) -> None:
+                until = time.monotonic() + 20
+                while not double.release.wait(0.02) and time.monotonic() < until:
+                    if select.select([self.connection], [], [], 0)[0] and not self.connection.recv(1, socket.MSG_PEEK):
+                        double.left.set()
+                        return
 
             def do_GET(self) -> None:
                 double.asked.append((self.path, dict(self.headers), b""))
@@ -175,6 +188,7 @@ def test_a_cancel_does_not_wait_for_the_picture(double: Double) -> None:
     double.release.clear()
     with pytest.raises(JobCanceled):
         run(double, Impatient())
+    assert double.left.wait(2), "the server was not told"
     double.release.set()
 
 

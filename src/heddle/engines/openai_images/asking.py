@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import socket
+import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -82,7 +86,8 @@ def _waited(client: httpx.Client, given: dict[str, Any], context: JobContext) ->
     """The answer's body, or JobCanceled as soon as somebody wants that."""
     began = time.monotonic()
     threads = ThreadPoolExecutor(1, thread_name_prefix="asking")
-    answer: Future[bytes] = threads.submit(_send, client, given["fields"], given["sources"])
+    line = _Line()
+    answer: Future[bytes] = threads.submit(_send, client, line, given["fields"], given["sources"])
     try:
         while True:
             waited = time.monotonic() - began
@@ -94,18 +99,49 @@ def _waited(client: httpx.Client, given: dict[str, Any], context: JobContext) ->
                     raise
     finally:
         if not answer.done():
-            client.close()
+            line.cut()
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _send(client: httpx.Client, fields: dict[str, Any], sources: list[bytes]) -> bytes:
+class _Line:
+    """The connection of a request, so that another thread can end it: closing the client would not wake the one that
+    waits for an answer."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._cut = False
+        self._lock = threading.Lock()
+
+    def trace(self, event: str, told: Mapping[str, Any]) -> None:
+        """What httpx tells of a request on its way."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            with self._lock:
+                self._socket = told["return_value"].get_extra_info("socket")
+                if self._cut:
+                    self._end()
+
+    def cut(self) -> None:
+        """End it, or the one that is about to be there."""
+        with self._lock:
+            self._cut = True
+            self._end()
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended by itself
+                # Of the socket below TLS: the thread that waits on it is in the middle of its use.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _send(client: httpx.Client, line: _Line, fields: dict[str, Any], sources: list[bytes]) -> bytes:
+    told = {"trace": line.trace}
     if sources:
         name = "image" if len(sources) == 1 else "image[]"
         files = [(name, (f"{i}{_ending(data)}", data, _mime(data))) for i, data in enumerate(sources)]
         form = {name: str(value) for name, value in fields.items()}
-        request = client.stream("POST", "/images/edits", data=form, files=files)
+        request = client.stream("POST", "/images/edits", data=form, files=files, extensions=told)
     else:
-        request = client.stream("POST", "/images/generations", json=fields)
+        request = client.stream("POST", "/images/generations", json=fields, extensions=told)
     with request as answer:
         if answer.is_error:
             answer.read()
