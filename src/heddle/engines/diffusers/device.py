@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from heddle.engines.diffusers.families import Family
 from heddle.engines.diffusers.options import Options
+from heddle.studio import gpus
 
 #: Bytes of a number.
 WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -80,7 +80,7 @@ def width(options: Options, row: Family) -> int:
     if options.dtype:
         return WIDTHS[options.dtype]
     named = options.device.partition(":")[0]
-    gpu = named in {"cuda", "mps"} or (not named and Path("/dev/nvidia0").exists())
+    gpu = named in {"cuda", "mps"} or (not named and gpus.there())
     return WIDTHS[row.dtype] if gpu else WIDTHS["float32"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from heddle.domain import JSON
-from heddle.studio import voices
+from heddle.studio import gpus, voices
 
 #: As long as a configuration may be, in bytes; those of large models have a few thousand.
 _LONGEST = 4_000_000
@@ -35,6 +35,8 @@ def place(payload: JSON) -> JSON | None:
 
 def growth(path: str) -> float:
     """How much larger the weights are in memory than in their files, at most."""
+    if gpus.there():  # they compute in halves
+        return 1.0
     config = read(path, "config.json")
     return 2.0 if str(config.get("dtype") or config.get("torch_dtype")) in _HALVES else 1.0
 
@@ -46,11 +48,11 @@ def _read(path: str, name: str, _changed: int) -> dict[str, Any]:
 
 
 def read(path: str, name: str) -> dict[str, Any]:
-    """A file of the folder; empty when it is not there or is no JSON."""
+    """A file of the folder; empty when it is not there or is no JSON that can be read."""
     try:
         facts = (Path(path) / name).stat()
         return _read(path, name, facts.st_mtime_ns) if facts.st_size <= _LONGEST else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
