@@ -121,3 +121,23 @@ def test_shares_are_whole_and_add_up(parts: list[float]) -> None:
     assert sum(costs) <= max(1, sum(parts) + 1)
     assert all(cost >= 0 for cost in costs)
     assert all(abs(cost - part) <= 2 for cost, part in zip(costs, parts, strict=True)) or sum(parts) < 1
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "family"),
+    [
+        ("zimageturbo", "z-image"),
+        ("zimagebase", "z-image"),
+        ("flux1kontext", "flux1"),
+        ("fluxkrea", "flux1"),
+        ("sd3_5m", "sd3"),
+        ("qwen2", "qwen"),
+        ("sdxl", "sdxl"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_a_model_alone_names_its_family(ecosystem: str, family: str) -> None:
+    made = plan(model=f"urn:air:{ecosystem}:checkpoint:civitai:1@2")
+    assert (made.family, made.payloads[0]["family"]) == (family, family)
+    known = prices.IMAGE.get(family, prices.IMAGE["sketch"])
+    assert made.payloads[0]["steps"] == known.steps

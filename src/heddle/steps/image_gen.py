@@ -168,10 +168,18 @@ def _family(given: ImageGenInput) -> str | None:
     """The family by its own name; without `engine`, the one that the model is for."""
     if given.engine is None and given.model is not None:
         try:
-            return air.parse(given.model).ecosystem
+            return _of_ecosystem(air.parse(given.model).ecosystem)
         except CallerError as error:
             raise InvalidRequest.of("model", error.message) from error
     return prices.ALIASES.get(given.engine or "", given.engine)
+
+
+def _of_ecosystem(ecosystem: str | None) -> str | None:
+    """The family that loads its models: the one of its own name, or the one that lists it."""
+    if ecosystem is None or ecosystem in prices.IMAGE:
+        return ecosystem
+    listing = (name for name, family in prices.IMAGE.items() if ecosystem in family.ecosystems)
+    return next(listing, prices.ALIASES.get(ecosystem, ecosystem))
 
 
 def size(given: ImageGenInput, native: int, source: tuple[int, int] | None = None) -> tuple[int, int]:
