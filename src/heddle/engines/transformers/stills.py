@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 from PIL import Image
@@ -13,25 +14,55 @@ from heddle.studio import sandbox, video
 
 #: Pixels of a picture, frames of a video, how many of them are looked at, and how large those are at most.
 _PIXELS, _FRAMES, _LOOKS, _SIDE = 100_000_000, 200_000, 16, 512
+#: Pixels of all frames of a picture that moves: each is decoded, to see the next.
+_ALL_PIXELS = 2_000_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
 
 
 def of(data: bytes, report: sandbox.Report) -> list[Image.Image]:
-    """One of a picture; up to sixteen of a video, evenly spread. Raises JobError."""
+    """One of a picture; up to sixteen of one that moves, or of a video, evenly spread. Raises JobError."""
     if any(kind.startswith("image/") for kind in media.sniff(data[:4096])) or data.startswith(b"BM"):
-        return [_picture(data)]
+        return _pictures(data, report)
     found = sandbox.call("heddle.engines.transformers.stills:look", {"data": data}, report=report)
     return [Image.frombytes("RGB", tuple(one["size"]), one["pixels"]) for one in found]
 
 
-def _picture(data: bytes) -> Image.Image:
+def _pictures(data: bytes, report: sandbox.Report) -> list[Image.Image]:
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > _PIXELS:
                 raise EngineFailed(f"media: {image.width}x{image.height} is more than {_PIXELS // 10**6} megapixels")
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            count: int = getattr(image, "n_frames", 1)
+            if count == 1:
+                return [_on_white(image)]
+            if count > _FRAMES or count * image.width * image.height > _ALL_PIXELS:
+                raise EngineFailed(
+                    f"media: {count} frames of {image.width}x{image.height} are too many: {_FRAMES} at most, and"
+                    f" {_ALL_PIXELS // 10**6} megapixels together"
+                )
+            return list(_frames(image, count, report))
+    except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise EngineFailed(f"media: this is no picture that can be read: {str(error)[:200]}") from error
+
+
+def _frames(image: Image.Image, count: int, report: sandbox.Report) -> Iterator[Image.Image]:
+    """The first, the last, and some between them."""
+    looks = min(count, _LOOKS)
+    for i in range(looks):
+        report(i / looks)
+        image.seek(i * (count - 1) // (looks - 1))
+        frame = _on_white(image)
+        frame.thumbnail((_SIDE, _SIDE))
+        yield frame
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """What is seen of it: the colors that lie where nothing is opaque are of no account."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    seen = image.convert("RGBA")
+    white = Image.new("RGBA", seen.size, "white")
+    return Image.alpha_composite(white, seen).convert("RGB")
 
 
 # ── the child ─────────────────────────────────────────────────────────────────
