@@ -42,6 +42,14 @@ def test_fields_of_the_newer_dialect() -> None:
     assert (payload["samples"], payload["epochs"], payload["steps"]) == (["a fox"], 2, 2)
 
 
+@pytest.mark.parametrize("trainer", ["lora", "ai-toolkit"])
+def test_the_name_of_a_trainer_is_no_family(trainer: str) -> None:
+    assert plan(images=[ZIP], engine=trainer, model="urn:air:sdxl:checkpoint:civitai:1@2").family == "sdxl"
+    assert plan(images=[ZIP], engine=trainer, ecosystem="flux").family == "flux1"
+    with pytest.raises(InvalidRequest, match="name the model family"):
+        plan(images=[ZIP], engine=trainer)
+
+
 @pytest.mark.parametrize(
     ("given", "path"),
     [

@@ -17,6 +17,10 @@ from heddle.steps import FactsOf, Plan, Resource, Result, Source
 _ALIASES = {"flux": "flux1", "sd15": "sd1", "zimageturbo": "z-image", "zimagebase": "z-image", "flux2klein": "flux2"}
 
 
+#: What `engine` may say of the program that trains, which is no family of models.
+_TRAINERS = frozenset({"lora", "ai-toolkit"})
+
+
 class TrainingData(Wire):
     """The pictures to learn from: a zip, in which `name.txt` beside `name.png` is its caption."""
 
@@ -190,7 +194,7 @@ def _check_files(given: TrainingInput, epochs: int) -> None:
 
 
 def _family(given: TrainingInput) -> str | None:
-    named = given.ecosystem or given.engine
+    named = given.ecosystem or (None if given.engine in _TRAINERS else given.engine)
     if named is None and given.model is not None:
         try:
             named = air.parse(given.model).ecosystem
