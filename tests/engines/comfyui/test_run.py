@@ -367,6 +367,19 @@ def test_a_second_attempt_takes_away_what_a_killed_worker_left(double: ComfyServ
     assert left.stopped
 
 
+def test_a_second_attempt_looks_for_the_first_on_every_server(double: ComfyServer) -> None:
+    double.step_s = 0.05
+    left = comfy_server.Run(0, str(uuid.uuid5(JOBS, "job_test/1")), drawing(steps=1000), "heddle-job_test-1")
+    double.pending.append(left)
+    wait_for(lambda: double.running is left)
+    second = Watcher()
+    second.attempt = 2
+    with comfy_server.serving() as idle:
+        list(engine(double, idle).run(payloads(drawing())[0], second))
+        assert len(idle.runs) == 1
+    assert left.stopped
+
+
 # ── price, options ──
 
 

@@ -122,7 +122,16 @@ class Run:
         return str(uuid.uuid5(JOBS, f"{self._context.job_id}/{attempt}"))
 
     def _drop_earlier(self, server: Server) -> None:
-        """An attempt that was lost may still run there."""
+        """An attempt that was lost may still run, on this server or on another one."""
+        if self._context.attempt == 1:
+            return
+        self._drop_all(server)
+        for url in self._options.servers:
+            if url != server.url:
+                with suppress(JobError), Server(url, self._options) as other:  # it may be away
+                    self._drop_all(other)
+
+    def _drop_all(self, server: Server) -> None:
         for attempt in range(1, self._context.attempt):
             if server.place(self._id(attempt)) is not None:
                 server.drop(self._id(attempt))
