@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from heddle.domain import Needs
 from heddle.errors import UsageError
+from heddle.studio import gpus
 
 #: How long any load takes, in seconds.
 _LOAD_S = 2.0
@@ -70,4 +70,4 @@ def _width(options: Options) -> int:
     if options.dtype:
         return 4 if options.dtype == "float32" else 2
     named = options.device.partition(":")[0]
-    return 2 if named in {"cuda", "mps"} or (not named and Path("/dev/nvidia0").exists()) else 4
+    return 2 if named in {"cuda", "mps"} or (not named and gpus.there()) else 4
