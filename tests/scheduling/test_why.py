@@ -21,9 +21,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
-    server = Serving(
-        tmp_path / "home", {"pixels": "pixels:Pixels", "hang": "pixels:Hang"}, slots=1, lookahead=0
-    ).start()
+    engines = {"pixels": "pixels:Pixels", "hang": "pixels:Hang"}
+    server = Serving(tmp_path / "home", engines, slots=1, lookahead=0, devices="none").start()
     yield server
     assert server.stop() == 0
 

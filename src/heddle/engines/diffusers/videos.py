@@ -53,7 +53,7 @@ class DiffusersVideo:
 
     def missing(self) -> list[str]:
         """Sentences about libraries that are not there."""
-        wanted = ("torch", "diffusers", "transformers", "av")
+        wanted = ("torch", "diffusers", "transformers", "ftfy", "av")
         return [f"The library {name!r} is not installed." for name in wanted if find_spec(name) is None]
 
     def default_model(self, family: str) -> str | None:
