@@ -104,7 +104,7 @@ class Start:
 
     @asynccontextmanager
     async def __call__(self, limits: Limits = QUICK, close_s: float = 0, **settings: Any) -> AsyncIterator[Fleet]:
-        settings = {"slots": 1, "worker_memory_mb": 2048, **self.settings, **settings}
+        settings = {"slots": 1, "devices": "none", "worker_memory_mb": 2048, **self.settings, **settings}
         wanted = Settings(**settings, ray_slots=settings["slots"])
         executor = registry.get("executors", self.name)(wanted, limits)
         fleet = Fleet(executor, registry.get("storages", wanted.storage)(storage.options(wanted)))
