@@ -37,13 +37,13 @@ def load(
     options, path = options or Options(), Path(path)
     row = FAMILIES[family]
     layout = checked(row, path)
-    _stay_offline()
+    stay_offline()
     with memory.told():
         try:
             pipeline = _of_folder(path, layout, dtype) if layout.folder else _of_file(row, path, layout, dtype, options)
         except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
             # Whatever diffusers trips over is a fault of the files; memory is not.
-            raise EngineFailed(f"{path.name!r} cannot be loaded as {family}: {_first_line(error)}") from error
+            raise EngineFailed(f"{path.name!r} cannot be loaded as {family}: {first_line(error)}") from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline if device == "cpu" else pipeline.to(device)
 
@@ -86,7 +86,7 @@ def torch_dtype(name: str) -> Any:
     return getattr(torch, name)
 
 
-def _stay_offline() -> None:
+def stay_offline() -> None:
     """Whatever a file says, nothing is asked of a hub from here; and no bars are drawn into the log."""
     import diffusers  # noqa: PLC0415 - heavy
     import transformers  # noqa: PLC0415 - heavy
@@ -102,7 +102,8 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if not name.startswith("_") and not isinstance(value, tuple)}
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, short."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300] if lines else 'it says nothing'}"
 

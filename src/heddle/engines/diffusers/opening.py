@@ -11,7 +11,7 @@ from heddle.engines.diffusers import device, folders, memory
 from heddle.engines.diffusers.device import Device, Placement
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.folders import Folder
-from heddle.engines.diffusers.loading import class_named
+from heddle.engines.diffusers.loading import class_named, first_line, stay_offline
 from heddle.engines.diffusers.media_options import Options
 from heddle.errors import EngineFailed
 
@@ -83,7 +83,7 @@ def _opened(folder: Folder, dtype: str, exact: Collection[str]) -> Any:
     """Raises EngineFailed with what is wrong with the files."""
     import torch  # noqa: PLC0415 - heavy
 
-    _be_quiet_and_offline()
+    stay_offline()
     types = {"default": getattr(torch, dtype), **dict.fromkeys(exact, torch.float32)}
     try:
         pipeline = class_named(folder.pipeline).from_pretrained(
@@ -91,19 +91,7 @@ def _opened(folder: Folder, dtype: str, exact: Collection[str]) -> Any:
         )
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
         # Whatever diffusers trips over is a fault of the files; memory is not, as `told` sees.
-        lines = str(error).strip().splitlines()
-        said = f"{type(error).__name__}: {lines[0][:300] if lines else 'it says nothing'}"
-        raise EngineFailed(f"{folder.path.name!r} cannot be loaded as {folder.pipeline}: {said}") from error
+        said = f"{folder.path.name!r} cannot be loaded as {folder.pipeline}: {first_line(error)}"
+        raise EngineFailed(said) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def _be_quiet_and_offline() -> None:
-    """Whatever a file says, nothing is asked of a hub from here; and no bars are drawn into the log."""
-    from diffusers.utils import logging as of_diffusers  # noqa: PLC0415 - heavy
-    from huggingface_hub import constants  # noqa: PLC0415 - heavy
-    from transformers.utils import logging as of_transformers  # noqa: PLC0415 - heavy
-
-    constants.HF_HUB_OFFLINE = True
-    of_diffusers.disable_progress_bar()
-    of_transformers.disable_progress_bar()

@@ -49,7 +49,7 @@ class _Engine:
 
     def missing(self) -> list[str]:
         """Sentences about libraries that are not there."""
-        lacking = [name for name in _TORCH if not _is_here(name)]
+        lacking = [name for name in _TORCH if find_spec(name) is None]
         return [f"The library {name!r} is not installed: pip install 'heddle-cloud[torch]'." for name in lacking]
 
     def default_model(self, family: str) -> str | None:
@@ -217,10 +217,3 @@ class Classifier(_Engine):
         from heddle.engines.transformers import judging  # noqa: PLC0415 - heavy: PyTorch
 
         yield judging.make(self._model(payload), payload, context, self._judging)
-
-
-def _is_here(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ImportError:
-        return False

@@ -46,7 +46,7 @@ class LoraTraining:
         )
 
     def missing(self) -> list[str]:
-        lacking = [name for name in _LIBRARIES if not _is_there(name)]
+        lacking = [name for name in _LIBRARIES if find_spec(name) is None]
         return [f"{', '.join(lacking)} not installed: pip install 'heddle-cloud[torch]'"] if lacking else []
 
     def price(self, payload: JSON) -> float:
@@ -95,13 +95,6 @@ class LoraTraining:
         earlier = payload.get("continueFrom")
         path = Path(payload["weights"][earlier]["path"]) if earlier else None
         yield from loop.train(self._loaded[needs.model], payload, context, earlier=path)
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ImportError:
-        return False
 
 
 def _cannot_learn(path: Path, family: str) -> str:
