@@ -16,7 +16,8 @@ from heddle.domain import JSON
 from heddle.engines import JobContext, Made, Offer
 from heddle.errors import EngineFailed
 from heddle.fleet.messages import Done, Failed, Hello, Message, Run
-from heddle.fleet.worker import Scratch, Worker
+from heddle.fleet.scratch import Scratch
+from heddle.fleet.worker import Worker
 from heddle.storage.disk import DiskStorage
 
 DAY_S = 86_400.0
