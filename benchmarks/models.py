@@ -1,4 +1,4 @@
-"""Pictures by a model: a job through the server against the bare pipeline, and what keeping models in memory saves.
+"""Pictures by a model: a job through the server against the bare pipeline; several in one call; models kept loaded.
 
     .venv/bin/python benchmarks/models.py [PICTURES]
 
@@ -71,10 +71,12 @@ def _threads() -> int:
     return os.cpu_count() or 1
 
 
-def served(folders: list[Path], order: list[int], device_mb: int) -> tuple[float, int]:
+def served(folders: list[Path], order: list[int], device_mb: int, batch: int = 1) -> tuple[float, int]:
     """Seconds from the first submit to the last picture, all submitted at once; and how many loads there were."""
     with tempfile.TemporaryDirectory() as room:
         home = Path(room) / "home"
+        home.mkdir()
+        (home / "engines.toml").write_text(f"[diffusers]\nbatch = {batch}\n")
         server = Serving(home, slots=1, devices="cpu", device_memory_mb=device_mb, defer_s=30, starting_buzz=10**9)
         server.start()
         try:
@@ -125,6 +127,8 @@ def main(count: int) -> None:
         print(f"{count} pictures of {SIDE} x {SIDE}, {STEPS} steps, {_threads()} threads")
         print(f"bare pipeline                 {sum(alone):6.1f} s (median of one {statistics.median(alone):.2f} s)")
         print(f"through the server            {one:6.1f} s  {one / sum(alone):.3f} of it")
+        several, _ = served(folders, [0] * count, 12_000, batch=4)
+        print(f"up to four in one call        {several:6.1f} s  {several / one:.3f} of one by one")
         turns = [n % 2 for n in range(count)]
         for name, device_mb in (("two models, room for both", 12_000), ("two models, room for one", 3_000)):
             took, _ = served(folders, turns, device_mb)

@@ -84,6 +84,29 @@ def uri(image: Image.Image) -> str:
     return f"data:image/png;base64,{base64.b64encode(encoded(image)).decode()}"
 
 
+def test_the_pictures_of_several_users_come_out_of_one_call(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "engines.toml").write_text('[diffusers]\ndevice = "cpu"\nbatch = 4\n')
+    server = Serving(home).start()
+    try:
+        add(server, "sd1", "SD 1.5")
+        with server.client() as client:
+            drawn(client, width=64, height=64)  # the model is in memory now
+            given = {"engine": "sd1", "steps": 40, "width": 64, "height": 64}
+            steps = [{"$type": "imageGen", "input": {**given, "prompt": f"a fox, {n}", "seed": n}} for n in range(7)]
+            answers = [client.post(WORKFLOWS, json={"steps": [step]}) for step in steps]
+            ends = [finished(client, answer.json()["id"]) for answer in answers]
+            assert {end["status"] for end in ends} == {"succeeded"}
+            batches = [end["steps"][0]["jobs"][0]["result"]["blobs"][0]["metadata"].get("batch", 1) for end in ends]
+            assert max(batches) > 1
+            assert max(batches) <= 4
+            costs = {end["cost"]["total"] for end in ends}
+            assert len(costs) == 1, "a place in a call is no other price"
+    finally:
+        assert server.stop() == 0
+
+
 def test_from_text_and_again_by_the_seed(serving: Serving) -> None:
     with serving.client() as client:
         _, first = drawn(client, width=64, height=64)

@@ -131,6 +131,33 @@ class Loader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What jobs must have in common to be made in one go, and how many of them may be."""
+
+    key: str
+    most: int
+
+
+@runtime_checkable
+class Batcher(Protocol):
+    """An engine for which several jobs in one go are less work than one after the other has these methods as well.
+
+    Its `Offer.lookahead` says how many jobs a worker may have in line: among these it finds what goes together.
+    """
+
+    def batch(self, payload: JSON) -> Batch | None:
+        """With what a job may be made; None: by itself. Cheap: asked for every job in line."""
+        ...
+
+    def run_together(self, payloads: Sequence[JSON], context: JobContext) -> Iterator[Made]:
+        """One thing for each job, in order. Raises JobError, after which each job is run by itself.
+
+        `context` stands for all of them: progress is told of each, and a cancel comes through when all are canceled.
+        """
+        ...
+
+
 @runtime_checkable
 class Checker(Protocol):
     """An engine that cannot do everything that its offer seems to say has this method as well."""

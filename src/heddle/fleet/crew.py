@@ -124,7 +124,7 @@ class _Attempt:
 
     @property
     def key(self) -> Key:
-        return (self.run.job_id, self.run.attempt)
+        return self.run.key
 
     def failed(self, reason: str, message: str, *, retryable: bool = False) -> Failed:
         run = self.run
@@ -259,10 +259,9 @@ class Crew:
         return frozenset(self._hello.engines) if known is None else known
 
     def run(self, run: Run) -> None:
-        key = (run.job_id, run.attempt)
-        if key in self._attempts:
+        if run.key in self._attempts:
             raise ValueError(f"attempt {run.attempt} of {run.job_id!r} is here already")
-        attempt = self._attempts[key] = _Attempt(run)
+        attempt = self._attempts[run.key] = _Attempt(run)
         try:
             attempt.body = frame(run)
         except BadFrame as error:

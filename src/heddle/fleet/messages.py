@@ -67,6 +67,11 @@ class Run(Message, tag="run", frozen=True):
     est_s: float = 0.0
     load_s: float = 0.0
 
+    @property
+    def key(self) -> Key:
+        """The attempt."""
+        return (self.job_id, self.attempt)
+
 
 class Cancel(Message, tag="cancel", frozen=True):
     """Stop this attempt at the next chance, or drop it when it waits."""

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -30,7 +30,7 @@ import msgspec
 
 from heddle import registry
 from heddle.domain import JSON, Artifact, new_id
-from heddle.engines import MOST_OUTPUT, Engine, Loader, Made
+from heddle.engines import MOST_OUTPUT, Batcher, Engine, Loader, Made
 from heddle.errors import EngineFailed, JobCanceled, JobError, Unavailable
 from heddle.fleet.messages import (
     Cancel,
@@ -55,6 +55,7 @@ from heddle.fleet.messages import (
     to_worker,
 )
 from heddle.fleet.scratch import Scratch
+from heddle.fleet.together import Shared, companions
 from heddle.storage import Storage
 from heddle.studio import previews
 from heddle.studio.previews import Preview
@@ -89,6 +90,8 @@ class Context:
         self.job_id = run.job_id
         self.attempt = run.attempt
         self.canceled = False
+        #: Whether the executor was told that the engine began.
+        self.started = False
         self._inputs = run.inputs
         self._storage = storage
         self._say = say
@@ -192,10 +195,9 @@ class Worker:
 
     def accept(self, run: Run) -> None:
         """Put an attempt in line."""
-        key = (run.job_id, run.attempt)
-        self._contexts[key] = Context(run, self._storage, self._say, self._scratch)
-        self._waiting[key] = run
-        self._order.put(key)
+        self._contexts[run.key] = Context(run, self._storage, self._say, self._scratch)
+        self._waiting[run.key] = run
+        self._order.put(run.key)
 
     def cancel(self, key: Key) -> None:
         """Drop an attempt that waits; ask one that runs to stop. Called from the reading thread.
@@ -238,28 +240,36 @@ class Worker:
     def work(self) -> None:
         """Run what comes until an attempt used up the memory."""
         while True:
-            key = self._order.get()
-            run = self._waiting.pop(key, None)
+            run = self._waiting.pop(self._order.get(), None)
             if run is None:
                 continue
-            context = self._contexts[key]
-            outcome = self._attempt(run, context)
-            context.flush()
-            del self._contexts[key]
-            if isinstance(outcome, Done):
-                self._scratch.let_go(run.job_id)
-            elif not outcome.retryable:
-                self._scratch.drop(run.job_id)
-            self._say(outcome)
-            if isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY:
-                return
+            beside = self._beside(run)
+            for left in self._together([run, *beside]) if beside else [run]:
+                outcome = self._attempt(left, self._contexts[left.key])
+                self._conclude(left, outcome)
+                if isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY:
+                    return
+
+    def _conclude(self, run: Run, outcome: Done | Failed) -> None:
+        self._contexts.pop(run.key).flush()
+        if isinstance(outcome, Done):
+            self._scratch.let_go(run.job_id)
+        elif not outcome.retryable:
+            self._scratch.drop(run.job_id)
+        self._say(outcome)
 
     def _attempt(self, run: Run, context: Context) -> Done | Failed:
+        def work() -> list[Artifact]:
+            self._prepare(run, context)
+            self._start(run, context)
+            return self._make(run, context)
+
+        return self._outcome(run, context, work)
+
+    def _outcome(self, run: Run, context: Context, work: Callable[[], list[Artifact]]) -> Done | Failed:
         """The end of an attempt. Whatever an engine throws ends the attempt and not the worker."""
         try:
-            self._prepare(run, context)
-            self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot))
-            artifacts = self._make(run, context)
+            artifacts = work()
             context.check()
             return Done(job_id=run.job_id, attempt=run.attempt, artifacts=artifacts)
         except JobError as error:
@@ -269,6 +279,55 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - engines are strangers' code; SystemExit counts as well
             traceback.print_exc()
             return _failed(run, "engine_failed", f"{run.engine!r} raised {type(error).__name__}: {error}")
+
+    def _start(self, run: Run, context: Context) -> None:
+        if not context.started:
+            context.started = True
+            self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot))
+
+    # ── several at once ───────────────────────────────────────────────────────
+
+    def _beside(self, run: Run) -> list[Run]:
+        """Take attempts out of the line that may be made in one go with this one."""
+        alike = [other for other in list(self._waiting.values()) if _alike(other, run)]
+        if not alike:
+            return []
+        try:
+            engine = self._engine(run.engine)
+            together = companions(engine, run, alike) if isinstance(engine, Batcher) else []
+        except BaseException:  # noqa: BLE001 - the attempt by itself says what is wrong
+            traceback.print_exc()
+            return []
+        # Whoever was canceled in the meantime is not there any more.
+        return [other for other in together if self._waiting.pop(other.key, None) is not None]
+
+    def _together(self, runs: Sequence[Run]) -> list[Run]:
+        """Make them in one go; returns those that are still to be run, each by itself.
+
+        What fails them together may be the fault of one of them, or of their number: that shows when each is alone.
+        """
+        engine = self._engine(runs[0].engine)
+        assert isinstance(engine, Batcher)
+        shared = Shared(runs, [self._contexts[run.key] for run in runs], self._conclude)
+        try:
+            self._prepare(runs[0], self._contexts[runs[0].key])
+            for run in runs:
+                self._start(run, self._contexts[run.key])
+            made = shared.matched(engine.run_together([run.payload for run in runs], shared))
+        except JobCanceled:
+            return shared.left()
+        except BaseException:  # noqa: BLE001 - engines are strangers' code
+            traceback.print_exc()
+            return shared.left()
+        for run in shared.left():
+            self._conclude(run, self._of_many(run, made[run.key]))
+        return []
+
+    def _of_many(self, run: Run, made: Any) -> Done | Failed:
+        context = self._contexts[run.key]
+        return self._outcome(run, context, lambda: [self._keep(made, run, context)])
+
+    # ── models ────────────────────────────────────────────────────────────────
 
     def _prepare(self, run: Run, context: Context) -> None:
         """Have the model of the attempt in memory. What must make room goes first."""
@@ -377,6 +436,11 @@ class Worker:
             width=width,
             height=height,
         )
+
+
+def _alike(one: Run, other: Run) -> bool:
+    """Whether they are for one engine and one model, which is there when it is there for one of them."""
+    return (one.engine, one.model) == (other.engine, other.model) and not one.evict
 
 
 def _thumbnail(made: Made) -> Preview | None:

@@ -118,7 +118,7 @@ class Start:
 @pytest.fixture(autouse=True)
 def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Register the engines that misbehave for one test."""
-    monkeypatch.setenv("PYTHONPATH", str(FIXTURES))
+    monkeypatch.setenv("PYTHONPATH", str(FIXTURES), prepend=os.pathsep)
     monkeypatch.setattr(sys, "path", [*sys.path, str(FIXTURES)])
     from engines_that_misbehave import TARGETS  # noqa: PLC0415 - found on the path above
 

@@ -8,12 +8,12 @@ their names, `device.py` decides where it is computed. Nothing heavy is imported
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from heddle.domain import JSON, Needs
-from heddle.engines import JobContext, LoadContext, Made, Offer
+from heddle.engines import Batch, JobContext, LoadContext, Made, Offer
 from heddle.engines.diffusers import asked, device, loading
 from heddle.engines.diffusers.families import ANSWERS
 from heddle.engines.diffusers.files import Unreadable
@@ -49,6 +49,8 @@ class Diffusers:
             loads=True,
             formats=frozenset({"SafeTensor"}),
             device=True,
+            # While one call is at work, as many jobs as the next one takes come in line.
+            lookahead=2 * self._options.batch - 1 if self._options.batch > 1 else None,
         )
 
     def missing(self) -> list[str]:
@@ -81,9 +83,10 @@ class Diffusers:
         size = sum(numbers.values()) * width / 1e6
         # What is moved in and out is on the device by parts.
         there = size if self._options.offload in {"auto", "none"} else max(numbers.values()) * width / 1e6
+        working = _WORKING_MB * max(1.0, self._options.batch * self._options.batch_pixels / 1e6)
         return Needs(
             model=model.name,
-            memory_mb=round(there) + _WORKING_MB,
+            memory_mb=round(there + working),
             load_s=round(_LOAD_S + size / 1000 * self._options.seconds_per_gb, 1),
         )
 
@@ -103,8 +106,18 @@ class Diffusers:
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
         """One picture."""
+        return self.run_together([payload], context)
+
+    def batch(self, payload: JSON) -> Batch | None:
+        """Jobs that differ in their words, seeds and formats alone go together, where the operator allows it."""
+        alike = asked.alike(payload, self._options)
+        return Batch(key=alike, most=self._options.batch) if alike else None
+
+    def run_together(self, payloads: Sequence[JSON], context: JobContext) -> Iterator[Made]:
+        """A picture for each."""
         from heddle.engines.diffusers.drawing import Drawing  # noqa: PLC0415 - heavy
 
+        payload, *beside = payloads
         try:
             model = asked.model(payload)
         except Unreadable as error:
@@ -112,4 +125,4 @@ class Diffusers:
         if problems := asked.problems(payload, self._options):
             field, sentence = next(iter(problems.items()))
             raise EngineFailed(f"{field}: {sentence}")
-        yield Drawing(payload, context, model, self._residents[model.name]).made()
+        yield from Drawing(payload, context, model, self._residents[model.name], beside=beside).made()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,26 @@ def operation(payload: JSON, of: Model) -> str:
 def sampler(payload: JSON, of: Model) -> Sampler:
     """Raises UnknownSampler."""
     return samplers.choose(str(payload.get("sampler") or ""), flow=of.row.flow)
+
+
+#: What may differ between the jobs of one call.
+_OWN = frozenset({"prompt", "negativePrompt", "seed", "outputFormat"})
+
+
+def alike(payload: JSON, options: Options) -> str:
+    """The same for all jobs that one call can draw; empty for a job that is drawn by itself.
+
+    A source is noised and cut for one picture, and some schedulers draw one noise for all pictures of a call.
+    """
+    large = int(payload["width"]) * int(payload["height"]) > options.batch_pixels
+    if options.batch < 2 or large or (payload.get("operation") or "create") != "create":
+        return ""
+    if samplers.draws_for_all(str(payload.get("sampler") or "")):
+        return ""
+    shared = {name: value for name, value in payload.items() if name not in _OWN}
+    # Where guidance goes by whether there is a negative prompt, one call cannot do both.
+    shared["negative"] = bool(payload.get("negativePrompt"))
+    return json.dumps(shared, sort_keys=True, default=str)
 
 
 def parse(name: str) -> tuple[Family, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.diffusers import added, asked, controls, memory
 from heddle.engines.diffusers.asked import Model
+from heddle.engines.diffusers.families import Family
 from heddle.engines.diffusers.resident import Resident
 from heddle.engines.diffusers.samplers import seeded
 from heddle.errors import EngineFailed
@@ -28,8 +29,12 @@ _STEPS_SHARE = 0.95
 class Drawing:
     """A job and the model that it runs."""
 
-    def __init__(self, payload: JSON, context: JobContext, model: Model, resident: Resident) -> None:
+    def __init__(
+        self, payload: JSON, context: JobContext, model: Model, resident: Resident, *, beside: Sequence[JSON] = ()
+    ) -> None:
         self._payload = payload
+        #: Payloads that differ in their words, seed and format alone: their pictures come out of the same call.
+        self._beside = beside
         self._context = context
         self._model = model
         self._resident = resident
@@ -41,11 +46,18 @@ class Drawing:
         self._seed = int(payload["seed"])
         self._kind = str(payload.get("outputFormat") or "png")
 
-    def made(self) -> Made:
-        """Draw, and say how it was drawn."""
+    def made(self) -> Iterator[Made]:
+        """Draw, and say how it was drawn; the picture of this job first, then those of the jobs beside it."""
         self._context.progress(0.0, "preparing")
-        image = self._drawn()
+        images = self._drawn()
         self._context.progress(_STEPS_SHARE, "writing the file")
+        yield self._written(images[0])
+        for payload, image in zip(self._beside, images[1:], strict=True):
+            others = [self._payload, *(other for other in self._beside if other is not payload)]
+            one = Drawing(payload, self._context, self._model, self._resident, beside=others)
+            yield one._written(image)
+
+    def _written(self, image: Image.Image) -> Made:
         data = parameters.encode(image, self._kind, self._text())
         return Made(
             data=data,
@@ -55,16 +67,22 @@ class Drawing:
             metadata=self._record(),
         )
 
-    def _drawn(self) -> Image.Image:
+    def _drawn(self) -> list[Image.Image]:
         prepared = self._resident.prepared(self._operation, self._sampler, self._seed, self._added, self._note)
         with memory.told(), prepared as pipeline:
             given = arguments(pipeline, self._resident, self._operation, self._payload, self._context)
+            if self._beside:
+                given |= _several(given, [self._payload, *self._beside], self._resident.row)
             with stepping(pipeline, self._context), checking(pipeline), seeded(self._seed):
                 try:
-                    [image] = pipeline(**given).images
+                    images = pipeline(**given).images
                 except (ValueError, IndexError, TypeError, RuntimeError) as error:
                     raise EngineFailed(f"{type(pipeline).__name__}: {str(error)[:300]}") from error
-        return _cut(image, self._size)
+        if len(images) != 1 + len(self._beside):
+            raise EngineFailed(
+                f"{type(pipeline).__name__} gave {len(images)} pictures for {1 + len(self._beside)} jobs"
+            )
+        return [_cut(image, self._size) for image in images]
 
     def _note(self, said: str) -> None:
         self._context.progress(0.0, said)
@@ -87,6 +105,8 @@ class Drawing:
             pairs.append(("Asked sampler", parameters.quoted(self._sampler.asked)))
         if self._approximations:
             pairs.append(("Approximation", parameters.quoted("; ".join(self._approximations))))
+        if self._beside:
+            pairs.append(("Batch size", 1 + len(self._beside)))
         pairs += [(name, parameters.quoted(said)) for name, said in added.said(self._added)]
         pairs += [
             ("Engine", "diffusers"),
@@ -115,6 +135,7 @@ class Drawing:
             "seed": self._seed,
             "strength": self._strength,
             "clipSkip": given.get("clipSkip"),
+            "batch": 1 + len(self._beside) if self._beside else None,
             "device": str(self._resident.placement),
             "parameters": self._text(),
         }
@@ -137,17 +158,14 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
     width, height = drawn_size(int(payload["width"]), int(payload["height"]), row.multiple)
     more = added.of(payload)
     given: dict[str, Any] = {
-        "prompt": added.say(payload["prompt"], more.embeddings),
+        **_words(payload, row),
         "num_inference_steps": int(payload["steps"]),
         row.cfg: max(0.0, float(payload["cfgScale"]) - row.cfg_less),
         "width": width,
         "height": height,
         "max_area": width * height,
-        "generator": _generator(int(payload["seed"])),
         **row.always,
     }
-    if row.negative:
-        given["negative_prompt"] = added.say(payload.get("negativePrompt") or "", more.embeddings) or row.no_negative
     if row.clip_skip and (payload.get("clipSkip") or 1) > row.clip_skip:
         given["clip_skip"] = payload["clipSkip"] - row.clip_skip
     if operation != "create":
@@ -158,6 +176,27 @@ def arguments(pipeline: Any, resident: Resident, operation: str, payload: JSON, 
     steering = [_steering(control.image, payload, context, (width, height)) for control in more.controls]
     given |= controls.arguments(more.controls, operation, steering)
     return {name: value for name, value in given.items() if name in taken}
+
+
+def _words(payload: JSON, row: Family) -> dict[str, Any]:
+    """What is a picture's own: its prompts, and where its noise comes from."""
+    embeddings = added.of(payload).embeddings
+    given = {
+        "prompt": added.say(payload["prompt"], embeddings),
+        "generator": _generator(int(payload["seed"])),
+    }
+    if row.negative:
+        given["negative_prompt"] = added.say(payload.get("negativePrompt") or "", embeddings) or row.no_negative
+    return given
+
+
+def _several(given: Mapping[str, Any], payloads: Sequence[JSON], row: Family) -> dict[str, Any]:
+    """The words of several pictures, as one call takes them."""
+    each = [_words(payload, row) for payload in payloads]
+    several = {name: [words[name] for words in each] for name in each[0] if name in given}
+    if several.get("negative_prompt") == [None] * len(payloads):
+        several["negative_prompt"] = None
+    return several
 
 
 def drawn_size(width: int, height: int, multiple: int) -> tuple[int, int]:

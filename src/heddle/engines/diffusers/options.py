@@ -32,6 +32,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     vae_tiling: bool = False
     #: Whether several pictures are decoded one after the other.
     vae_slicing: bool = False
+    #: Jobs of all users that are drawn in one call, where only their words and seeds differ; 1: each by itself.
+    batch: int = 1
+    #: The largest picture, in pixels, for which that is done: large ones keep a device busy by themselves.
+    batch_pixels: int = 512 * 512
     #: Megabytes of LoRAs, VAEs and ControlNets that stay loaded with a model between jobs.
     added_mb: float = 4000
     #: A folder with tokenizers that are not shipped, one folder each: `t5`, `qwen3`, ...
@@ -61,6 +65,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             _check_folder(name, folder)
         for name, folder in found.bases.items():
             _check_folder(f"bases.{name}", folder)
+        if not 1 <= found.batch <= 32:
+            raise UsageError(f"[diffusers] batch is {found.batch}", "set it to 1 to 32; 1 draws each picture by itself")
+        if not 64 * 64 <= found.batch_pixels <= 2048 * 2048:
+            raise UsageError(f"[diffusers] batch_pixels is {found.batch_pixels}", "set it to 4,096 to 4,194,304")
         if not 0 <= found.added_mb <= 1_000_000:
             raise UsageError(f"[diffusers] added_mb is {found.added_mb:g}", "set it to 0 to 1,000,000")
         if not 0 <= found.seconds_per_gb <= 3600:

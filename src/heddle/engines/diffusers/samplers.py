@@ -229,6 +229,19 @@ def choose(name: str, *, flow: bool) -> Sampler:
     )
 
 
+def draws_for_all(name: str) -> bool:
+    """Whether it draws noise by itself on one kind of model or the other, and not from what each picture is given."""
+    return any(_draws(name, flow=flow) for flow in (False, True))
+
+
+def _draws(name: str, *, flow: bool) -> bool:
+    try:
+        chosen = choose(name, flow=flow)
+    except UnknownSampler:
+        return False
+    return bool(chosen.seed or chosen.switches.get("stochastic_sampling") or chosen.cls == "FlowMatchLCMScheduler")
+
+
 def names(*, flow: bool) -> list[str]:
     """What may be asked for, as A1111 writes it."""
     return [name for solver in SOLVERS if (solver.flow_cls if flow else solver.cls) for name in _titles(solver, flow)]
