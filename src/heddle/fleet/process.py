@@ -79,6 +79,8 @@ class Output:
         self._printed = printed
         self._rest = b""
         self._latest: deque[bytes] = deque(maxlen=20)
+        #: The first line of what Python says of a crash in C; a deep stack comes after it.
+        self._fatal = b""
         self._second = 0
         self._lines = 0
 
@@ -92,14 +94,15 @@ class Output:
 
     def last(self) -> str:
         """The line that says most about a crash: the latest, or that of a fatal error in C."""
-        latest = [line for raw in (*self._latest, self._rest) if (line := _clean(raw))]
-        fatal = [line for line in latest if line.startswith("Fatal Python error")]
-        return next(iter(fatal or reversed(latest)), "")
+        latest = [self._fatal] if self._fatal else [self._rest, *reversed(self._latest)]
+        return next((line for raw in latest if (line := _clean(raw))), "")
 
     def _line(self, raw: bytes) -> None:
         if not raw.strip():
             return
         self._latest.append(raw[:_LINE])
+        if raw.startswith(b"Fatal Python error"):
+            self._fatal = raw
         second = int(time.monotonic())
         self._lines = 1 if second != self._second else self._lines + 1
         self._second = second
