@@ -1,71 +1,93 @@
-"""XPath conditions on XML answers.
+"""XPath in conditions, Selector Objects and targets of replacements.
 
-A document of an answer is parsed without a document type, so that no entity is ever expanded and no file ever read; and
-the functions of XPath that read files, addresses or the environment are refused.
+A prefix stands for what the XML at hand declares; a name without one has no namespace. Functions that read files,
+addresses or the environment refuse the document, and so does an answer with a document type. An expression that could
+take long is worked out in a process that can be ended (`bounded`).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
-from importlib import import_module
-from typing import Any, cast
-from xml.etree import ElementTree as ET
+from importlib.util import find_spec
+from typing import Any
 
+from heddle.arazzo import bounded, xpath_engine
 from heddle.arazzo.conditions import Undecidable
-from heddle.errors import HeddleError
+from heddle.arazzo.xpath_engine import VERSIONS, XPathError
 
-#: By version: module and class of the parser. Without a version it is the newest. XPath 1.0 is read by the parser of
-#: 2.0 with the rules of 1.0, because the library's own for 1.0 finds no node equal to a number.
-_PARSERS = {
-    "xpath-10": ("elementpath", "XPath2Parser"),
-    "xpath-20": ("elementpath", "XPath2Parser"),
-    "xpath-30": ("elementpath.xpath30", "XPath30Parser"),
-    "xpath-31": ("elementpath.xpath31", "XPath31Parser"),
-}
-MAX_TEXT = 1_000_000
+_ENGINE = "heddle.arazzo.xpath_engine"
 _OUTSIDE = re.compile(
     r"(?<![\w.\-])(?:doc|doc-available|document|collection|uri-collection|unparsed-text[\w\-]*|json-doc|parse-xml[\w\-]*"
     r"|environment-variable|available-environment-variables|function-lookup|load-xquery-module|transform|static-base-uri"
     r"|trace|id|idref|element-with-id)\s*(?:\(|#)"
 )
-
-
-class XPathError(HeddleError):
-    """A text that is not XPath, or that reaches outside of the answer. `code` is one of `findings.RULES`."""
-
-    def __init__(self, message: str, code: str = "bad-condition") -> None:
-        super().__init__(message)
-        self.code = code
+_TEXTS = re.compile(r"'[^']*'|\"[^\"]*\"")
+#: Whatever calls something else than these, loops or makes up sequences may take long.
+_SAFE_CALLS = re.compile(
+    r"(?:count|sum|not|boolean|number|string|string-length|contains|starts-with|ends-with|position|last|local-name|name"
+    r"|normalize-space|exists|empty|true|false|text|node|concat|lower-case|upper-case|floor|ceiling|round|abs|and|or"
+    r"|div|mod)\s*\("
+)
+_CALL = re.compile(r"[A-Za-z_][\w.\-]*\s*\(")
+_RISKY = re.compile(r"(?<![\w.\-])(?:for|some|every|let|to|function|return|satisfies|map|array)(?![\w.\-])|[{}#!?]|=>")
+_DEEP = re.compile(r"//|descendant|following|preceding|ancestor")
+_MAX_HARMLESS_LENGTH = 400
+_HARMLESS_VISITS = 60_000
+_CHARACTERS_PER_NODE = 12
+MAX_EXPRESSION = 10_000
 
 
 class XPath:
-    """One compiled expression."""
+    """One expression that has been looked through."""
 
     def __init__(self, text: str, version: str | None) -> None:
-        if version is not None and version not in _PARSERS:
-            raise XPathError(f"{version!r} is not a version of XPath; there is {', '.join(_PARSERS)}")
+        if version is not None and version not in VERSIONS:
+            raise XPathError(f"{version!r} is not a version of XPath; there is {', '.join(VERSIONS)}")
+        if find_spec("elementpath") is None:
+            message = "XPath needs the library elementpath: pip install elementpath"
+            raise XPathError(message, "not-supported")
+        if len(text) > MAX_EXPRESSION:
+            raise XPathError(f"an XPath expression may have {MAX_EXPRESSION} characters, not {len(text)}")
         outside = _OUTSIDE.search(text)
         if outside is not None:
             raise XPathError(f"{text!r} calls {outside.group()[:-1].strip()}, which reaches outside of the answer")
-        module, name = _PARSERS[version or "xpath-31"]
-        rules = {"compatibility_mode": True} if version == "xpath-10" else {}
-        self._library = _library()
-        try:
-            self._token: Any = getattr(import_module(module), name)(**rules).parse(text)
-        except (self._library.ElementPathError, RecursionError) as error:
-            raise XPathError(f"{text!r} is not XPath: {error}") from error
         self._text = text
+        self._version = version
+        self._plain = _is_plain(text)
+        self._check()
 
     def holds(self, xml: str) -> bool:
-        """The effective boolean value on a document."""
-        root = _parsed(xml)
+        """The effective boolean value on a document; raises Undecidable."""
+        if self._is_harmless(xml):
+            return xpath_engine.truth(self._text, self._version, xml)
+        return bounded.call(f"{_ENGINE}:truth", self._text, self._version, xml)
+
+    def values(self, xml: str) -> list[Any]:
+        """What is selected, as text where it is an element or an attribute; raises Undecidable."""
+        if self._is_harmless(xml):
+            return xpath_engine.values(self._text, self._version, xml)
+        return bounded.call(f"{_ENGINE}:values", self._text, self._version, xml)
+
+    def replaced(self, xml: str, value: str) -> str:
+        """The document with a value set at every place that is selected; raises Undecidable."""
+        if self._is_harmless(xml):
+            return xpath_engine.replaced(self._text, self._version, xml, value)
+        return bounded.call(f"{_ENGINE}:replaced", self._text, self._version, xml, value)
+
+    def _check(self) -> None:
+        if self._plain:
+            xpath_engine.check(self._text, self._version)
+            return
         try:
-            context = self._library.XPathContext(root=ET.ElementTree(root))
-            return _truth(self._token.get_results(context))
-        except (self._library.ElementPathError, ArithmeticError, ValueError, TypeError, RecursionError) as error:
-            raise Undecidable(f"{self._text!r} has no answer for this document: {error}") from error
+            bounded.call(f"{_ENGINE}:check", self._text, self._version)
+        except Undecidable as error:
+            raise XPathError(error.message) from error
+
+    def _is_harmless(self, xml: str) -> bool:
+        """A path with several steps to everywhere may look at every node once for every other."""
+        steps = max(len(_DEEP.findall(self._text)) + self._text.count("[") // 2, 1)
+        return self._plain and (len(xml) // _CHARACTERS_PER_NODE + 1) ** steps <= _HARMLESS_VISITS
 
 
 @lru_cache(maxsize=256)
@@ -74,33 +96,7 @@ def compile_xpath(text: str, version: str | None) -> XPath:
     return XPath(text, version)
 
 
-def _library() -> Any:
-    try:
-        return import_module("elementpath")
-    except ImportError as error:
-        message = "criteria of the type xpath need the library elementpath: pip install elementpath"
-        raise XPathError(message, "not-supported") from error
-
-
-class _NoDocumentType(ET.TreeBuilder):
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise Undecidable("the answer has a document type (<!DOCTYPE …>), which is refused")
-
-
-def _parsed(xml: str) -> ET.Element:
-    if len(xml) > MAX_TEXT:
-        raise Undecidable(f"the answer is longer than {MAX_TEXT} characters")
-    try:
-        parser = ET.XMLParser(target=_NoDocumentType())  # noqa: S314 - without a document type, nothing expands
-        parser.feed(re.sub(r"^\s*<\?xml[^>]*\?>", "", xml))
-        root: ET.Element = parser.close()
-    except ET.ParseError as error:
-        raise Undecidable(f"the answer is not XML: {error}") from error
-    return root
-
-
-def _truth(value: Any) -> bool:
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
-        return _truth(items[0]) if len(items) == 1 and isinstance(items[0], (bool, int, float, str)) else bool(items)
-    return bool(value) and not (isinstance(value, float) and math.isnan(value))
+def _is_plain(text: str) -> bool:
+    bare = _TEXTS.sub("''", text)
+    calls = _SAFE_CALLS.sub("(", bare)
+    return len(text) <= _MAX_HARMLESS_LENGTH and not _RISKY.search(bare) and not _CALL.search(calls)
