@@ -27,6 +27,7 @@ def scope() -> Scope:
             Message({"x-rate": "9"}, body={"status": "ok", "": 0, "items": [{"id": 5}], "null": None}),
             201,
         ),
+        self_uri="https://example.org/a",
     )
 
 
@@ -66,6 +67,7 @@ def scope() -> Scope:
         ("$workflows.other.outputs.r#/1", 20),
         ("$sourceDescriptions.api.url", "api.yaml"),
         ("$components.parameters.token", ABSENT),
+        ("$self", "https://example.org/a"),
     ],
 )
 def test_values(text: str, value: Any) -> None:
@@ -101,8 +103,8 @@ def test_without_a_call_there_is_no_answer() -> None:
         "$response.header.a b",
         "$statusCodes",
         "$components.things.x",
+        "$selfish",
         "$message.payload",
-        "$self",
         "$inputs.x\n",
     ],
 )

@@ -148,11 +148,11 @@ VALID: list[Row] = [
         {
             (*ONE, "successCriteria", 0): {
                 "context": "$response.body",
-                "condition": "$[?@.a == 1]",
+                "condition": "$[?(@.a == 1)]",
                 "type": {"type": "jsonpath", "version": "draft-goessner-dispatch-jsonpath-00"},
             }
         },
-        [("goessner-jsonpath", (*ONE, "successCriteria", 0, "condition"))],
+        [],
     ),
     (
         "a regular expression",
@@ -200,20 +200,35 @@ VALID: list[Row] = [
         [],
     ),
     (
-        "parts of 1.1 that the runner does not carry out",
+        "a Selector Object",
         {("arazzo",): "1.1.0", OUT: {"context": "$response.body", "selector": "$.a", "type": "jsonpath"}},
-        [("not-supported", OUT)],
+        [],
     ),
     (
         "a step that depends on another, in 1.1",
         {("arazzo",): "1.1.0", (*TWO, "dependsOn"): ["one"]},
-        [("not-supported", (*TWO, "dependsOn"))],
+        [],
+    ),
+    (
+        "a step that receives messages",
+        {("arazzo",): "1.1.0", (*TWO, "action"): "receive"},
+        [("not-supported", (*TWO, "action"))],
+    ),
+    (
+        "a parameter that does not say where it stands",
+        {(*ONE, "parameters", 0, "in"): GONE},
+        [("parameter-place", (*ONE, "parameters", 0))],
     ),
     ("a text with a dollar", {(*ONE, "parameters", 1): {"name": "deep", "in": "query", "value": "$100 off"}}, []),
 ]
 
 INVALID: list[Row] = [
     ("no version", {("arazzo",): GONE}, [("not-arazzo", ())]),
+    (
+        "steps that wait for each other",
+        {("arazzo",): "1.1.0", (*ONE, "dependsOn"): ["two"], (*TWO, "dependsOn"): ["one"]},
+        [("circular-steps", (*ONE, "dependsOn"))],
+    ),
     ("a version of the future", {("arazzo",): "2.0.0"}, [("unknown-version", ("arazzo",))]),
     ("no title", {("info", "title"): GONE}, [("missing-field", ("info",))]),
     ("no sources", {("sourceDescriptions",): []}, [("empty-list", ("sourceDescriptions",))]),

@@ -13,11 +13,12 @@ import yaml
 from arazzo_stub import DESCRIPTION, Got, Handler, Part, Reply, Stub, png
 
 from heddle.arazzo.exchange import Client
-from heddle.arazzo.expressions import Scope, pointer_tokens
+from heddle.arazzo.expressions import Scope
 from heddle.arazzo.files import file_value
 from heddle.arazzo.leniency import Leniency, strict
 from heddle.arazzo.openapi import BodyShape, Description, Operation
-from heddle.arazzo.requests import PlannedBody, PlannedParameter, Request, RequestError, build_request
+from heddle.arazzo.requests import PlannedBody, PlannedParameter, Request, RequestError, Target, build_request
+from heddle.arazzo.selectors import compile_selector
 from heddle.arazzo.templates import Compiler
 from heddle.arazzo.tree import Place, Tree
 
@@ -50,7 +51,10 @@ def built(
     ]
     body = None
     if kind is not None:
-        swaps = tuple((pointer_tokens(at), compiler.value(value)) for at, value in (replacements or {}).items())
+        swaps = tuple(
+            (Target(at, compile_selector("jsonpointer", None, at)), compiler.value(value))
+            for at, value in (replacements or {}).items()
+        )
         body = PlannedBody(kind, BodyShape(kind, binary), compiler.value(payload), swaps, Place("d", 1, 1))
     return build_request(target, planned, body, Scope(inputs=inputs, steps={}), leniency or Leniency())
 

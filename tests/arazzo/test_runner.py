@@ -491,7 +491,10 @@ def test_an_answer_that_is_too_large_fails_the_step(write: Callable[..., Path]) 
         ),
         ({"operationId": "look", "outputs": {"x": "$steps.two.outputs.y"}}, "there is no step 'two'"),
         ({"operationId": "look", "outputs": {"a b": "$statusCode"}}, "the output name 'a b'"),
-        ({"operationId": "look", "parameters": [{"name": "x", "in": "body", "value": 1}]}, "'body' is not path, query"),
+        (
+            {"operationId": "look", "parameters": [{"name": "x", "in": "body", "value": 1}]},
+            "'body' is not one of path, query",
+        ),
         ({"operationId": "look", "parameters": [{"name": "x", "value": 1}]}, "needs `in`"),
         ({"operationId": "look", "parameters": [{"reference": "$components.parameters.x"}]}, "there is no"),
         ({"workflowId": "$sourceDescriptions.api.other"}, "there is no Arazzo document 'api'"),

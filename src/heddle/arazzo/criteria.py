@@ -9,23 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, TypeAlias
-
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
-from jsonpath_rfc9535.filter_expressions import FilterContext, FilterExpression
-from jsonpath_rfc9535.selectors import FilterSelector
 
 from heddle.arazzo.conditions import ConditionError, Node, Undecidable, parse_condition, references, truth
 from heddle.arazzo.expressions import ABSENT, Body, Expression, ExpressionError, Scope
+from heddle.arazzo.jsonpaths import GOESSNER, VERSIONS, BadQuery, JsonPath, compile_comparison, compile_jsonpath
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.patterns import compiled, found
-from heddle.arazzo.templates import Compiler, Literal, Template, Text, Whole, as_text, expressions_in
+from heddle.arazzo.selectors import SelectorError, compile_selector
+from heddle.arazzo.templates import Compiler, Literal, Template, Whole, as_text, expressions_in, filled
 from heddle.arazzo.tree import Place
-from heddle.arazzo.xpaths import XPathError, compile_xpath
+from heddle.arazzo.xpath_engine import XPathError
+from heddle.arazzo.xpaths import compile_xpath
 from heddle.errors import HeddleError
-
-GOESSNER = "draft-goessner-dispatch-jsonpath-00"
 
 
 class CriterionError(HeddleError):
@@ -63,7 +59,7 @@ class Matching:
         if value is None:
             return False
         try:
-            return found(_condition(self.pattern, scope), as_text(value))
+            return found(filled(self.pattern, scope), as_text(value))
         except re.error as error:
             raise Undecidable(f"{self.text!r} is not a regular expression: {error}") from error
 
@@ -82,6 +78,7 @@ class Selecting:
     text: str
     context: Template
     query: Template
+    version: str | None
     leniency: Leniency
     place: Callable[[], Place] = field(compare=False)
 
@@ -91,22 +88,25 @@ class Selecting:
             return False
         if isinstance(value, str) and any(isinstance(part, Body) for part in expressions_in(self.context)):
             raise Undecidable(f"{self.text!r} needs JSON, and the answer is text that starts with {value[:40]!r}")
-        selection = _compile_selection(_condition(self.query, scope))
-        if selection is None:
-            raise Undecidable(f"{self.text!r} is not a JSONPath query")
-        return self._asked(selection, value)
+        text = filled(self.query, scope)
+        try:
+            return self._selects(compile_jsonpath(text, self.version), value)
+        except BadQuery as error:
+            comparison = compile_comparison(text, self.version)
+            if comparison is None:
+                raise Undecidable(error.message) from error
+        if not self.leniency.allows("bare-comparison", self.place, self.text):
+            raise Undecidable(f"{self.text!r} is a bare comparison; JSONPath wants a query, such as `$[?{self.text}]`")
+        return comparison.holds(value)
 
-    def _asked(self, selection: Selection, value: Any) -> bool:
-        if isinstance(selection, FilterExpression):
-            if not self.leniency.allows("bare-comparison", self.place, self.text):
-                raise Undecidable(f"{self.text!r} is a bare comparison; RFC 9535 wants `$[?{self.text}]`")
-            return selection.evaluate(FilterContext(env=_JSONPATH, current=value, root=value))
-        if next(iter(selection.finditer(value)), None) is not None:
+    def _selects(self, path: JsonPath, value: Any) -> bool:
+        if path.selects(value):
             return True
         return (
-            isinstance(value, dict)
+            self.version != GOESSNER
+            and isinstance(value, dict)
             and self.text.startswith("$[?")
-            and next(iter(selection.finditer([value])), None) is not None
+            and path.selects([value])
             and self.leniency.allows("wrapped-root", self.place, self.text)
         )
 
@@ -134,7 +134,7 @@ class Locating:
         if not isinstance(value, str):
             raise Undecidable(f"{self.text!r} needs XML, and the context is {type(value).__name__}")
         try:
-            return compile_xpath(_condition(self.path, scope), self.version).holds(value)
+            return compile_xpath(filled(self.path, scope), self.version).holds(value)
         except XPathError as error:
             raise Undecidable(error.message) from error
 
@@ -146,10 +146,32 @@ class Locating:
         return [*expressions_in(self.context), *expressions_in(self.path)]
 
 
-Criterion: TypeAlias = Simple | Matching | Selecting | Locating
-Selection: TypeAlias = JSONPathQuery | FilterExpression
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """A JSON Pointer that must lead to something; null is something."""
 
-_JSONPATH = JSONPathEnvironment()
+    text: str
+    context: Template
+    pointer: Template
+
+    def holds(self, scope: Scope) -> bool:
+        value = _context(self.context, scope)
+        if value is None:
+            return False
+        try:
+            return compile_selector("jsonpointer", None, filled(self.pointer, scope)).pick(value) is not ABSENT
+        except SelectorError as error:
+            raise Undecidable(error.message) from error
+
+    def blind(self, scope: Scope) -> bool:
+        """Whether there is nothing to look at."""
+        return _context(self.context, scope) is None
+
+    def expressions(self) -> list[Expression]:
+        return [*expressions_in(self.context), *expressions_in(self.pointer)]
+
+
+Criterion: TypeAlias = Simple | Matching | Selecting | Locating | Pointing
 
 
 def compile_criterion(
@@ -170,10 +192,10 @@ def compile_criterion(
         )
     if kind == "regex":
         return _matching(condition, context, compiler)
-    if kind == "jsonpath" and version in (None, "rfc9535", GOESSNER):
-        if version == GOESSNER and not compiler.leniency.allows("goessner-jsonpath", place, condition):
-            raise CriterionError("JSONPath of Gössner's draft is read by RFC 9535 as a leniency only", "not-supported")
-        return _selecting(condition, context, compiler, place)
+    if kind == "jsonpath" and version in (None, *VERSIONS):
+        return _selecting(condition, version, context, compiler, place)
+    if kind == "jsonpointer" and version in (None, "rfc6901"):
+        return _pointing(condition, context, compiler)
     if kind == "xpath":
         return _locating(condition, version, context, compiler)
     raise CriterionError(_unsupported(kind, version), "not-supported")
@@ -201,16 +223,30 @@ def _matching(condition: str, context: str, compiler: Compiler) -> Matching:
     return Matching(condition, _context_template(context, compiler), pattern)
 
 
-def _selecting(condition: str, context: str, compiler: Compiler, place: Callable[[], Place]) -> Selecting:
+def _selecting(
+    condition: str, version: str | None, context: str, compiler: Compiler, place: Callable[[], Place]
+) -> Selecting:
     query = _condition_template(condition, compiler)
     if isinstance(query, Literal):
-        selection = _compile_selection(condition)
-        if selection is None:
-            raise CriterionError(f"{condition!r} is not a JSONPath query (RFC 9535)")
-        bare = isinstance(selection, FilterExpression)
-        if bare and not compiler.leniency.allows("bare-comparison", place, condition):
-            raise CriterionError(f"{condition!r} is a bare comparison; RFC 9535 wants `$[?{condition}]`")
-    return Selecting(condition, _context_template(context, compiler), query, compiler.leniency, place)
+        try:
+            compile_jsonpath(condition, version)
+        except BadQuery as error:
+            if compile_comparison(condition, version) is None:
+                raise CriterionError(error.message) from error
+            if not compiler.leniency.allows("bare-comparison", place, condition):
+                message = f"{condition!r} is a bare comparison; JSONPath wants a query, such as `$[?{condition}]`"
+                raise CriterionError(message) from error
+    return Selecting(condition, _context_template(context, compiler), query, version, compiler.leniency, place)
+
+
+def _pointing(condition: str, context: str, compiler: Compiler) -> Pointing:
+    pointer = _condition_template(condition, compiler)
+    if isinstance(pointer, Literal):
+        try:
+            compile_selector("jsonpointer", None, condition)
+        except SelectorError as error:
+            raise CriterionError(error.message) from error
+    return Pointing(condition, _context_template(context, compiler), pointer)
 
 
 def _locating(condition: str, version: str | None, context: str, compiler: Compiler) -> Locating:
@@ -234,11 +270,8 @@ def _context_template(context: str, compiler: Compiler) -> Template:
 
 
 def _condition_template(condition: str, compiler: Compiler) -> Template:
-    """Only braces embed here: a bare `$` is JSONPath's root and the end of a text in a regular expression."""
-    if "{$" not in condition:
-        return Literal(condition)
     try:
-        return Compiler(Leniency(frozenset()), compiler.inputs, compiler.steps).text(condition)
+        return compiler.embedded(condition)
     except ExpressionError as error:
         raise CriterionError(error.message, error.code) from error
 
@@ -248,34 +281,7 @@ def _context(template: Template, scope: Scope) -> Any:
     return None if value is ABSENT else value
 
 
-def _condition(template: Template, scope: Scope) -> str:
-    if isinstance(template, Literal):
-        return template.value
-    absent: list[Expression] = []
-    text = template.fill(scope, absent) if isinstance(template, Text) else template.render(scope, absent)
-    if absent:
-        raise Undecidable(f"{absent[0]}, which the condition needs, did not resolve")
-    return as_text(text)
-
-
-@lru_cache(maxsize=512)
-def _compile_selection(text: str) -> Selection | None:
-    """A query, else the filter of a bare comparison, else None."""
-    try:
-        return _JSONPATH.compile(text)
-    except JSONPathError:
-        pass
-    try:
-        segments = _JSONPATH.compile(f"$[?{text}]").segments
-    except JSONPathError:
-        return None
-    if len(segments) != 1 or len(segments[0].selectors) != 1:
-        return None  # the text closed our bracket and opened its own
-    selector = segments[0].selectors[0]
-    return selector.expression if isinstance(selector, FilterSelector) else None
-
-
 def _unsupported(kind: str, version: str | None) -> str:
     if kind == "jsonpath":
-        return f"JSONPath version {version!r} is not known; {GOESSNER} and rfc9535 are"
+        return f"JSONPath version {version!r} is not known; {' and '.join(VERSIONS)} are"
     return f"{kind!r} is not a type of criterion; known are simple, regex, jsonpath and xpath"

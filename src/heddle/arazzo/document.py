@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from heddle.arazzo.expressions import Component, ExpressionError, parse
-from heddle.arazzo.shapes import VERSION, newer_parts
+from heddle.arazzo.order import Circle, Waiting, in_order
+from heddle.arazzo.shapes import VERSION, message_parts
+from heddle.arazzo.templates import is_selector, selector_type
 from heddle.arazzo.tree import DocumentError, Tree, Way, called, kind_of, read_tree
 
 _Made = TypeVar("_Made")
@@ -33,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`where` is path, query, header or cookie; None for the input of an Arazzo workflow."""
+    """`where` is path, query, querystring, header or cookie; None for the input of an Arazzo workflow."""
 
     name: str
     where: str | None
@@ -43,9 +45,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A value to set at a JSON Pointer of the payload."""
+    """A value to set at a place of the payload; without `kind` its content type says how the target is written."""
 
     target: str
+    kind: str | None
+    version: str | None
     value: Any
     way: Way
 
@@ -73,7 +77,7 @@ class CriterionText:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What follows a step: `kind` is end, goto or retry."""
+    """What follows a step: `kind` is end, goto or retry. `parameters` are inputs of the Arazzo workflow it leads to."""
 
     name: str
     kind: str
@@ -83,6 +87,7 @@ class Action:
     retry_limit: int | None
     criteria: tuple[CriterionText, ...]
     way: Way
+    parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,12 @@ class Step:
     outputs: Mapping[str, Any]
     way: Way
     timeout: float | None = None
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """An Arazzo workflow: its inputs are a JSON Schema, its outputs expressions."""
+    """An Arazzo workflow: its inputs are a JSON Schema, its outputs expressions, its steps in the order they run in."""
 
     id: str
     summary: str
@@ -133,6 +139,12 @@ class Document:
     components: Mapping[str, Any]
     tree: Tree
     folder: Path
+    self_uri: str | None = None
+
+    @property
+    def has_selectors(self) -> bool:
+        """Whether Selector Objects are read; they came with Arazzo 1.1."""
+        return not self.version.startswith("1.0.")
 
     def workflow(self, name: str) -> Workflow | None:
         return next((workflow for workflow in self.workflows if workflow.id == name), None)
@@ -154,10 +166,12 @@ class _Reader:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._components: Mapping[str, Any] = {}
+        self._newer = False
 
     def document(self, folder: Path) -> Document:
         root = self._object(self._tree.value, ())
         version = self._version(root)
+        self._newer = not version.startswith("1.0.")
         info = self._object(self._need(root, "info", ()), ("info",))
         self._components = self._object(root.get("components") or {}, ("components",))
         sources = self._list(root, "sourceDescriptions", (), self._source, required=True)
@@ -173,6 +187,7 @@ class _Reader:
             components=self._components,
             tree=self._tree,
             folder=folder,
+            self_uri=self._maybe_text(root, "$self", ()) if self._newer else None,
         )
 
     def _version(self, root: Mapping[str, Any]) -> str:
@@ -184,11 +199,16 @@ class _Reader:
             raise self._error(
                 ("arazzo",),
                 f"Arazzo {version} is not supported",
-                "this runner speaks Arazzo 1.0.x, and 1.1.x as far as it is the same",
+                "this runner speaks Arazzo 1.0.x, and 1.1.x without AsyncAPI",
                 "unknown-version",
             )
-        for way, what in newer_parts(self._tree) if version.startswith("1.1.") else ():
-            raise self._error(way, f"{what} of Arazzo 1.1 is not carried out yet", code="not-supported")
+        for way, what in message_parts(self._tree) if version.startswith("1.1.") else ():
+            raise self._error(
+                way,
+                f"{what} needs AsyncAPI, and this runner sends no messages: it speaks HTTP only",
+                "leave out the steps that send and receive, or run the document elsewhere",
+                "not-supported",
+            )
         return version
 
     def _source(self, data: Any, way: Way) -> Source:
@@ -202,6 +222,7 @@ class _Reader:
         fields = self._object(data, way)
         steps = self._list(fields, "steps", way, self._step, required=True)
         self._unique(((step.id, step.way) for step in steps), "stepId")
+        steps = self._ordered(steps)
         return Workflow(
             id=self._text(fields, "workflowId", way),
             summary=self._text(fields, "summary", way, ""),
@@ -215,6 +236,15 @@ class _Reader:
             outputs=self._outputs(fields, way),
             way=way,
         )
+
+    def _ordered(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        try:
+            return tuple(steps[at] for at in in_order([_waiting(step) for step in steps]))
+        except Circle as circle:
+            names = ", ".join(steps[at].id for at in circle.steps[:8])
+            here = (*steps[circle.steps[0]].way, "dependsOn")
+            problem = f"no order of the steps is right: {names} wait for each other"
+            raise self._error(here, problem, code="circular-steps") from circle
 
     def _step(self, data: Any, way: Way) -> Step:
         fields = self._object(data, way)
@@ -241,13 +271,15 @@ class _Reader:
             outputs=self._outputs(fields, way),
             way=way,
             timeout=self._number(fields, "timeout", way),
+            depends_on=self._list(fields, "dependsOn", way, self._plain_text),
         )
 
     def _parameter(self, data: Any, way: Way) -> Parameter:
         fields = self._reused(data, way, "parameters")
         where = self._maybe_text(fields, "in", way)
-        if where not in (None, "path", "query", "header", "cookie"):
-            raise self._error((*way, "in"), f"{where!r} is not path, query, header or cookie", code="wrong-value")
+        known = ("path", "query", *(("querystring",) if self._newer else ()), "header", "cookie")
+        if where is not None and where not in known:
+            raise self._error((*way, "in"), f"{where!r} is not one of {', '.join(known)}", code="wrong-value")
         return Parameter(self._text(fields, "name", way), where, self._need(fields, "value", way), way)
 
     def _body(self, fields: Mapping[str, Any], way: Way) -> Body | None:
@@ -264,14 +296,16 @@ class _Reader:
 
     def _replacement(self, data: Any, way: Way) -> Replacement:
         fields = self._object(data, way)
-        return Replacement(self._text(fields, "target", way), self._need(fields, "value", way), way)
+        kind, version = selector_type(fields["targetSelectorType"]) if "targetSelectorType" in fields else (None, None)
+        return Replacement(self._text(fields, "target", way), kind, version, self._need(fields, "value", way), way)
 
     def _criterion(self, data: Any, way: Way) -> CriterionText:
         fields = self._object(data, way)
         kind, version = fields.get("type", "simple"), None
         if isinstance(kind, dict):
             typed = self._object(kind, (*way, "type"))
-            kind, version = self._text(typed, "type", (*way, "type")), self._text(typed, "version", (*way, "type"))
+            kind = self._text(typed, "type", (*way, "type"))
+            version = self._text(typed, "version", (*way, "type"))
         condition = fields.get("condition")
         if isinstance(condition, bool):
             condition = str(condition).lower()  # YAML reads the condition `true` as a truth value
@@ -296,6 +330,7 @@ class _Reader:
             retry_limit=_whole(self._number(fields, "retryLimit", way)),
             criteria=self._list(fields, "criteria", way, self._criterion),
             way=way,
+            parameters=self._list(fields, "parameters", way, self._parameter) if self._newer else (),
         )
         self._check_action(action)
         return action
@@ -313,6 +348,12 @@ class _Reader:
             raise self._error(
                 action.way, f"the goto {action.name!r} needs a stepId or a workflowId", code="missing-field"
             )
+        if action.parameters and action.workflow is None:
+            raise self._error(
+                (*action.way, "parameters"),
+                f"the parameters of action {action.name!r} are inputs of a workflow, and it names no workflowId",
+                code="conflicting-fields",
+            )
 
     def _outputs(self, fields: Mapping[str, Any], way: Way) -> Mapping[str, Any]:
         outputs = self._object(fields.get("outputs") or {}, (*way, "outputs"))
@@ -323,11 +364,16 @@ class _Reader:
                     f"the output name {name!r} may hold letters, digits, `.`, `_` and `-` only",
                     code="wrong-value",
                 )
-            if not isinstance(value, str):
-                raise self._error(
-                    (*way, "outputs", name), f"the output {name!r} is not a runtime expression", code="wrong-type"
-                )
+            self._check_output(name, value, (*way, "outputs", name))
         return outputs
+
+    def _check_output(self, name: str, value: Any, way: Way) -> None:
+        if isinstance(value, dict) and self._newer:
+            if not is_selector(cast("dict[str, Any]", value)):
+                problem = f"the output {name!r} is no Selector Object"
+                raise self._error(way, problem, "it has `context`, `selector` and `type`", "wrong-type")
+        elif not isinstance(value, str):
+            raise self._error(way, f"the output {name!r} is not a runtime expression", code="wrong-type")
 
     def _reused(self, data: Any, way: Way, component: str) -> Mapping[str, Any]:
         """A Reusable Object is replaced by what it refers to; its `value` wins for parameters."""
@@ -436,6 +482,14 @@ def merged_parameters(own: tuple[Parameter, ...], inherited: tuple[Parameter, ..
 def _identity(parameter: Parameter) -> tuple[str, str | None]:
     name = parameter.name.lower() if parameter.where == "header" else parameter.name
     return name, parameter.where
+
+
+def _waiting(step: Step) -> Waiting:
+    values: list[Any] = [parameter.value for parameter in step.parameters]
+    if step.body is not None:
+        values += [step.body.payload, *(one.value for one in step.body.replacements)]
+    values += [text for one in step.success_criteria for text in (one.condition, one.context)]
+    return Waiting(step.id, step.depends_on, [*values, *step.outputs.values()])
 
 
 def _whole(value: float | None) -> int | None:

@@ -6,7 +6,7 @@ The grammar is that of Arazzo 1.1, which only makes precise what 1.0 means. Noth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -69,6 +69,7 @@ class Scope:
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     call: Call | None = None
+    self_uri: str | None = None
 
 
 Pointer: TypeAlias = tuple[str, ...] | None
@@ -221,8 +222,47 @@ class Component:
         return f"$components.{self.kind}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class SelfUri:
+    """`$self`, as the document has it."""
+
+    def value(self, scope: Scope) -> Any:
+        return ABSENT if scope.self_uri is None else scope.self_uri
+
+    def __str__(self) -> str:
+        return "$self"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A Selector Object: what `pick` finds in the value of `context`. `embedded` are expressions in the selector."""
+
+    context: Expression
+    kind: str
+    selector: str
+    pick: Callable[[Any, Scope], Any] = field(compare=False, repr=False)
+    embedded: tuple[Expression, ...] = ()
+
+    def value(self, scope: Scope) -> Any:
+        value = self.context.value(scope)
+        return ABSENT if value is ABSENT else self.pick(value, scope)
+
+    def __str__(self) -> str:
+        return f"{self.context} by {self.kind} {self.selector}"
+
+
 Expression: TypeAlias = (
-    CallField | MessageField | Body | Input | Output | StepOutput | WorkflowField | SourceField | Component
+    CallField
+    | MessageField
+    | Body
+    | Input
+    | Output
+    | StepOutput
+    | WorkflowField
+    | SourceField
+    | Component
+    | SelfUri
+    | Selected
 )
 
 _STRICT_ID = r"[A-Za-z0-9_\-]+"
@@ -233,6 +273,7 @@ _GRAMMAR = tuple(
     (re.compile(pattern, re.DOTALL), kind)
     for pattern, kind in (
         (r"\$(?P<name>url|method|statusCode)", CallField),
+        (r"\$self", SelfUri),
         (rf"\$(?P<side>request|response)\.(?P<part>header)\.(?P<name>{_HEADER_NAME})", MessageField),
         (r"\$(?P<side>request|response)\.(?P<part>query|path)\.(?P<name>[^{}]+)", MessageField),
         (rf"\$(?P<side>request|response)\.body(?P<dotted>(?:\.{_STRICT_ID})*){_POINTER}", Body),
@@ -313,8 +354,8 @@ def _build(kind: type[Expression], match: re.Match[str]) -> Expression:
 
 
 def _complaint(text: str) -> str:
-    if text.startswith("$message.") or text == "$self":
-        return f"{text!r} belongs to Arazzo 1.1, which this runner does not speak yet"
+    if text.startswith("$message."):
+        return f"{text!r} needs AsyncAPI; this runner speaks HTTP, where there is a $response"
     if text.startswith("$steps.") and ".outputs." not in text:
         return f"{text!r} is not a runtime expression; write $steps.<stepId>.outputs.<name>"
     if looks_like_one(text):

@@ -77,6 +77,7 @@ RULES: dict[str, Rule] = {
     "unreachable-action": Rule(_W, "an action before this one has no criteria and is always taken"),
     "endless-loop": Rule(_E, "steps that lead to each other and never to an end, unless one of them fails"),
     "unguarded-retry": Rule(_N, "a retry without criteria repeats every failure, wrong passwords included"),
+    "circular-steps": Rule(_E, "steps that wait for each other by `dependsOn`, in a circle"),
     "circular-workflows": Rule(_E, "Arazzo workflows that depend on each other, or run each other, in a circle"),
     # taste and care
     "unused-input": Rule(_N, "an input that nothing uses"),
@@ -84,7 +85,7 @@ RULES: dict[str, Rule] = {
     "unused-component": Rule(_N, "a component that nothing refers to"),
     "secret-in-document": Rule(_W, "a credential is written into the document"),
     # limits of the runner
-    "not-supported": Rule(_W, "correct Arazzo that `heddle run` does not carry out yet"),
+    "not-supported": Rule(_W, "correct Arazzo that `heddle run` does not carry out: what needs AsyncAPI"),
     "not-runnable": Rule(_E, "something else that `heddle run` refuses"),
     **{name: Rule(_W, f"a leniency: {meaning}") for name, meaning in LENIENCIES.items()},
 }

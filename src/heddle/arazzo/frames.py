@@ -27,6 +27,7 @@ class Frame:
     ended_by: EndedBy | None = None
     failure: str = ""
     transfer: str | None = None
+    handed: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def use_up(self, step: PlannedStep, action: PlannedAction) -> bool:
         """Whether a retry has no tries left; counts this one otherwise."""

@@ -7,7 +7,7 @@ guard, and going on would walk around it.
 
 from __future__ import annotations
 
-from heddle.arazzo.criteria import Locating, Matching, Selecting
+from heddle.arazzo.criteria import Locating, Matching, Pointing, Selecting
 from heddle.arazzo.expressions import Scope
 from heddle.arazzo.plan import PlannedAction, PlannedStep
 
@@ -42,4 +42,6 @@ def _leads_to(action: PlannedAction, following: int, count: int) -> bool:
 
 
 def _saw_nothing(action: PlannedAction, scope: Scope) -> bool:
-    return any(isinstance(one, (Locating, Matching, Selecting)) and one.blind(scope) for one in action.criteria)
+    return any(
+        isinstance(one, (Locating, Matching, Pointing, Selecting)) and one.blind(scope) for one in action.criteria
+    )

@@ -15,7 +15,7 @@ LENIENCIES = {
     "unbraced-expression": "a runtime expression inside a longer text is expanded without braces: `Bearer $inputs.x`",
     "bare-comparison": "a jsonpath condition may be a bare comparison: `$.x == 1`, read as `$[?$.x == 1]`",
     "wrapped-root": "a filter on an object, `$[?@.x == 1]`, that finds nothing among its members may match the object",
-    "goessner-jsonpath": "JSONPath of Gössner's draft, the only version that 1.0 can name, is read by RFC 9535",
+    "parameter-place": "a parameter without `in` stands where the operation declares the only one of its name",
     "double-quotes": "a simple condition may write texts in double quotes",
     "dotted-body": "`$response.body.a.b` reads `$response.body#/a/b`",
     "bare-operation": "an operationId without its source is accepted among several sources when it is unique",

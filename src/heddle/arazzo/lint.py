@@ -57,7 +57,7 @@ def _sorted(findings: list[Finding]) -> list[Finding]:
 _LENIENT = {
     "unbraced-expression": ("holds an expression without braces", "write {$inputs.name} inside a longer text"),
     "bare-comparison": ("is a bare comparison, which is no JSONPath", "write $[?@.name == …], or a simple condition"),
-    "goessner-jsonpath": ("is JSONPath of Gössner's draft, and is read by RFC 9535", "most queries mean the same"),
+    "parameter-place": ("does not say where it stands", "add `in`: path, query, header or cookie"),
     "double-quotes": ("has a text in double quotes", "texts stand in single quotes"),
     "dotted-body": ("leads into the body with dots", "write a JSON Pointer: $response.body#/name"),
     "bare-operation": ("does not name its source, and there are several", "write $sourceDescriptions.<name>.<id>"),
@@ -158,12 +158,11 @@ class _Linter:
 
     def _handed_on(self, workflow: Workflow) -> Collection[str]:
         """Inputs that another Arazzo workflow gets under the same name, by dependsOn or goto."""
-        names = set(workflow.depends_on)
+        actions = [*workflow.success_actions, *workflow.failure_actions]
         for step in workflow.steps:
-            names |= {action.workflow for action in (*step.on_success, *step.on_failure) if action.workflow}
-        names |= {
-            action.workflow for action in (*workflow.success_actions, *workflow.failure_actions) if action.workflow
-        }
+            actions += [*step.on_success, *step.on_failure]
+        names = set(workflow.depends_on)
+        names |= {action.workflow for action in actions if action.workflow and not action.parameters}
         planners = [self._whole.planners[name] for name in names if name in self._whole.planners]
         return {name for planner in planners for name in planner.inputs.names}
 

@@ -23,6 +23,8 @@ from heddle.arazzo.expressions import (
     Input,
     MessageField,
     Output,
+    Selected,
+    SelfUri,
     SourceField,
     StepOutput,
     WorkflowField,
@@ -32,7 +34,7 @@ from heddle.arazzo.findings import Finding, of_error
 from heddle.arazzo.flow import Flow, flow_of
 from heddle.arazzo.openapi import Operation, media_type
 from heddle.arazzo.plan import WorkflowPlanner, close_to
-from heddle.arazzo.templates import Literal, expressions_in
+from heddle.arazzo.templates import Literal, expressions_in, is_selector
 from heddle.arazzo.tree import DocumentError, Way
 from heddle.errors import UsageError
 
@@ -134,6 +136,8 @@ class Meaning:
             self._operation(step, operation)
         elif step.workflow is not None:
             self._nested(step, step.workflow)
+        if step.depends_on:
+            self._whole.attempt(lambda: self._planner.dependencies(step))
         request = _Spot("request", step, at)
         answer = _Spot("nested" if step.workflow else "answer", step, at)
         for parameter in step.parameters:
@@ -142,7 +146,10 @@ class Meaning:
         if step.body is not None:
             self._leaf(step.body.payload, (*step.body.way, "payload"), request)
             for one in step.body.replacements:
-                self._whole.attempt(lambda one=one: self._planner.pointer(one.target, (*one.way, "target")))
+                kind = step.body.content_type or (
+                    operation.bodies[0].content_type if operation and operation.bodies else ""
+                )
+                self._whole.attempt(lambda one=one, kind=kind: self._planner.target(one, kind))
                 self._leaf(one.value, (*one.way, "value"), request)
         for criterion in step.success_criteria:
             self._criterion(criterion, answer)
@@ -163,6 +170,7 @@ class Meaning:
             if planned is not None:
                 name = planned.shape.name.lower() if planned.shape.where == "header" else planned.shape.name
                 given.add((name, planned.shape.where))
+        whole.attempt(lambda: self._planner.check_query(step, [where for _, where in given]))
         whole.attempt(
             lambda: self._planner.check_path(step, operation, {name for name, where in given if where == "path"})
         )
@@ -212,7 +220,13 @@ class Meaning:
         if target is None:
             return
         given = {parameter.name for parameter in merged_parameters(step.parameters, self._workflow.parameters)}
-        for parameter in step.parameters:
+        self._arguments(target, name, step.parameters, given, step.way)
+
+    def _arguments(
+        self, target: WorkflowPlanner, name: str, parameters: tuple[Parameter, ...], given: Collection[str], way: Way
+    ) -> None:
+        """Whether they are what the inputs of an Arazzo workflow want."""
+        for parameter in parameters:
             if target.inputs.closed and parameter.name not in target.inputs.names:
                 message = f"{name!r} has no input {parameter.name!r}"
                 self._whole.say(
@@ -221,7 +235,7 @@ class Meaning:
         for field in target.inputs.fields():
             if field.required and field.default is None and field.name not in given:
                 message = f"{name!r} requires the input {field.name!r}"
-                self._whole.say(step.way, "missing-parameter", message, f"step {step.id!r} does not give it")
+                self._whole.say(way, "missing-parameter", message, "add it to the parameters")
 
     # Actions and criteria
 
@@ -230,10 +244,20 @@ class Meaning:
             self._whole.attempt(lambda one=action: self._planner.check_action(one, success=success))
             for criterion in action.criteria:
                 self._criterion(criterion, spot)
+            self._handed(action, spot)
             if action.kind == "retry" and not action.criteria:
                 message = f"{action.name!r} repeats whatever went wrong"
                 hint = "add a criterion, such as $statusCode >= 500 || $statusCode == 429"
                 self._whole.say(action.way, "unguarded-retry", message, hint)
+
+    def _handed(self, action: Action, spot: _Spot) -> None:
+        """What an action gives to the Arazzo workflow that it leads to."""
+        for parameter in action.parameters:
+            self._leaf(parameter.value, (*parameter.way, "value"), spot)
+        target = self._whole.planner(action.workflow) if action.parameters and action.workflow else None
+        if target is not None and action.workflow is not None:
+            given = {parameter.name for parameter in action.parameters}
+            self._arguments(target, action.workflow, action.parameters, given, action.way)
 
     def _criterion(self, text: CriterionText, spot: _Spot) -> None:
         if text.kind != "simple" and text.context is None:
@@ -247,7 +271,11 @@ class Meaning:
 
     def _leaf(self, value: Any, way: Way, spot: _Spot, *, must_be_one: bool = False) -> None:
         """Every text inside a value."""
-        if isinstance(value, dict):
+        if isinstance(value, dict) and self._is_selector(cast("dict[str, Any]", value)):
+            template = self._whole.attempt(lambda: self._planner.value(value, way))
+            for expression in expressions_in(template) if template else ():
+                self._expression(expression, (*way, "context"), spot)
+        elif isinstance(value, dict):
             for name, member in cast("dict[str, Any]", value).items():
                 self._leaf(member, (*way, name), spot)
         elif isinstance(value, list):
@@ -260,6 +288,9 @@ class Meaning:
             elif template is not None:
                 for expression in expressions_in(template):
                     self._expression(expression, way, spot)
+
+    def _is_selector(self, fields: dict[str, Any]) -> bool:
+        return self._whole.document.has_selectors and is_selector(fields)
 
     def _literal(self, text: str, way: Way, *, must_be_one: bool) -> None:
         broken = looks_like_one(text) and not any(one.isspace() for one in text)
@@ -286,6 +317,11 @@ class Meaning:
                 self._source(expression.source, way)
             case Component():
                 self._never(expression, way, "a component can be referred to with `reference:` only")
+            case SelfUri():
+                if self._whole.document.self_uri is None:
+                    self._never(expression, way, "the document has no `$self`")
+            case Selected():
+                raise AssertionError("a Selector Object is looked at in its parts")
 
     def _of_the_call(self, expression: CallField | MessageField | Body, way: Way, spot: _Spot) -> None:
         if spot.phase == "request":

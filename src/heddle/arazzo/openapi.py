@@ -18,7 +18,7 @@ _MAX_REFS = 30
 
 @dataclass(frozen=True, slots=True)
 class ParameterShape:
-    """How one parameter is written into a request."""
+    """How one parameter is written into a request; `media` is the content type of one that has `content`."""
 
     name: str
     where: str
@@ -26,6 +26,7 @@ class ParameterShape:
     explode: bool
     required: bool = False
     allow_reserved: bool = False
+    media: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,11 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_xml(content_type: str) -> bool:
+    kind = media_type(content_type)
+    return kind in ("application/xml", "text/xml") or kind.endswith("+xml")
+
+
 def _first_server(fields: Mapping[str, Any]) -> str | None:
     servers = _items(fields, "servers")
     if not servers or not isinstance(servers[0], dict):
@@ -249,6 +255,7 @@ def _shape(fields: Mapping[str, Any]) -> ParameterShape:
         explode=bool(fields.get("explode", style == "form")),
         required=bool(fields.get("required", False)),
         allow_reserved=bool(fields.get("allowReserved", False)),
+        media=media_type(next(iter(_object(fields.get("content"))), "")),
     )
 
 

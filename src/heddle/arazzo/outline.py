@@ -153,6 +153,8 @@ class _Outline(_Reader):
             yield Line(2, f"{field.name} ({', '.join(notes)})" + (f" → {', '.join(users)}" if users else ""), "data")
 
     def _step(self, at: int, step: Step) -> Iterator[Line]:
+        if step.depends_on:
+            yield Line(3, f"after {', '.join(step.depends_on)}", "data")
         taken = self.taken(step)
         if taken:
             yield Line(3, f"takes {', '.join(taken)}", "data")
@@ -173,7 +175,11 @@ class _Outline(_Reader):
         sign = "↻" if move.end == at else "■" if move.end == END and move.action.workflow is None else "→"
         when = f" if {_conditions(move.action.criteria)}" if move.action.criteria else ""
         failing = "" if move.success else "on failure, "
-        return f"{failing}{move.action.name}: {sign} {self._name(move)}{_pace(move.action)}{when}"
+        handed = f" ({self._handed(move.action)})" if move.action.parameters else ""
+        return f"{failing}{move.action.name}: {sign} {self._name(move)}{handed}{_pace(move.action)}{when}"
+
+    def _handed(self, action: Action) -> str:
+        return ", ".join(f"{one.name} ← {self.origin(one.value)}" for one in action.parameters)
 
     def _name(self, move: Move) -> str:
         if move.action is not None and move.action.kind == "retry":

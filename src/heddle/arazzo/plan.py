@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from heddle.arazzo.document import (
     CriterionText,
     Document,
     Parameter,
+    Replacement,
     Step,
     Workflow,
     merged_actions,
@@ -28,12 +29,13 @@ from heddle.arazzo.expressions import (
     Input,
     SourceField,
     parse,
-    pointer_tokens,
 )
 from heddle.arazzo.inputs import InputSchema
 from heddle.arazzo.leniency import Leniency
-from heddle.arazzo.openapi import Description, Operation, ParameterShape, origin
-from heddle.arazzo.requests import PlannedBody, PlannedParameter
+from heddle.arazzo.openapi import Description, Operation, ParameterShape, is_xml, origin
+from heddle.arazzo.order import step_name
+from heddle.arazzo.requests import PlannedBody, PlannedParameter, Target
+from heddle.arazzo.selectors import SelectorError, compile_selector
 from heddle.arazzo.sources import Linked
 from heddle.arazzo.templates import Compiler, Template, Text, expressions_in
 from heddle.arazzo.tree import DocumentError, Place, Way
@@ -44,7 +46,10 @@ _OPERATION_PATH = re.compile(r"\{?\$sourceDescriptions\.([A-Za-z0-9_\-]+)\.url\}
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """`step` is the index of the target; `guarded` says that it has criteria."""
+    """`step` is the index of the target; `guarded` says that it has criteria.
+
+    Without `arguments` the Arazzo workflow that it leads to gets the inputs of the same names.
+    """
 
     name: str
     kind: str
@@ -54,6 +59,7 @@ class PlannedAction:
     retry_limit: int | None
     criteria: tuple[Criterion, ...]
     place: Callable[[], Place] = field(compare=False)
+    arguments: tuple[tuple[str, Template], ...] | None = None
 
     @property
     def guarded(self) -> bool:
@@ -62,7 +68,10 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """Exactly one of `operation` and `workflow` is set; a step that runs a workflow has `arguments`. Time is in s."""
+    """Exactly one of `operation` and `workflow` is set; a step that runs a workflow has `arguments`. Time is in s.
+
+    `depends_on` are steps that must have ended well, each with the key of its Arazzo workflow where that is another.
+    """
 
     id: str
     index: int
@@ -78,6 +87,7 @@ class PlannedStep:
     outputs: tuple[tuple[str, Template], ...]
     timeout: float | None
     place: Callable[[], Place] = field(compare=False)
+    depends_on: tuple[tuple[str | None, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class PlannedWorkflow:
     depends_on: tuple[str, ...]
     steps: tuple[PlannedStep, ...]
     outputs: tuple[tuple[str, Template], ...]
+    self_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,7 @@ class WorkflowPlanner:
         self.named: list[tuple[Linked, Workflow]] = []
         self.inputs = InputSchema(workflow.inputs, document.tree.value)
         self._steps = {step.id: index for index, step in enumerate(workflow.steps)}
-        self._compiler = Compiler(leniency, self.inputs.names, self._steps)
+        self._compiler = Compiler(leniency, self.inputs.names, self._steps, document.has_selectors)
 
     def plan(self) -> PlannedWorkflow:
         workflow = self._workflow
@@ -217,6 +228,7 @@ class WorkflowPlanner:
             ),
             steps=tuple(self._step(step) for step in workflow.steps),
             outputs=self._outputs(workflow.outputs, workflow.way),
+            self_uri=self._document.self_uri,
         )
 
     def _step(self, step: Step) -> PlannedStep:
@@ -238,7 +250,30 @@ class WorkflowPlanner:
             outputs=self._outputs(step.outputs, step.way),
             timeout=None if step.timeout is None else step.timeout / 1000,
             place=self._at(step.way),
+            depends_on=self.dependencies(step),
         )
+
+    def dependencies(self, step: Step) -> tuple[tuple[str | None, str], ...]:
+        """The steps that a step waits for; the order of the steps already respects those of its own workflow."""
+        return tuple(self._dependency(text, (*step.way, "dependsOn", at)) for at, text in enumerate(step.depends_on))
+
+    def _dependency(self, text: str, way: Way) -> tuple[str | None, str]:
+        try:
+            name = step_name(text)
+        except ExpressionError as error:
+            raise self._error(way, error.message, code=error.code) from error
+        if name.workflow is None:
+            known: Iterable[str] = self._steps
+            key = None
+        else:
+            linked, workflow = self._found_workflow(name.workflow, way)
+            known = [step.id for step in workflow.steps]
+            key = self._key(linked.document, workflow)
+        if name.step not in known:
+            raise self._error(
+                way, f"there is no step {name.step!r} to wait for", close_to(name.step, known), "unknown-step"
+            )
+        return key, name.step
 
     def operation(self, step: Step) -> Operation | None:
         if step.operation is not None:
@@ -312,6 +347,7 @@ class WorkflowPlanner:
         self, step: Step, operation: Operation, parameters: tuple[Parameter, ...]
     ) -> tuple[PlannedParameter, ...]:
         planned = tuple(self.parameter(operation, parameter) for parameter in parameters)
+        self.check_query(step, [one.shape.where for one in planned])
         self.check_path(step, operation, {one.shape.name for one in planned if one.shape.where == "path"})
         return planned
 
@@ -319,6 +355,16 @@ class WorkflowPlanner:
         where = parameter.where or self._only_place(operation, parameter)
         shape = operation.shape(parameter.name, where)
         return PlannedParameter(shape, self.value(parameter.value, (*parameter.way, "value")))
+
+    def check_query(self, step: Step, places: Sequence[str]) -> None:
+        """A whole query string stands alone."""
+        if places.count("querystring") > 1 or {"query", "querystring"} <= set(places):
+            raise self._error(
+                step.way,
+                f"step {step.id!r} gives the whole query string and other query parameters as well",
+                "one parameter `in: querystring`, or any number `in: query`",
+                "conflicting-fields",
+            )
 
     def check_path(self, step: Step, operation: Operation, given: Collection[str]) -> None:
         """Every `{name}` of the path needs a value."""
@@ -339,6 +385,13 @@ class WorkflowPlanner:
                 f"the parameter {parameter.name!r} needs `in`: path, query, header or cookie",
                 code="missing-field",
             )
+        if not self._leniency.allows("parameter-place", self._at(parameter.way), parameter.name):
+            raise self._error(
+                parameter.way,
+                f"the parameter {parameter.name!r} does not say where it stands",
+                f"add `in: {places[0]}`",
+                "parameter-place",
+            )
         return places[0]
 
     def _body(self, step: Step, operation: Operation) -> PlannedBody | None:
@@ -347,18 +400,20 @@ class WorkflowPlanner:
             return None
         content_type = body.content_type or _default_content_type(operation)
         replacements = tuple(
-            (self.pointer(one.target, (*one.way, "target")), self.value(one.value, (*one.way, "value")))
-            for one in body.replacements
+            (self.target(one, content_type), self.value(one.value, (*one.way, "value"))) for one in body.replacements
         )
         payload = self.value(body.payload, (*body.way, "payload"))
         place = self._document.tree.place(body.way)
         return PlannedBody(content_type, operation.body(content_type), payload, replacements, place)
 
-    def pointer(self, target: str, way: Way) -> tuple[str, ...]:
+    def target(self, replacement: Replacement, content_type: str) -> Target:
+        """A JSON Pointer unless it says otherwise; in XML, XPath."""
+        kind = replacement.kind or ("xpath" if is_xml(content_type) else "jsonpointer")
         try:
-            return pointer_tokens(target)
-        except ExpressionError as error:
-            raise self._error(way, error.message, code="wrong-value") from error
+            return Target(replacement.target, compile_selector(kind, replacement.version, replacement.target))
+        except SelectorError as error:
+            code = "wrong-value" if error.code == "bad-condition" else error.code
+            raise self._error((*replacement.way, "target"), error.message, code=code) from error
 
     def _actions(self, actions: tuple[Action, ...], *, success: bool) -> tuple[PlannedAction, ...]:
         return tuple(self.action(action, success=success) for action in actions)
@@ -374,7 +429,13 @@ class WorkflowPlanner:
             retry_limit=action.retry_limit,
             criteria=self._criteria(action.criteria),
             place=self._at(action.way),
+            arguments=self._action_arguments(action),
         )
+
+    def _action_arguments(self, action: Action) -> tuple[tuple[str, Template], ...] | None:
+        if not action.parameters:
+            return None
+        return tuple((one.name, self.value(one.value, (*one.way, "value"))) for one in action.parameters)
 
     def check_action(self, action: Action, *, success: bool) -> None:
         """Whether it may stand here and its target is there."""
@@ -433,6 +494,11 @@ class WorkflowPlanner:
 
     def known_workflow(self, name: str, way: Way) -> str:
         """The key of an Arazzo workflow, by its id or as `$sourceDescriptions.<source>.<id>`."""
+        linked, workflow = self._found_workflow(name, way)
+        self.named.append((linked, workflow))
+        return self._key(linked.document, workflow)
+
+    def _found_workflow(self, name: str, way: Way) -> tuple[Linked, Workflow]:
         linked, plain = self._linked, name
         if name.startswith("$sourceDescriptions."):
             reference = self._parsed(name, way)
@@ -450,8 +516,7 @@ class WorkflowPlanner:
             raise self._error(
                 way, f"there is no workflow {plain!r} in {where}", close_to(plain, names), "unknown-workflow"
             )
-        self.named.append((linked, workflow))
-        return self._key(linked.document, workflow)
+        return linked, workflow
 
     def _key(self, document: Document, workflow: Workflow) -> str:
         return workflow.id if document is self._home else f"{document.tree.name}#{workflow.id}"
@@ -505,7 +570,9 @@ def _other_templates(step: PlannedStep) -> Iterator[Template]:
     if step.body is not None:
         yield step.body.template
         yield from (template for _, template in step.body.replacements)
-    yield from (template for _, template in (*step.arguments, *step.outputs))
+    actions = (*step.on_success, *step.on_failure)
+    handed = [argument for action in actions for argument in action.arguments or ()]
+    yield from (template for _, template in (*step.arguments, *step.outputs, *handed))
 
 
 def _criteria_expressions(step: PlannedStep) -> Iterator[Expression]:

@@ -31,7 +31,7 @@ def rehearse(plan: Plan, inputs: Mapping[str, Any]) -> Iterator[Rehearsed]:
     """Every step of every Arazzo workflow of the plan; only the main one has its inputs."""
     for key, workflow in plan.workflows.items():
         own: Mapping[str, Any] = inputs if workflow is plan.main else {}
-        scope = Scope(inputs=own, steps={}, sources=workflow.sources)
+        scope = Scope(inputs=own, steps={}, sources=workflow.sources, self_uri=workflow.self_uri)
         for step in workflow.steps:
             yield _Rehearsal(workflow, scope, main=workflow is plan.main).step(key, step)
 
@@ -63,7 +63,7 @@ class _Rehearsal:
         payload = self._known(body.template)
         if not body.replacements:
             return payload
-        replaced = {"/" + "/".join(tokens): self._known(template) for tokens, template in body.replacements}
+        replaced = {target.text: self._known(template) for target, template in body.replacements}
         return {"payload": None if payload is ABSENT else payload, "replacements": replaced}
 
     def _known(self, template: Template) -> Any:

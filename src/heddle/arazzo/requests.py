@@ -13,12 +13,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import quote, unquote_to_bytes, urlencode
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 from heddle.arazzo.expressions import ABSENT, Expression, Message, Scope
 from heddle.arazzo.files import FileValue
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.openapi import BodyShape, Operation, ParameterShape, media_type
+from heddle.arazzo.selectors import Nowhere, Selector
 from heddle.arazzo.templates import Literal, Template, Text, as_text
 from heddle.arazzo.tree import Place
 from heddle.errors import HeddleError
@@ -37,13 +38,21 @@ class PlannedParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A place inside a payload; `text` is how the document writes it."""
+
+    text: str
+    selector: Selector = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedBody:
     """A payload, what is set inside it, and the content type it travels as."""
 
     content_type: str
     shape: BodyShape
     template: Template
-    replacements: tuple[tuple[tuple[str, ...], Template], ...]
+    replacements: tuple[tuple[Target, Template], ...]
     place: Place
 
 
@@ -95,7 +104,7 @@ def _rendered(
 ) -> Iterator[tuple[ParameterShape, Any]]:
     for parameter in parameters:
         shape = parameter.shape
-        value = parameter.template.render(scope, absent)
+        value = _query_value(parameter, scope, absent)
         if value is ABSENT or value is None:
             if shape.where == "path":
                 cause = f"; {absent[-1]} did not resolve" if value is ABSENT and absent else ""
@@ -112,9 +121,37 @@ def _url(operation: Operation, rendered: Sequence[tuple[ParameterShape, Any]]) -
             if text in ("", ".", ".."):
                 raise RequestError(f"the path parameter {shape.name!r} is {text!r}, which would change the path")
             path = path.replace("{" + shape.name + "}", text)
-    query = "&".join(pair for shape, value in rendered if shape.where == "query" for pair in _form(shape, value))
+    pairs = [pair for shape, value in rendered if shape.where == "query" for pair in _form(shape, value)]
+    query = "&".join(
+        [*(_querystring(shape, value) for shape, value in rendered if shape.where == "querystring"), *pairs]
+    )
     url = operation.server.rstrip("/") + path
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def _query_value(parameter: PlannedParameter, scope: Scope, absent: list[Expression]) -> Any:
+    """A value; those inside a whole query string that is written as a form are encoded, so that none adds a pair."""
+    template = parameter.template
+    if parameter.shape.where != "querystring" or not isinstance(template, Text) or _is_other_form(parameter.shape):
+        return template.render(scope, absent)
+    before = len(absent)
+    parts = [
+        part if isinstance(part, str) else quote(Text((part,)).fill(scope, absent), safe="") for part in template.parts
+    ]
+    return ABSENT if len(absent) > before else "".join(parts)
+
+
+def _querystring(shape: ParameterShape, value: Any) -> str:
+    """The whole query: a form, which is written out already or an object of pairs, or one text of another type."""
+    if _is_other_form(shape):
+        return quote(as_text(value), safe="")
+    if isinstance(value, dict):
+        return _form_bytes(cast("dict[str, Any]", value)).decode()
+    return quote(as_text(value).removeprefix("?"), safe="%&=+:/?@!$'()*,;[]~")
+
+
+def _is_other_form(shape: ParameterShape) -> bool:
+    return shape.media not in ("", "application/x-www-form-urlencoded")
 
 
 def _headers(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[str, str]]:
@@ -133,9 +170,11 @@ def _cookies(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[s
 
 
 def _message(rendered: Sequence[tuple[ParameterShape, Any]], headers: list[tuple[str, str]]) -> Message:
+    whole = [_querystring(shape, value) for shape, value in rendered if shape.where == "querystring"]
     return Message(
         headers={name.lower(): value for name, value in headers},
-        query={shape.name: value for shape, value in rendered if shape.where == "query"},
+        query={shape.name: value for shape, value in rendered if shape.where == "query"}
+        | dict(pair for text in whole for pair in parse_qsl(text, keep_blank_values=True)),
         path={shape.name: value for shape, value in rendered if shape.where == "path"},
     )
 
@@ -214,8 +253,9 @@ def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Lenie
     if not any(name.lower() == "content-type" for name, _ in request.headers):
         request.headers.append(("Content-Type", body.content_type))
     if is_json:
-        request.content = _json_bytes(payload, raw=_is_written_out(body))
-        if _is_written_out(body):
+        raw = isinstance(payload, str) and _is_written_out(body)
+        request.content = _json_bytes(payload, raw=raw)
+        if raw:
             request.message.body = json.loads(request.content)
     elif kind == "application/x-www-form-urlencoded":
         request.content = _form_bytes(payload)
@@ -230,12 +270,23 @@ def _payload(body: PlannedBody, scope: Scope, absent: list[Expression], *, is_js
         payload = body.template.render(scope, absent)
     if not body.replacements:
         return payload
-    payload = copy.deepcopy(payload)
-    for tokens, template in body.replacements:
-        value = template.render(scope, absent)
-        if value is not ABSENT:
-            payload = _replaced(payload, tokens, value)
+    payload = _read(payload) if is_json and isinstance(payload, str) else copy.deepcopy(payload)
+    try:
+        for target, template in body.replacements:
+            value = template.render(scope, absent)
+            if value is not ABSENT:
+                payload = target.selector.put(payload, value, "" if value is None else as_text(value))
+    except Nowhere as error:
+        raise RequestError(error.message) from error
     return payload
+
+
+def _read(payload: str) -> Any:
+    """A JSON payload that is written as text, for a value to be set inside."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the payload is not JSON once its expressions are filled in: {error}") from error
 
 
 def _is_written_out(body: PlannedBody) -> bool:
@@ -256,33 +307,6 @@ def _filled(template: Text, scope: Scope, absent: list[Expression], *, is_json: 
         inside = is_json and len(re.findall(r'(?<!\\)(?:\\\\)*"', text)) % 2 == 1
         text += json.dumps(filled, ensure_ascii=False)[1:-1] if inside else filled
     return text
-
-
-def _replaced(payload: Any, tokens: tuple[str, ...], value: Any) -> Any:
-    """Set `value` at a pointer; the way to it must exist."""
-    if not tokens:
-        return value
-    holder = payload
-    for token in tokens[:-1]:
-        holder = _inside(holder, token, tokens)
-    last = tokens[-1]
-    if isinstance(holder, dict):
-        cast("dict[str, Any]", holder)[last] = value
-    elif isinstance(holder, list) and (last == "-" or (last.isdigit() and int(last) <= len(cast("list[Any]", holder)))):
-        items = cast("list[Any]", holder)
-        at = len(items) if last == "-" else int(last)
-        items[at : at + 1] = [value]
-    else:
-        raise RequestError(f"the replacement target /{'/'.join(tokens)} leads nowhere")
-    return payload
-
-
-def _inside(holder: Any, token: str, tokens: tuple[str, ...]) -> Any:
-    if isinstance(holder, dict) and token in holder:
-        return cast("dict[str, Any]", holder)[token]
-    if isinstance(holder, list) and token.isdigit() and int(token) < len(cast("list[Any]", holder)):
-        return cast("list[Any]", holder)[int(token)]
-    raise RequestError(f"the replacement target /{'/'.join(tokens)} leads nowhere")
 
 
 def _json_bytes(payload: Any, *, raw: bool) -> bytes:

@@ -35,6 +35,7 @@ from heddle.arazzo.guards import only_loops, passed_guard
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan, PlannedAction, PlannedStep, PlannedWorkflow
 from heddle.arazzo.requests import Request, RequestError, build_request, secrets_of
+from heddle.arazzo.templates import Template
 from heddle.arazzo.transfers import TransferError, Upload, put
 from heddle.errors import UsageError
 
@@ -112,10 +113,11 @@ class Run:
                     yield event
             if frame.transfer is None or frame.failure:
                 break
-            self._enter(frame, frame.transfer)
+            self._enter(frame, frame.transfer, frame.handed)
         if not frame.failure:
             self._collect_outputs(frame)
-            self._finished[frame.workflow.key] = {"inputs": frame.inputs, "outputs": frame.outputs}
+            past = {"inputs": frame.inputs, "outputs": frame.outputs, "steps": frame.steps}
+            self._finished[frame.workflow.key] = past
 
     async def _dependencies(self, frame: Frame) -> AsyncIterator[Event]:
         for name in frame.workflow.depends_on:
@@ -150,21 +152,22 @@ class Run:
                 yield pause
                 await self._budget.rest(pause)
             if action.kind == "retry":
-                async for event in self._before_retry(frame, action):
+                async for event in self._before_retry(frame, action, attempt):
                     yield event
                 at = None if frame.failure else at
             else:
-                at = self._follow(frame, step, action)
+                at = self._follow(frame, step, action, attempt)
         if frame.ended_by is None and frame.transfer is None:
             frame.ended_by = EndedBy(frame.workflow.steps[-1].id, None)
 
-    def _follow(self, frame: Frame, step: PlannedStep, action: PlannedAction) -> int | None:
+    def _follow(self, frame: Frame, step: PlannedStep, action: PlannedAction, attempt: Attempt) -> int | None:
         """Where `end` and `goto` lead: an index, or None when the walk is over."""
         if action.kind == "end":
             frame.ended_by = EndedBy(step.id, action.name, action.place())
             return None
         if action.workflow is not None:
             frame.transfer = action.workflow
+            frame.handed = self._handed(frame, action, attempt)
             return None
         return action.step
 
@@ -200,7 +203,7 @@ class Run:
                 return action
         return None
 
-    async def _before_retry(self, frame: Frame, action: PlannedAction) -> AsyncIterator[Event]:
+    async def _before_retry(self, frame: Frame, action: PlannedAction, failed: Attempt) -> AsyncIterator[Event]:
         """A retry may name a step or an Arazzo workflow to run first."""
         if action.step is not None:
             step = frame.workflow.steps[action.step]
@@ -210,7 +213,11 @@ class Run:
             if not attempt.ok:
                 frame.failure = f"step {step.id!r}, to be run before a retry, failed: {attempt.reason}"
         elif action.workflow is not None:
-            inner = self._inner(frame, action.workflow, self._shared_inputs(action.workflow, frame.inputs))
+            try:
+                inner = self._inner(frame, action.workflow, self._handed(frame, action, failed))
+            except UsageError as error:
+                frame.failure = error.message
+                return
             async for event in self._workflow(inner):
                 yield event
             frame.failure = inner.failure
@@ -222,7 +229,10 @@ class Run:
         record = self._records.setdefault(step.id, StepRecord(step.id))
         record.runs += 1
         started = self._budget.now()
-        if step.operation is not None:
+        attempt.reason = self._waits_for(frame, step)
+        if attempt.reason:
+            yield StepStarted(step.id, record.runs, "waits for another step")
+        elif step.operation is not None:
             operation = step.operation
             yield StepStarted(step.id, record.runs, f"{operation.method} {operation.path}")
             await self._call(frame, step, attempt)
@@ -245,6 +255,15 @@ class Run:
             yield event
         yield StepEnded(step.id, record.runs, attempt.ok, attempt.code, seconds, attempt.outputs, attempt.reason)
 
+    def _waits_for(self, frame: Frame, step: PlannedStep) -> str:
+        """Why a step cannot run: one that it depends on has not ended well. Empty when it can."""
+        for workflow, name in step.depends_on:
+            done = frame.steps if workflow is None else self._finished.get(workflow, {}).get("steps", {})
+            if name not in done:
+                of = f" of the workflow {workflow!r}" if workflow else ""
+                return f"it depends on the step {name!r}{of}, which has not ended well before"
+        return ""
+
     async def _call(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> None:
         """Build, send, judge."""
         assert step.operation is not None
@@ -252,7 +271,7 @@ class Run:
         try:
             request = build_request(step.operation, step.parameters, step.body, attempt.scope, leniency)
             self._note_absent(step, request.absent)
-        except (RequestError, UsageError) as error:
+        except (RequestError, UsageError, Undecidable) as error:
             attempt.reason = error.message
             return
         self._secrets.add(*secrets_of(request))
@@ -285,12 +304,9 @@ class Run:
     async def _nested(self, frame: Frame, step: PlannedStep, attempt: Attempt) -> AsyncIterator[Event]:
         """A step that runs another Arazzo workflow of the document."""
         assert step.workflow is not None
-        absent: list[Expression] = []
-        rendered = ((name, template.render(attempt.scope, absent)) for name, template in step.arguments)
-        arguments = {name: value for name, value in rendered if value is not ABSENT}
         try:
-            inner = self._inner(frame, step.workflow, arguments)
-        except UsageError as error:
+            inner = self._inner(frame, step.workflow, _rendered(step.arguments, attempt.scope))
+        except (UsageError, Undecidable) as error:
             attempt.reason = error.message
             return
         async for event in self._workflow(inner):
@@ -307,7 +323,11 @@ class Run:
     def _step_outputs(self, step: PlannedStep, attempt: Attempt) -> None:
         for name, template in step.outputs:
             absent: list[Expression] = []
-            value = template.render(attempt.scope, absent)
+            try:
+                value = template.render(attempt.scope, absent)
+            except Undecidable as error:
+                attempt.ok, attempt.reason = False, f"the output {name!r} cannot be read: {error.message}"
+                return
             if value is not ABSENT:
                 attempt.outputs[name] = value
             elif not self._plan.leniency.allows("unresolved-output", step.place, f"{step.id}.{name}"):
@@ -368,6 +388,7 @@ class Run:
                 workflows=self._finished_in(frame.workflow.file),
                 sources=frame.workflow.sources,
                 outputs=frame.outputs,
+                self_uri=frame.workflow.self_uri,
             )
         )
 
@@ -382,15 +403,25 @@ class Run:
         workflow = self._plan.workflows[name]
         return Frame(workflow, workflow.inputs.bind(inputs), frame.depth + 1)
 
-    def _enter(self, frame: Frame, name: str) -> None:
+    def _enter(self, frame: Frame, name: str, handed: Mapping[str, Any]) -> None:
         """A goto to another Arazzo workflow: control goes there and does not come back."""
         workflow = self._plan.workflows[name]
         try:
-            frame.inputs = workflow.inputs.bind(self._shared_inputs(name, frame.inputs))
+            frame.inputs = workflow.inputs.bind(handed)
         except UsageError as error:
             frame.failure = error.message
         frame.workflow, frame.transfer = workflow, None
         frame.steps, frame.loops, frame.retries = {}, {}, {}
+
+    def _handed(self, frame: Frame, action: PlannedAction, attempt: Attempt) -> dict[str, Any]:
+        """Inputs for the Arazzo workflow that an action leads to: its parameters, else those of the same names."""
+        assert action.workflow is not None
+        if action.arguments is None:
+            return self._shared_inputs(action.workflow, frame.inputs)
+        try:
+            return _rendered(action.arguments, attempt.scope)
+        except Undecidable as error:
+            raise Stopped(Status.UNDECIDED, f"the parameters of {action.name!r}: {error.message}") from error
 
     def _shared_inputs(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         wanted = self._plan.workflows[name].inputs.names
@@ -400,7 +431,11 @@ class Run:
         scope = self._attempt(frame).scope
         missing: list[str] = []
         for name, template in frame.workflow.outputs:
-            value = template.render(scope, [])
+            try:
+                value = template.render(scope, [])
+            except Undecidable as error:
+                value = ABSENT
+                self._warn(None, f"the output {name!r} cannot be read: {error.message}")
             if value is ABSENT:
                 missing.append(name)
             else:
@@ -448,6 +483,12 @@ class Run:
             ended_by=ended_by,
             reason=reason,
         )
+
+
+def _rendered(arguments: Sequence[tuple[str, Template]], scope: Scope) -> dict[str, Any]:
+    """Inputs for an Arazzo workflow; what is absent is left out."""
+    rendered = ((name, template.render(scope, [])) for name, template in arguments)
+    return {name: value for name, value in rendered if value is not ABSENT}
 
 
 def _taken(frame: Frame, step: PlannedStep, action: PlannedAction) -> ActionTaken:

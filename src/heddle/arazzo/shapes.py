@@ -6,6 +6,7 @@ Versions 1.0 and 1.1 share the table: a field says since when it is there.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ VERSION = re.compile(r"1\.([01])\.\d+(?:-.+)?")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `kind` is text, number, whole, object, list, map, schema or any; `of` names the shape inside."""
+    """One field. `kind` is text, number, whole, object, list, map, schema, value, typed or any; `of` names the shape
+    inside. A `value` may be a Selector Object; `typed` is a text or an Expression Type Object. `messages` marks what
+    only AsyncAPI needs.
+    """
 
     kind: str
     of: str = ""
@@ -30,6 +34,7 @@ class Field:
     advised: str = ""
     at_least: int = 0
     since: int = 0
+    messages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ _NAME = r"[A-Za-z0-9_\-]+"
 _KEY = r"[a-zA-Z0-9._\-]+"
 _TEXT, _NEEDED = Field("text"), Field("text", required=True)
 _TYPES = ("simple", "regex", "jsonpath", "xpath")
+_SELECTORS = ("jsonpath", "xpath", "jsonpointer")
 _JSONPATHS = ("draft-goessner-dispatch-jsonpath-00",)
 _XPATHS = ("xpath-10", "xpath-20", "xpath-30")
 
@@ -57,6 +63,13 @@ def _step(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield targets[1], "conflicting-fields", f"a step calls one thing; this one has {' and '.join(targets)}"
     if "workflowId" in fields and "requestBody" in fields:
         yield "requestBody", "conflicting-fields", "a step that runs an Arazzo workflow sends no body"
+    if "channelPath" in fields and "action" not in fields:
+        yield "", "missing-field", "a step on a channel needs an `action`: send or receive"
+    for name in ("action", "correlationId"):
+        if name in fields and ("workflowId" in fields or "operationPath" in fields):
+            yield name, "conflicting-fields", f"`{name}` belongs to a step on a channel"
+    if "correlationId" in fields and fields.get("action") == "send":
+        yield "correlationId", "conflicting-fields", "`correlationId` belongs to the action receive"
 
 
 def _action(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -68,6 +81,8 @@ def _action(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "", "missing-field", "a goto needs a stepId or a workflowId"
     if kind == "end" and targets:
         yield targets[0], "conflicting-fields", "an `end` leads nowhere"
+    if "parameters" in fields and "workflowId" not in fields:
+        yield "parameters", "conflicting-fields", "`parameters` are inputs of the workflow that a workflowId names"
     for name in ("retryAfter", "retryLimit"):
         if name in fields and kind in ("end", "goto"):
             yield name, "conflicting-fields", f"`{name}` belongs to the type retry"
@@ -80,7 +95,7 @@ def _criterion(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "", "missing-field", f"a criterion of the type {shown} needs a `context`, such as $response.body"
 
 
-def _criterion_type(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _expression_type(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     kind, found = fields.get("type"), fields.get("version")
     known: tuple[str, ...] = _JSONPATHS if kind == "jsonpath" else _XPATHS if kind == "xpath" else ()
     newer = ("rfc9535",) if kind == "jsonpath" else ("xpath-31",) if kind == "xpath" else ("rfc6901",)
@@ -92,11 +107,22 @@ def _criterion_type(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
         yield "version", "wrong-value", f"{found!r} is no version of {kind}; there is {', '.join(known or newer)}"
 
 
+def _self(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if "#" in str(fields.get("$self", "")):
+        yield "$self", "wrong-value", "`$self` names a whole document, so it has no `#`"
+
+
+def _url(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    url = fields.get("url")
+    if isinstance(url, str) and (not url or re.search(r"[\x00-\x20\x7f]", url)):
+        yield "url", "wrong-value", f"{url!r} is no URL: it is empty, or holds a space or a control character"
+
+
 _COMMON: dict[str, Field] = {
     "name": _NEEDED,
     "workflowId": _TEXT,
     "stepId": _TEXT,
-    "parameters": Field("list", "parameter", since=1),
+    "parameters": Field("list", "argument", since=1),
     "criteria": Field("list", "criterion"),
 }
 
@@ -109,15 +135,17 @@ SHAPES: dict[str, Shape] = {
             "sourceDescriptions": Field("list", "source", required=True, at_least=1),
             "workflows": Field("list", "workflow", required=True, at_least=1),
             "components": Field("object", "components"),
-        }
+        },
+        check=_self,
     ),
     "info": Shape({"title": _NEEDED, "summary": _TEXT, "description": _TEXT, "version": _NEEDED}),
     "source": Shape(
         {
             "name": Field("text", required=True, pattern=_NAME),
             "url": _NEEDED,
-            "type": Field("text", choices=("openapi", "arazzo"), newer_choices=("asyncapi",)),
-        }
+            "type": Field("text", choices=("openapi", "arazzo"), newer_choices=("asyncapi",), messages=True),
+        },
+        check=_url,
     ),
     "workflow": Shape(
         {
@@ -140,11 +168,11 @@ SHAPES: dict[str, Shape] = {
             "operationId": _TEXT,
             "operationPath": _TEXT,
             "workflowId": _TEXT,
-            "channelPath": Field("text", since=1),
-            "action": Field("text", choices=("send", "receive"), since=1),
-            "correlationId": Field("any", since=1),
+            "channelPath": Field("text", since=1, messages=True),
+            "action": Field("text", choices=("send", "receive"), since=1, messages=True),
+            "correlationId": Field("any", since=1, messages=True),
             "timeout": Field("whole", since=1),
-            "dependsOn": Field("list", "text", since=1),
+            "dependsOn": Field("list", "text", since=1, at_least=1),
             "parameters": Field("list", "parameter"),
             "requestBody": Field("object", "body"),
             "successCriteria": Field("list", "criterion", at_least=1),
@@ -154,24 +182,29 @@ SHAPES: dict[str, Shape] = {
         },
         check=_step,
     ),
-    "body": Shape({"contentType": _TEXT, "payload": Field("any"), "replacements": Field("list", "replacement")}),
+    "body": Shape({"contentType": _TEXT, "payload": Field("value"), "replacements": Field("list", "replacement")}),
     "replacement": Shape(
         {
             "target": _NEEDED,
-            "targetSelectorType": Field("any", since=1),
-            "value": Field("any", required=True),
+            "targetSelectorType": Field("typed", "expression-type", choices=_SELECTORS, since=1),
+            "value": Field("value", required=True),
         }
     ),
     "parameter": Shape(
         {
             "name": _NEEDED,
             "in": Field("text", choices=("path", "query", "header", "cookie"), newer_choices=("querystring",)),
-            "value": Field("any", required=True),
+            "value": Field("value", required=True),
         },
         reusable="parameters",
     ),
+    "argument": Shape({"name": _NEEDED, "value": Field("value", required=True)}, reusable="parameters"),
     "success": Shape(
-        {**_COMMON, "type": Field("text", required=True, choices=("end", "goto"))},
+        {
+            **_COMMON,
+            "type": Field("text", required=True, choices=("end", "goto")),
+            "criteria": Field("list", "criterion", at_least=1),
+        },
         reusable="successActions",
         check=_action,
     ),
@@ -189,16 +222,23 @@ SHAPES: dict[str, Shape] = {
         {
             "context": _TEXT,
             "condition": _NEEDED,
-            "type": Field("criterion-type", "criterion-type", choices=_TYPES, newer_choices=("jsonpointer",)),
+            "type": Field("typed", "expression-type", choices=_TYPES),
         },
         check=_criterion,
     ),
-    "criterion-type": Shape(
+    "expression-type": Shape(
         {
             "type": Field("text", required=True, choices=("jsonpath", "xpath"), newer_choices=("jsonpointer",)),
             "version": _NEEDED,
         },
-        check=_criterion_type,
+        check=_expression_type,
+    ),
+    "selector": Shape(
+        {
+            "context": _NEEDED,
+            "selector": _NEEDED,
+            "type": Field("typed", "expression-type", required=True, choices=_SELECTORS),
+        }
     ),
     "components": Shape(
         {
@@ -217,42 +257,36 @@ def misshapen(tree: Tree) -> Iterator[Finding]:
     return _Walk(tree).document()
 
 
-#: What 1.1 added and the runner carries out. `$self` names a document; descriptions are never fetched, so nothing is
-#: resolved against it.
-CARRIED_OUT = ("$self", "timeout")
+def message_parts(tree: Tree) -> Iterator[tuple[Way, str]]:
+    """Where a document of Arazzo 1.1 sends or receives messages, and by what it does."""
+    yield from _messages(tree.value, "document", ())
 
 
-def newer_parts(tree: Tree) -> Iterator[tuple[Way, str]]:
-    """Where a document uses what came with Arazzo 1.1 and is not carried out, and what that is."""
-    yield from _newer(tree.value, "document", ())
-
-
-def _newer(value: Any, name: str, way: Way) -> Iterator[tuple[Way, str]]:
+def _messages(value: Any, name: str, way: Way) -> Iterator[tuple[Way, str]]:
     if name not in SHAPES or not isinstance(value, dict):
         return
     for key, member in cast("dict[str, Any]", value).items():
         one = SHAPES[name].fields.get(key)
         if one is None:
             continue
-        if one.since and key not in CARRIED_OUT:
-            yield (*way, key), f"the field `{key}`"
-        elif isinstance(member, str) and member in one.newer_choices:
-            yield (*way, key), repr(member)
+        if one.messages and (one.since or member in one.newer_choices):
+            what = f"the field `{key}`" if one.since else f"the source type {member!r}"
+            yield (*way, key), what
         else:
-            yield from _newer_inside(member, one, (*way, key))
+            yield from _messages_inside(member, one, (*way, key))
 
 
-def _newer_inside(value: Any, one: Field, way: Way) -> Iterator[tuple[Way, str]]:
+def _messages_inside(value: Any, one: Field, way: Way) -> Iterator[tuple[Way, str]]:
     if one.kind == "map" and isinstance(value, dict):
         for key, member in cast("dict[str, Any]", value).items():
-            if one.of == "output" and isinstance(member, dict):
-                yield (*way, key), "a Selector Object"
-            yield from _newer(member, one.of, (*way, key))
+            yield from _messages_inside(member, Field("object", one.of), (*way, key))
     elif isinstance(value, list):
         for at, item in enumerate(cast("list[Any]", value)):
-            yield from _newer(item, one.of, (*way, at))
-    else:
-        yield from _newer(value, one.of, way)
+            yield from _messages_inside(item, Field("object", one.of), (*way, at))
+    elif one.of in SHAPES:
+        yield from _messages(value, one.of, way)
+    elif isinstance(value, str) and re.match(r"\{?\$message\.", value):
+        yield way, "`$message`"
 
 
 class _Walk:
@@ -329,11 +363,13 @@ class _Walk:
                 yield from self._text(value, one, way)
             case "number" | "whole":
                 yield from self._number(value, one, way)
-            case "criterion-type":
+            case "typed":
                 if isinstance(value, dict):
                     yield from self._object(value, one.of, way)
                 else:
                     yield from self._text(value, one, way)
+            case "value" if self._version and way[-1] == "value" and _is_meant_as_selector(value):
+                yield from self._object(value, "selector", way)
             case "schema":
                 if not isinstance(value, (dict, bool)):
                     yield self._at(way, "bad-inputs", f"{called(way)} must be a JSON Schema, not {kind_of(value)}")
@@ -366,7 +402,8 @@ class _Walk:
                 code = "duplicate-name" if field_name else "duplicate-item"
                 here = (*way, index, field_name or "name") if name != "text" else (*way, index)
                 shown = identity if isinstance(identity, str) else " in ".join(str(part) for part in identity if part)
-                yield self._at(here, code, f"{shown!r} appears twice in {called(way)}", "give one another name")
+                hint = "leave one out" if name in ("criterion", "replacement", "text") else "give one another name"
+                yield self._at(here, code, f"{shown!r} appears twice in {called(way)}", hint)
             seen.add(identity)
 
     def _map(self, value: Any, one: Field, way: Way) -> Iterator[Finding]:
@@ -387,8 +424,8 @@ class _Walk:
 
     def _output(self, value: Any, way: Way) -> Iterator[Finding]:
         if self._version and isinstance(value, dict):
-            return  # a Selector Object
-        if not isinstance(value, str):
+            yield from self._object(value, "selector", way)
+        elif not isinstance(value, str):
             message = f"{called(way)} must be a runtime expression, not {kind_of(value)}"
             yield self._at(way, "wrong-type", message, "for example $response.body#/id")
 
@@ -398,7 +435,7 @@ class _Walk:
             yield self._at(way, "unquoted-text", message, f"write '{str(value).lower()}'")
         elif not isinstance(value, str):
             yield self._at(way, "wrong-type", f"{called(way)} must be text, not {kind_of(value)}")
-        elif one.choices and value not in one.choices:
+        elif one.choices and value not in self._allowed(one):
             yield self._choice(value, one, way)
         elif one.pattern and not re.fullmatch(one.pattern, value):
             message = f"{called(way)} is {value!r}; it may hold letters, digits, `_` and `-` only"
@@ -407,16 +444,18 @@ class _Walk:
             message = f"{value!r} holds more than letters, digits, `_` and `-`"
             yield self._at(way, "name-style", message, "some runners cannot refer to it")
 
+    def _allowed(self, one: Field) -> tuple[str, ...]:
+        return (*one.choices, *(one.newer_choices if self._version else ()))
+
     def _choice(self, value: str, one: Field, way: Way) -> Finding:
-        allowed = (*one.choices, *(one.newer_choices if self._version else ()))
         if value in one.newer_choices and not self._version:
             return self._at(way, "newer-field", f"{value!r} came with Arazzo 1.1", f"1.0 has {', '.join(one.choices)}")
-        if value in allowed:
-            return self._at(way, "not-supported", f"{value!r} is not carried out by this runner yet")
         if value == "retry" and way[-1] == "type":
             message = "`retry` belongs to onFailure; a step that succeeded uses goto"
             return self._at(way, "retry-on-success", message, "go to the step itself: `type: goto`, `stepId: …`")
-        return self._at(way, "wrong-value", f"{called(way)} is {value!r}", f"allowed are: {', '.join(allowed)}")
+        return self._at(
+            way, "wrong-value", f"{called(way)} is {value!r}", f"allowed are: {', '.join(self._allowed(one))}"
+        )
 
     def _number(self, value: Any, one: Field, way: Way) -> Iterator[Finding]:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -433,17 +472,26 @@ def _identity(item: Any, name: str) -> str | tuple[str, str] | None:
     """What must be unique about an entry of a list."""
     if name == "text":
         return item if isinstance(item, str) else None
+    if name in ("criterion", "replacement"):
+        return json.dumps(item, sort_keys=True, default=str)
     if not isinstance(item, dict):
         return None
     fields = cast("dict[str, Any]", item)
     key = {"source": "name", "workflow": "workflowId", "step": "stepId"}.get(name, "name")
     value = fields.get(key)
-    if name not in ("source", "workflow", "step", "parameter", "success", "failure") or not isinstance(value, str):
+    if name not in ("source", "workflow", "step", "parameter", "argument", "success", "failure") or not isinstance(
+        value, str
+    ):
         return None
     if name != "parameter":
         return value
     where = str(fields.get("in") or "")
     return (value.lower() if where == "header" else value), where
+
+
+def _is_meant_as_selector(value: Any) -> bool:
+    """So that a missing third field is told, and an object that only looks a little like one is left alone."""
+    return isinstance(value, dict) and "selector" in value and ("context" in value or "type" in value)
 
 
 def _near(key: str, shape: Shape) -> str:

@@ -11,18 +11,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from heddle.arazzo.conditions import Undecidable
 from heddle.arazzo.expressions import (
     ABSENT,
     Expression,
     ExpressionError,
     Input,
     Scope,
+    Selected,
     StepOutput,
     looks_like_one,
     parse,
 )
 from heddle.arazzo.files import FileValue
 from heddle.arazzo.leniency import Leniency
+from heddle.arazzo.selectors import KINDS, SelectorError, compile_selector
 from heddle.arazzo.tree import Place
 
 
@@ -98,11 +101,15 @@ _UNBRACED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Compiles the values of one Arazzo workflow; `inputs` and `steps` are the names that resolve there."""
+    """Compiles the values of one Arazzo workflow; `inputs` and `steps` are the names that resolve there.
+
+    `selectors` says whether Selector Objects are read, which came with Arazzo 1.1.
+    """
 
     leniency: Leniency
     inputs: Collection[str]
     steps: Collection[str]
+    selectors: bool = False
 
     def value(self, value: Any, place: Callable[[], Place] | None = None) -> Template:
         """Any value of a document."""
@@ -113,6 +120,8 @@ class Compiler:
             return _settled(Items(tuple(self.value(item, place) for item in items)), items)
         if isinstance(value, dict):
             members = cast("Mapping[str, Any]", value)
+            if self.selectors and is_selector(members):
+                return Whole(self._selected(members, place))
             compiled = Members(tuple((name, self.value(member, place)) for name, member in members.items()))
             return _settled(compiled, members)
         return Literal(value)
@@ -128,6 +137,32 @@ class Compiler:
             return Whole(self.checked(parse(whole.group(1)), place))
         parts = tuple(self._parts(text, place))
         return Text(parts) if any(not isinstance(part, str) for part in parts) else Literal(text)
+
+    def embedded(self, text: str) -> Template:
+        """A text in which only braces embed: a bare `$` is JSONPath's root and the end of a regular expression."""
+        return Literal(text) if "{$" not in text else self._strict().text(text)
+
+    def _strict(self) -> Compiler:
+        return Compiler(Leniency(frozenset()), self.inputs, self.steps)
+
+    def _selected(self, fields: Mapping[str, Any], place: Callable[[], Place] | None) -> Selected:
+        """A Selector Object; its selector is compiled now unless expressions in it are to be filled in first."""
+        context = self.text(str(fields["context"]), place)
+        if not isinstance(context, Whole):
+            raise ExpressionError(f"the context {fields['context']!r} is not a runtime expression")
+        kind, version = selector_type(fields["type"])
+        text = str(fields["selector"])
+        selector = self.embedded(text)
+        try:
+            if isinstance(selector, Literal):
+                compile_selector(kind, version, text)
+        except SelectorError as error:
+            raise ExpressionError(error.message, error.code) from error
+
+        def pick(value: Any, scope: Scope) -> Any:
+            return compile_selector(kind, version, filled(selector, scope)).pick(value)
+
+        return Selected(context.expression, kind, text, pick, tuple(expressions_in(selector)))
 
     def checked(self, expression: Expression, place: Callable[[], Place] | None = None) -> Expression:
         """Refuse a name that nothing in the workflow can ever give."""
@@ -180,7 +215,7 @@ class Compiler:
 def expressions_in(template: Template) -> Iterator[Expression]:
     """Every expression of a template."""
     if isinstance(template, Whole):
-        yield template.expression
+        yield from _parts_of(template.expression)
     elif isinstance(template, Text):
         yield from (part for part in template.parts if not isinstance(part, str))
     elif isinstance(template, Items):
@@ -189,6 +224,40 @@ def expressions_in(template: Template) -> Iterator[Expression]:
     elif isinstance(template, Members):
         for _, member in template.members:
             yield from expressions_in(member)
+
+
+def _parts_of(expression: Expression) -> Iterator[Expression]:
+    """A Selector Object is looked at as the expressions that it is made of."""
+    if isinstance(expression, Selected):
+        yield expression.context
+        yield from expression.embedded
+    else:
+        yield expression
+
+
+def is_selector(fields: Mapping[str, Any]) -> bool:
+    """A Selector Object has `context`, `selector` and a `type` that is known, and besides only extensions."""
+    own = {name for name in fields if not name.startswith("x-")}
+    return own == {"context", "selector", "type"} and selector_type(fields["type"])[0] in KINDS
+
+
+def selector_type(value: Any) -> tuple[str, str | None]:
+    """Type and version, as a text or as an Expression Type Object."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return str(fields.get("type")), str(fields["version"]) if "version" in fields else None
+    return str(value), None
+
+
+def filled(template: Template, scope: Scope) -> str:
+    """A text with expressions in braces, filled in; raises Undecidable where one has no value."""
+    if isinstance(template, Literal):
+        return template.value
+    absent: list[Expression] = []
+    text = template.fill(scope, absent) if isinstance(template, Text) else template.render(scope, absent)
+    if absent:
+        raise Undecidable(f"{absent[0]}, which the condition needs, did not resolve")
+    return as_text(text)
 
 
 def as_text(value: Any) -> str:
