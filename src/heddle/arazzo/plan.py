@@ -126,6 +126,10 @@ class Plan:
         for workflow in self.workflows.values():
             yield from (step.operation for step in workflow.steps if step.operation is not None)
 
+    def is_secret(self, name: str) -> bool:
+        """Whether an input must not be shown or written down: by its name, its format, or because it is a token."""
+        return self.main.inputs.is_secret(name) or name in self.bearer_inputs()
+
     def bearer_inputs(self) -> dict[str, frozenset[str]]:
         """Inputs whose every use is `Bearer <input>` in an Authorization header, with the origins they go to."""
         uses: dict[str, list[str | None]] = {}

@@ -27,6 +27,10 @@ class Servers:
             return self.named[source]
         return relocated(own_server, self.default) if self.default else None
 
+    def covers(self, source: str) -> bool:
+        """Whether somebody said where the operations of `source` live."""
+        return self.default is not None or source in self.named
+
 
 @dataclass(frozen=True, slots=True)
 class Linked:

@@ -1,0 +1,174 @@
+"""Running a document from Python: `load`, `run`, `arun`, `stream`.
+
+What is wrong with document, inputs or target raises UsageError before anything is sent; what goes wrong while it runs
+is the status of the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypedDict, Unpack, cast
+
+import httpx
+
+from heddle.arazzo import leniency
+from heddle.arazzo.budgets import Options
+from heddle.arazzo.document import Document, document_of, read_document
+from heddle.arazzo.events import Event, Result, RunEnded
+from heddle.arazzo.exchange import Client
+from heddle.arazzo.files import file_value
+from heddle.arazzo.masking import Secrets
+from heddle.arazzo.plan import Plan, make_plan
+from heddle.arazzo.runner import Run
+from heddle.arazzo.sources import Linked, Servers, load_linked
+from heddle.arazzo.tree import Tree
+from heddle.errors import UsageError
+
+_Message: TypeAlias = MutableMapping[str, Any]
+Application: TypeAlias = Callable[
+    [_Message, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
+]
+"""An ASGI application."""
+
+_IN_PROCESS = "http://localhost"
+
+
+class Target(TypedDict, total=False):
+    """What `run`, `arun` and `stream` take beside document and inputs."""
+
+    workflow: str
+    """Which Arazzo workflow, when the document has several."""
+    servers: str | Mapping[str, str]
+    """The server of every source, whose own paths are kept, or the exact base URL of each by its name."""
+    app: Application
+    """An ASGI application to call in this process; its lifespan is not run."""
+    transport: httpx.AsyncBaseTransport
+    """Any transport of httpx in the place of the network."""
+    sources: Mapping[str, Path]
+    """Where the descriptions of sources are, when they do not lie beside the document."""
+    options: Options
+    """Budgets and pace."""
+    strict: bool
+    """By the letter of the specification: every leniency off."""
+    without: tuple[str, ...]
+    """Single leniencies to switch off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A document that is ready to run: all that can be wrong with it has been looked for."""
+
+    plan: Plan
+    linked: Linked
+    inputs: Mapping[str, Any]
+    secrets: Secrets
+    options: Options
+    transport: httpx.AsyncBaseTransport | None
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """The run itself, up to and with RunEnded."""
+        async with Client(self.transport) as client:
+            this_run = Run(self.plan, self.inputs, client, options=self.options, secrets=self.secrets)
+            async for event in this_run.events():
+                yield event
+
+    async def result(self) -> Result:
+        async for event in self.events():
+            if isinstance(event, RunEnded):
+                return event.result
+        raise AssertionError("a run ends with RunEnded")
+
+
+def load(source: str | Path, *, folder: Path | None = None) -> Document:
+    """A document by its path, or as text: a `str` that begins with `{` or has more than one line.
+
+    `folder` is where the descriptions of a text are looked for; the current folder unless given.
+    """
+    if isinstance(source, Path):
+        return read_document(source)
+    if "\n" in source or source.lstrip().startswith("{"):
+        return document_of(Tree("document", source), folder or Path())
+    return read_document(Path(source))
+
+
+def run(document: Document | str | Path, inputs: Mapping[str, Any] | None = None, **target: Unpack[Target]) -> Result:
+    """Run a document to its end. Raises UsageError for what cannot work; look at the `status` of the result."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(arun(document, inputs, **target))
+    raise RuntimeError("run() would block the event loop that is running: use `await arun(...)`")
+
+
+async def arun(
+    document: Document | str | Path, inputs: Mapping[str, Any] | None = None, **target: Unpack[Target]
+) -> Result:
+    """The same as `run`, inside an event loop."""
+    return await prepare(document, inputs, **target).result()
+
+
+def stream(
+    document: Document | str | Path, inputs: Mapping[str, Any] | None = None, **target: Unpack[Target]
+) -> AsyncGenerator[Event]:
+    """The events of a run as they happen; the last one is RunEnded. The run stops where the iteration is closed."""
+    return prepare(document, inputs, **target).events()
+
+
+def prepare(
+    document: Document | str | Path, inputs: Mapping[str, Any] | None = None, **target: Unpack[Target]
+) -> Session:
+    """Everything before the first request. In `inputs`, a Path is a file to send."""
+    document = document if isinstance(document, Document) else load(document)
+    servers = _servers(target)
+    linked = load_linked(document, servers, target.get("sources", {}))
+    allowed = leniency.strict() if target.get("strict") else leniency.without(target.get("without", ()))
+    plan = make_plan(document, target.get("workflow"), linked.descriptions, allowed, linked.others)
+    check_covered(plan, servers)
+    values = plan.main.inputs.bind({name: _with_files(value) for name, value in (inputs or {}).items()})
+    secrets = Secrets(_secret_texts(plan, values))
+    return Session(plan, linked, values, secrets, target.get("options") or Options(), _transport(target))
+
+
+def check_covered(plan: Plan, servers: Servers) -> None:
+    """A request never goes to a server that nobody named: the one in a description may cost money."""
+    missing = next((one for one in plan.used_sources() if not servers.covers(one)), None)
+    if missing is not None:
+        raise UsageError(
+            f"no server is given for the source {missing!r}", f"servers={{{missing!r}: URL}}, servers=URL, or app=…"
+        )
+
+
+def _servers(target: Target) -> Servers:
+    given = target.get("servers")
+    local = _IN_PROCESS if "app" in target else None
+    if given is None or isinstance(given, str):
+        return Servers(default=_url(given) if given else local)
+    return Servers({name: _url(url) for name, url in given.items()}, local)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise UsageError(f"servers: {text!r} is not a URL", "it looks like http://127.0.0.1:8765")
+    return text.rstrip("/")
+
+
+def _transport(target: Target) -> httpx.AsyncBaseTransport | None:
+    if "app" not in target:
+        return target.get("transport")
+    if "transport" in target:
+        raise UsageError("app and transport exclude each other", "an app is called through a transport of its own")
+    # An error of the application is a 500, as it would be on a server.
+    return httpx.ASGITransport(cast("Any", target["app"]), raise_app_exceptions=False)
+
+
+def _with_files(value: Any) -> Any:
+    if isinstance(value, Path):
+        return file_value(value)
+    return [_with_files(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _secret_texts(plan: Plan, values: Mapping[str, Any]) -> list[str]:
+    return [value for name, value in values.items() if isinstance(value, str) and plan.is_secret(name)]
