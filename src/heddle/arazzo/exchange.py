@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urljoin
 
 import httpx
@@ -32,6 +32,10 @@ _TEXT_TYPES = ("application/xml", "application/yaml", "application/x-www-form-ur
 
 class ExchangeError(HeddleError):
     """No usable answer: no connection, a time-out, or more bytes than we take."""
+
+
+class Skipped(HeddleError):
+    """There will be no answer: somebody decided that the run goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,14 @@ class Answer:
             return json.loads(self.content)
         except ValueError:
             return self.content.decode("utf-8", "replace")
+
+
+class Sender(Protocol):
+    """Turns a request into its answer."""
+
+    async def send(self, request: Request) -> Answer:
+        """Raises ExchangeError."""
+        ...
 
 
 class Client:

@@ -113,16 +113,18 @@ class Plan:
     main: PlannedWorkflow
     workflows: Mapping[str, PlannedWorkflow]
     leniency: Leniency
+    linked: Linked
 
     def servers(self) -> tuple[str, ...]:
         """Base URLs that the run will talk to, in order of first use."""
-        return tuple(dict.fromkeys(operation.server for operation in self._operations()))
+        return tuple(dict.fromkeys(operation.server for operation in self.operations()))
 
     def used_sources(self) -> tuple[str, ...]:
         """Names of the sources whose operations the run calls."""
-        return tuple(dict.fromkeys(operation.source for operation in self._operations()))
+        return tuple(dict.fromkeys(operation.source for operation in self.operations()))
 
-    def _operations(self) -> Iterator[Operation]:
+    def operations(self) -> Iterator[Operation]:
+        """The operation of every step, in order."""
         for workflow in self.workflows.values():
             yield from (step.operation for step in workflow.steps if step.operation is not None)
 
@@ -152,9 +154,10 @@ def make_plan(
 ) -> Plan:
     """Raises DocumentError for the first thing that cannot work. `others` are the sources that are Arazzo documents."""
     main = choose_workflow(document, workflow_id)
-    planner = _Planner(Linked(document, descriptions, others or {}), leniency)
+    linked = Linked(document, descriptions, others or {})
+    planner = _Planner(linked, leniency)
     planner.plan_all(main)
-    return Plan(document, planner.planned[main.id], planner.planned, leniency)
+    return Plan(document, planner.planned[main.id], planner.planned, leniency, linked)
 
 
 def choose_workflow(document: Document, workflow_id: str | None) -> Workflow:

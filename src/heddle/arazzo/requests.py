@@ -62,7 +62,10 @@ Part = tuple[str, tuple[str | None, bytes, str | None]]
 
 @dataclass(slots=True)
 class Request:
-    """`parts` is set for multipart, `content` for every other body. `absent` did not resolve and was left out."""
+    """`parts` is set for multipart, `content` for every other body. `absent` did not resolve and was left out.
+
+    `takes_key` says that the operation knows the header Idempotency-Key.
+    """
 
     method: str
     url: str
@@ -71,6 +74,7 @@ class Request:
     parts: list[Part] | None = None
     message: Message = field(default_factory=Message)
     absent: list[Expression] = field(default_factory=list[Expression])
+    takes_key: bool = False
 
 
 def build_request(
@@ -81,7 +85,7 @@ def build_request(
     leniency: Leniency,
 ) -> Request:
     """Raises RequestError where a value that the request cannot do without is missing."""
-    request = Request(operation.method, "")
+    request = Request(operation.method, "", takes_key=("idempotency-key", "header") in operation.parameters)
     rendered = list(_rendered(parameters, scope, request.absent))
     request.url = _url(operation, rendered)
     request.headers = [*_headers(rendered), *_cookies(rendered)]

@@ -28,7 +28,7 @@ from heddle.arazzo.events import (
     Waiting,
     Warned,
 )
-from heddle.arazzo.exchange import Answer, Client, ExchangeError
+from heddle.arazzo.exchange import Answer, ExchangeError, Sender, Skipped
 from heddle.arazzo.expressions import ABSENT, Call, Expression, Input, Message, Scope
 from heddle.arazzo.frames import Attempt, Frame
 from heddle.arazzo.guards import only_loops, passed_guard
@@ -49,7 +49,7 @@ class Run:
         self,
         plan: Plan,
         inputs: Mapping[str, Any],
-        client: Client,
+        client: Sender,
         *,
         options: Options | None = None,
         secrets: Secrets | None = None,
@@ -278,6 +278,10 @@ class Run:
         attempt.scope.call = Call(request.method, request.url, request.message)
         try:
             attempt.answer = await self._send(request, step.timeout)
+        except Skipped as skipped:
+            attempt.ok = True
+            self._warn(step.id, skipped.message)
+            return
         except ExchangeError as error:
             attempt.reason = error.message
             return
@@ -341,6 +345,8 @@ class Run:
                 size = await put(self._client, attempt.outputs.get(upload.output), upload.file, _asked_headers(attempt))
                 self._calls += 1
                 yield Uploaded(step.id, upload.output, upload.file.path, size)
+            except Skipped as skipped:
+                self._warn(step.id, skipped.message)
             except (TransferError, UsageError) as error:
                 attempt.ok, attempt.reason = False, error.message
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict, Unpack, cast
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 import httpx
 
 from heddle.arazzo import leniency
 from heddle.arazzo.budgets import Options
 from heddle.arazzo.document import Document, document_of, read_document
+from heddle.arazzo.durable import UnderWay, inputs_in, opened, start
 from heddle.arazzo.events import Event, Result, RunEnded
 from heddle.arazzo.exchange import Client
+from heddle.arazzo.facts import facts_of
 from heddle.arazzo.files import file_value
+from heddle.arazzo.journal import Journal
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan, make_plan
-from heddle.arazzo.runner import Run
-from heddle.arazzo.sources import Linked, Servers, load_linked
+from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.tree import Tree
 from heddle.errors import UsageError
 
@@ -55,6 +58,12 @@ class Target(TypedDict, total=False):
     """By the letter of the specification: every leniency off."""
     without: tuple[str, ...]
     """Single leniencies to switch off."""
+    checkpoint: Path
+    """A file that the run writes down what it does in; it must not be there yet, or be empty."""
+    resume: bool
+    """Go on with the run in the checkpoint; inputs but secrets need not be given again."""
+    under_way: Literal["again", "skip"]
+    """What to do about a request that was under way and may not simply be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +71,39 @@ class Session:
     """A document that is ready to run: all that can be wrong with it has been looked for."""
 
     plan: Plan
-    linked: Linked
     inputs: Mapping[str, Any]
     secrets: Secrets
     options: Options
     transport: httpx.AsyncBaseTransport | None
+    target: Target
 
     async def events(self) -> AsyncGenerator[Event]:
         """The run itself, up to and with RunEnded."""
-        async with Client(self.transport) as client:
-            this_run = Run(self.plan, self.inputs, client, options=self.options, secrets=self.secrets)
-            async for event in this_run.events():
-                yield event
+        with self._journal() as journal:
+            async with Client(self.transport) as client:
+                _, events = start(
+                    self.plan, self.inputs, client, options=self.options, secrets=self.secrets, journal=journal
+                )
+                async for event in events:
+                    yield event
 
     async def result(self) -> Result:
         async for event in self.events():
             if isinstance(event, RunEnded):
                 return event.result
         raise AssertionError("a run ends with RunEnded")
+
+    def _journal(self) -> AbstractContextManager[Journal | None]:
+        path = self.target.get("checkpoint")
+        if path is None:
+            return nullcontext()
+        chosen = self.target.get("under_way")
+        return opened(
+            path,
+            facts_of(self.plan, self.inputs, self.secrets),
+            resume=self.target.get("resume", False),
+            under_way=UnderWay(chosen) if chosen else None,
+        )
 
 
 def load(source: str | Path, *, folder: Path | None = None) -> Document:
@@ -127,9 +151,9 @@ def prepare(
     allowed = leniency.strict() if target.get("strict") else leniency.without(target.get("without", ()))
     plan = make_plan(document, target.get("workflow"), linked.descriptions, allowed, linked.others)
     check_covered(plan, servers)
-    values = plan.main.inputs.bind({name: _with_files(value) for name, value in (inputs or {}).items()})
+    values = plan.main.inputs.bind({**_known(target), **_with_files(inputs or {})})
     secrets = Secrets(_secret_texts(plan, values))
-    return Session(plan, linked, values, secrets, target.get("options") or Options(), _transport(target))
+    return Session(plan, values, secrets, target.get("options") or Options(), _transport(target), target)
 
 
 def check_covered(plan: Plan, servers: Servers) -> None:
@@ -164,9 +188,15 @@ def _transport(target: Target) -> httpx.AsyncBaseTransport | None:
     return httpx.ASGITransport(cast("Any", target["app"]), raise_app_exceptions=False)
 
 
+def _known(target: Target) -> dict[str, Any]:
+    return inputs_in(target["checkpoint"]) if target.get("resume") and "checkpoint" in target else {}
+
+
 def _with_files(value: Any) -> Any:
     if isinstance(value, Path):
         return file_value(value)
+    if isinstance(value, Mapping):
+        return {name: _with_files(member) for name, member in cast("Mapping[str, Any]", value).items()}
     return [_with_files(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 

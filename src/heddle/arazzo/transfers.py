@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 import httpx
 
-from heddle.arazzo.exchange import Client, ExchangeError
+from heddle.arazzo.exchange import Client, ExchangeError, Sender
 from heddle.arazzo.files import FileValue, extension
 from heddle.arazzo.openapi import origin
 from heddle.arazzo.requests import Request
@@ -43,7 +43,7 @@ class Saved:
     reason: str = ""
 
 
-async def put(client: Client, url: Any, file: FileValue, headers: Mapping[str, Any]) -> int:
+async def put(client: Sender, url: Any, file: FileValue, headers: Mapping[str, Any]) -> int:
     """The number of bytes sent. `headers` are those that the server asked for."""
     if not _is_url(url):
         raise TransferError(f"there is no URL to put {file.path} to: the output is {url!r}")

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from heddle.cli import credentials
+from heddle.cli.checkpoints import Checkpoint
 from heddle.cli.output import Command, is_terminal
 from heddle.errors import UsageError
 
@@ -26,10 +27,13 @@ from heddle.errors import UsageError
 if TYPE_CHECKING:
     from heddle.arazzo.budgets import Options
     from heddle.arazzo.document import Document
+    from heddle.arazzo.events import Event
     from heddle.arazzo.inputs import InputSchema
+    from heddle.arazzo.journal import Journal
     from heddle.arazzo.leniency import Leniency
     from heddle.arazzo.masking import Secrets
     from heddle.arazzo.plan import Plan
+    from heddle.arazzo.runner import Run
     from heddle.arazzo.sources import Servers
     from heddle.arazzo.transfers import Saved, Upload
     from heddle.cli.narration import Narrator
@@ -59,6 +63,7 @@ class Asked:
     as_json: bool
     dry_run: bool
     reports: tuple[str, ...]
+    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,17 @@ class Target:
     "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write json, junit or tap to a file."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, as far as it is known, and stop.")
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write down what is done."
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in the checkpoint; nothing is sent twice.")
+@click.option(
+    "--resume-step",
+    type=click.Choice(["again", "skip"]),
+    help="What to do about a request that was under way and may not simply be sent again.",
+)
 @click.option("--help-inputs", is_flag=True, help="List the inputs of the document and stop.")
-def run(help_inputs: bool, **options: Any) -> None:
+def run(help_inputs: bool, checkpoint: Path | None, resume: bool, resume_step: str | None, **options: Any) -> None:
     """Run an Arazzo document.
 
     Without --server the run goes to the server of your last `heddle login`; without a login, a Heddle is started for
@@ -113,8 +127,9 @@ def run(help_inputs: bool, **options: Any) -> None:
       heddle run flow.yaml --server http://127.0.0.1:8765 --inputs inputs.json --json
       heddle run presigned.yaml -i prompt=fog --upload requestUploadUrl.uploadUrl=@photo.png
       heddle run flow.yaml --report junit=report.xml --report json=report.json
+      heddle run flow.yaml --checkpoint flow.run --resume
     """
-    asked = Asked(**options)
+    asked = Asked(checkpoint=Checkpoint(checkpoint, resume, resume_step), **options)
     if help_inputs:
         _show_inputs(asked)
         return
@@ -128,12 +143,14 @@ def _run(asked: Asked) -> int:
     from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
     from heddle.cli import narration, reports  # noqa: PLC0415
 
+    asked.checkpoint.check()
     document = read_document(asked.document)
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
-    given = _given_inputs(asked, schema)
+    given = {**asked.checkpoint.inputs(), **_given_inputs(asked, schema)}
     written = [reports.asked_of(text) for text in asked.reports]
     opened = _target(asked)
     if opened is None:
+        asked.checkpoint.check_server()
         _checked(asked, document, schema, given)
         opened = nullcontext(_nowhere()) if asked.dry_run else _embedded()
     with opened as target:
@@ -229,32 +246,42 @@ def _check_covered(plan: Plan, servers: Servers) -> None:
 
 def _carried_out(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets, narrator: Narrator) -> int:
     """Run, save, report; the exit status."""
+    from heddle.arazzo.durable import start  # noqa: PLC0415
     from heddle.arazzo.exchange import Client  # noqa: PLC0415
-    from heddle.arazzo.runner import Run  # noqa: PLC0415
 
     options = _options(asked)
     holder: list[Run] = []
 
-    async def go() -> int:
+    async def go(journal: Journal | None) -> int:
         async with Client() as client:
-            this_run = Run(plan, values, client, options=options, secrets=secrets)
+            this_run, events = start(plan, values, client, options=options, secrets=secrets, journal=journal)
             holder.append(this_run)
-            return await _followed(this_run, client, plan, asked.save, narrator)
+            return await _followed(events, client, plan, asked.save, narrator)
 
     try:
-        return asyncio.run(go())
+        with asked.checkpoint.opened(plan, values, secrets, options) as journal:
+            _note(narrator, asked.checkpoint.told(journal))
+            return asyncio.run(go(journal))
     except KeyboardInterrupt:
         if holder:
+            _note(narrator, asked.checkpoint.parting())
             narrator.end(holder[0].snapshot(), [])
         return 130
     finally:
         narrator.close()
 
 
-async def _followed(this_run: Any, client: Any, plan: Plan, folder: Path | None, narrator: Narrator) -> int:
+def _note(narrator: Narrator, text: str) -> None:
+    if text:
+        narrator.note(text)
+
+
+async def _followed(
+    events: AsyncIterator[Event], client: Any, plan: Plan, folder: Path | None, narrator: Narrator
+) -> int:
     from heddle.arazzo.events import RunEnded  # noqa: PLC0415
 
-    async for event in this_run.events():
+    async for event in events:
         narrator.event(event)
         if isinstance(event, RunEnded):
             saved = await _saved(client, plan, event.result.outputs, folder)
