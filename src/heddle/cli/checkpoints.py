@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,24 @@ class Checkpoint:
                 "a checkpoint needs a server that is still there afterwards",
                 "name one with --server, or `heddle login`",
             )
+
+    def of_run(self, number: int) -> Checkpoint:
+        """Of many runs each has a file in the folder; one that is not there yet begins, also with --resume."""
+        if self.path is None:
+            return self
+        file = self.path / f"{number}.run"
+        return replace(self, path=file, resume=self.resume and file.is_file())
+
+    def make_folder(self) -> None:
+        """Raises UsageError where many runs cannot have theirs."""
+        if self.path is None:
+            return
+        if self.resume and not self.path.is_dir():
+            raise UsageError(f"there is no folder {self.path} to go on from", "leave --resume out to begin")
+        try:
+            self.path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"the folder {self.path} cannot be made: {error.strerror}") from error
 
     def inputs(self) -> dict[str, Any]:
         """Those of the run that goes on, but for secrets."""

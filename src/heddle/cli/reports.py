@@ -111,6 +111,12 @@ def _json(told: Told) -> str:
 
 
 def _junit(told: Told) -> str:
+    suites = ET.Element("testsuites")
+    suites.append(suite(told))
+    return xml(suites)
+
+
+def suite(told: Told) -> ET.Element:
     """A suite per run, a test per step."""
     report, cases = told
     counts = {
@@ -120,34 +126,44 @@ def _junit(told: Told) -> str:
         "skipped": sum(case.skipped for case in cases),
     }
     named = {"name": report["workflow"], "time": f"{report['seconds']:.3f}", **counts}
-    suites = ET.Element("testsuites")
-    suite = ET.SubElement(suites, "testsuite", {name: _xml(str(value)) for name, value in named.items()})
+    whole = ET.Element("testsuite", {name: _xml(str(value)) for name, value in named.items()})
     for case in cases:
         attributes = {"classname": report["document"], "name": case.name, "time": f"{case.seconds:.3f}"}
-        test = ET.SubElement(suite, "testcase", {name: _xml(str(value)) for name, value in attributes.items()})
+        test = ET.SubElement(whole, "testcase", {name: _xml(str(value)) for name, value in attributes.items()})
         if case.skipped:
             ET.SubElement(test, "skipped", message="not run")
         elif case.problem:
             ET.SubElement(test, "failure", message=_xml(case.problem)).text = _xml(case.problem)
         elif case.note:
             ET.SubElement(test, "system-out").text = _xml(case.note)
+    return whole
+
+
+def xml(suites: ET.Element) -> str:
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
 
 def _tap(told: Told) -> str:
     """TAP 14, a test point per step."""
-    lines = ["TAP version 14", f"1..{len(told.cases)}"]
+    return "\n".join(["TAP version 14", *tap_points(told)]) + "\n"
+
+
+def tap_points(told: Told) -> list[str]:
+    """The plan, and a point for every case."""
+    lines = [f"1..{len(told.cases)}"]
     for number, case in enumerate(told.cases, 1):
-        name = re.sub(r"([\\#])", r"\\\1", " ".join(case.name.split()))
-        lines.append(
-            f"{'not ok' if case.problem else 'ok'} {number} - {name}{' # SKIP not run' if case.skipped else ''}"
-        )
+        skipped = " # SKIP not run" if case.skipped else ""
+        lines.append(f"{'not ok' if case.problem else 'ok'} {number} - {tap_name(case.name)}{skipped}")
         details = {"message": case.problem or case.note, "duration_ms": round(case.seconds * 1000)}
         if details["message"]:
             block = yaml.safe_dump(details, allow_unicode=True, sort_keys=False).rstrip()
             lines += ["  ---", *(f"  {line}" for line in block.splitlines()), "  ..."]
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def tap_name(text: str) -> str:
+    return re.sub(r"([\\#])", r"\\\1", " ".join(text.split()))
 
 
 def _xml(text: str) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from heddle.arazzo.budgets import Options
     from heddle.arazzo.document import Document
     from heddle.arazzo.events import Event
+    from heddle.arazzo.exchange import Client
     from heddle.arazzo.inputs import InputSchema
     from heddle.arazzo.journal import Journal
     from heddle.arazzo.leniency import Leniency
@@ -36,7 +37,11 @@ if TYPE_CHECKING:
     from heddle.arazzo.runner import Run
     from heddle.arazzo.sources import Servers
     from heddle.arazzo.transfers import Saved, Upload
+    from heddle.cli import reports
+    from heddle.cli.boards import Board
+    from heddle.cli.many import Case
     from heddle.cli.narration import Narrator
+    from heddle.cli.tables import Row
 
 _PLACEHOLDER = "http://embedded.invalid"
 
@@ -76,12 +81,19 @@ class Target:
 
 
 @click.command(cls=Command)
-@click.argument("document", type=click.Path(path_type=Path))
+@click.argument("documents", nargs=-1, required=True, metavar="DOCUMENT...", type=click.Path(path_type=Path))
 @click.option("-w", "--workflow", metavar="ID", help="Which Arazzo workflow, when the document has several.")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; NAME=@FILE sends a file.")
 @click.option("--inputs", "input_values", metavar="FILE_OR_JSON", help="Inputs as a JSON or YAML object.")
 @click.option("--server", "servers", multiple=True, metavar="[NAME=]URL", help="The server of one source, or of all.")
 @click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where the description of a source is.")
+@click.option(
+    "--each", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="A run per row of a CSV or JSONL."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="Of many runs, how many at once."
+)
+@click.option("--fail-fast", is_flag=True, help="Of many runs, begin none after one that did not succeed.")
 @click.option("--upload", "uploads", multiple=True, metavar="STEP.OUTPUT=@FILE", help="PUT a file to a produced URL.")
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Download output URLs.")
 @click.option("--embedded", is_flag=True, help="Start a Heddle for this run even if you are logged in somewhere.")
@@ -105,7 +117,7 @@ class Target:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, as far as it is known, and stop.")
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write down what is done."
+    "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Write down what is done; a folder for many."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in the checkpoint; nothing is sent twice.")
 @click.option(
@@ -114,8 +126,18 @@ class Target:
     help="What to do about a request that was under way and may not simply be sent again.",
 )
 @click.option("--help-inputs", is_flag=True, help="List the inputs of the document and stop.")
-def run(help_inputs: bool, checkpoint: Path | None, resume: bool, resume_step: str | None, **options: Any) -> None:
-    """Run an Arazzo document.
+def run(
+    documents: tuple[Path, ...],
+    help_inputs: bool,
+    each: Path | None,
+    concurrency: int,
+    fail_fast: bool,
+    checkpoint: Path | None,
+    resume: bool,
+    resume_step: str | None,
+    **options: Any,
+) -> None:
+    """Run an Arazzo document, or many.
 
     Without --server the run goes to the server of your last `heddle login`; without a login, a Heddle is started for
     it. Exit status: 0 all outputs are there, 2 it ended without some of them, 1 it failed.
@@ -128,12 +150,17 @@ def run(help_inputs: bool, checkpoint: Path | None, resume: bool, resume_step: s
       heddle run presigned.yaml -i prompt=fog --upload requestUploadUrl.uploadUrl=@photo.png
       heddle run flow.yaml --report junit=report.xml --report json=report.json
       heddle run flow.yaml --checkpoint flow.run --resume
+      heddle run flow.yaml --each prompts.csv --concurrency 8 --save out
     """
-    asked = Asked(checkpoint=Checkpoint(checkpoint, resume, resume_step), **options)
+    kept = Checkpoint(checkpoint, resume, resume_step)
+    every = [Asked(document=document, checkpoint=kept, **options) for document in documents]
     if help_inputs:
-        _show_inputs(asked)
-        return
-    sys.exit(_run(asked))
+        for asked in every:
+            _show_inputs(asked)
+    elif each is None and len(every) == 1:
+        sys.exit(_run(every[0]))
+    else:
+        sys.exit(_run_many(every, each, concurrency, fail_fast=fail_fast))
 
 
 def _run(asked: Asked) -> int:
@@ -168,6 +195,105 @@ def _run(asked: Asked) -> int:
             _rehearse(asked, plan, values, secrets)
             return 0
         return _carried_out(asked, plan, values, secrets, narrator)
+
+
+def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast: bool) -> int:
+    """Each document with each row."""
+    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
+    from heddle.cli import joint_reports, many, reports, tables  # noqa: PLC0415
+
+    first = every[0]
+    first.checkpoint.check()
+    if first.dry_run:
+        raise UsageError("--dry-run looks at one run", "give one document and no --each")
+    joint, own = joint_reports.split([reports.asked_of(text) for text in first.reports])
+    rows = [tables.Row("")] if each is None else tables.rows_of(each)
+    opened = _target(first)
+    if opened is None:
+        first.checkpoint.check_server()
+        _cases(every, rows, _nowhere(), own)  # everything that can be wrong, before a server is started
+        opened = _embedded()
+    with opened as target:
+        cases = _cases(every, rows, target, own)
+        first.checkpoint.make_folder()
+        secrets = Secrets(text for case in cases for text in _secret_texts(case.plan.main.inputs, case.inputs))
+        batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets)
+        batch.carry_out(_client)
+    joint_reports.write(joint, batch)
+    click.echo(joint_reports.as_json(batch) if first.as_json else many.closing(batch), nl=False)
+    return batch.exit_code
+
+
+def _cases(every: Sequence[Asked], rows: Sequence[Row], target: Target, own: Sequence[reports.Asked]) -> list[Case]:
+    """All runs that are to be made, numbered through; a document is read and planned once."""
+    cases: list[Case] = []
+    for asked in every:
+        planned = _planned(asked, target)
+        for row in rows:
+            label = " ".join(part for part in (str(asked.document) if len(every) > 1 else "", row.place) if part)
+            cases.append(_case(asked, planned, row, target, own, number=len(cases) + 1, label=label))
+    return cases
+
+
+def _planned(asked: Asked, target: Target) -> tuple[Plan, Mapping[str, Any]]:
+    """With the inputs of the command line, which all rows share."""
+    from heddle.arazzo.document import read_document  # noqa: PLC0415
+
+    plan = _plan(asked, read_document(asked.document), target)
+    return plan, _given_inputs(asked, plan.main.inputs)
+
+
+def _case(
+    asked: Asked,
+    planned: tuple[Plan, Mapping[str, Any]],
+    row: Row,
+    target: Target,
+    own: Sequence[reports.Asked],
+    *,
+    number: int,
+    label: str,
+) -> Case:
+    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
+    from heddle.cli import joint_reports, many, reports  # noqa: PLC0415
+
+    plan, common = planned
+    schema = plan.main.inputs
+    given = {**common, **row.inputs(schema)}
+    given |= _filled(plan, given, target)
+    try:
+        values = schema.bind(given)
+    except UsageError as error:
+        raise row.error(error) from error
+    secrets, options = Secrets(_secret_texts(schema, given)), _options(asked)
+    kept = asked.checkpoint.of_run(number)
+    files = joint_reports.of_run(own, number)
+    steps = [step.id for step in plan.main.steps]
+    return many.Case(
+        number=number,
+        label=label,
+        document=asked.document,
+        plan=plan,
+        inputs=values,
+        secrets=secrets,
+        options=options,
+        journal=lambda: kept.opened(plan, values, secrets, options),
+        save=None if asked.save is None else asked.save / str(number),
+        narrator=reports.Files(files, secrets, str(asked.document), steps) if files else None,
+    )
+
+
+def _board(asked: Asked, total: int) -> Board:
+    from heddle.cli import boards  # noqa: PLC0415
+
+    if asked.as_json:
+        return boards.Silent()
+    return boards.Terminal(total) if is_terminal() else boards.Lines(total)
+
+
+def _client() -> Client:
+    from heddle.arazzo.exchange import Client  # noqa: PLC0415
+
+    return Client()
 
 
 def _checked(asked: Asked, document: Document, schema: InputSchema, given: Mapping[str, Any]) -> None:
@@ -247,13 +373,12 @@ def _check_covered(plan: Plan, servers: Servers) -> None:
 def _carried_out(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets, narrator: Narrator) -> int:
     """Run, save, report; the exit status."""
     from heddle.arazzo.durable import start  # noqa: PLC0415
-    from heddle.arazzo.exchange import Client  # noqa: PLC0415
 
     options = _options(asked)
     holder: list[Run] = []
 
     async def go(journal: Journal | None) -> int:
-        async with Client() as client:
+        async with _client() as client:
             this_run, events = start(plan, values, client, options=options, secrets=secrets, journal=journal)
             holder.append(this_run)
             return await _followed(events, client, plan, asked.save, narrator)
@@ -398,23 +523,14 @@ def _input_value(schema: InputSchema, name: str, text: str) -> Any:
 
 def _input_object(text: str) -> dict[str, Any]:
     from heddle.arazzo.tree import Tree, read_tree  # noqa: PLC0415
+    from heddle.cli.tables import file_or_value  # noqa: PLC0415
 
     inline = text.lstrip().startswith("{")
     values = Tree("--inputs", text).value if inline else read_tree(Path(text)).value
     if not isinstance(values, dict):
         raise UsageError("--inputs is not an object", 'it looks like {"prompt": "a fox", "width": 512}')
     folder = Path() if inline else Path(text).parent
-    return {name: _file_or_value(value, folder) for name, value in cast("dict[str, Any]", values).items()}
-
-
-def _file_or_value(value: Any, folder: Path) -> object:
-    """`{"$file": "photo.png"}` is a file, relative to the file that says so."""
-    from heddle.arazzo.files import file_value  # noqa: PLC0415
-
-    if not isinstance(value, dict):
-        return value
-    fields = cast("dict[str, Any]", value)
-    return file_value(folder / str(fields["$file"])) if set(fields) == {"$file"} else fields
+    return {name: file_or_value(value, folder) for name, value in cast("dict[str, Any]", values).items()}
 
 
 def pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:
