@@ -7,8 +7,8 @@ is the status of the result.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
@@ -20,21 +20,20 @@ from heddle.arazzo.budgets import Options
 from heddle.arazzo.document import Document, document_of, read_document
 from heddle.arazzo.durable import UnderWay, inputs_in, opened, start
 from heddle.arazzo.events import Event, Result, RunEnded
-from heddle.arazzo.exchange import Client
+from heddle.arazzo.exchange import Answer, Client, Sender
 from heddle.arazzo.facts import facts_of
 from heddle.arazzo.files import file_value
 from heddle.arazzo.journal import Journal
+from heddle.arazzo.lifespan import Application, started
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan, make_plan
+from heddle.arazzo.requests import Request
 from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.tree import Tree
 from heddle.errors import UsageError
 
-_Message: TypeAlias = MutableMapping[str, Any]
-Application: TypeAlias = Callable[
-    [_Message, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
-]
-"""An ASGI application."""
+Watcher: TypeAlias = Callable[[Request, Answer], None]
+"""Sees every request and its answer."""
 
 _IN_PROCESS = "http://localhost"
 
@@ -47,7 +46,9 @@ class Target(TypedDict, total=False):
     servers: str | Mapping[str, str]
     """The server of every source, whose own paths are kept, or the exact base URL of each by its name."""
     app: Application
-    """An ASGI application to call in this process; its lifespan is not run."""
+    """An ASGI application to call in this process."""
+    lifespan: bool
+    """Start the application for this run, and stop it afterwards; without it, it is called as it is."""
     transport: httpx.AsyncBaseTransport
     """Any transport of httpx in the place of the network."""
     sources: Mapping[str, Path]
@@ -74,24 +75,36 @@ class Session:
     inputs: Mapping[str, Any]
     secrets: Secrets
     options: Options
-    transport: httpx.AsyncBaseTransport | None
     target: Target
 
-    async def events(self) -> AsyncGenerator[Event]:
+    async def events(self, watcher: Watcher | None = None) -> AsyncGenerator[Event]:
         """The run itself, up to and with RunEnded."""
         with self._journal() as journal:
-            async with Client(self.transport) as client:
+            async with self._transport() as transport, Client(transport) as client:
+                sender = client if watcher is None else _Watched(client, watcher)
                 _, events = start(
-                    self.plan, self.inputs, client, options=self.options, secrets=self.secrets, journal=journal
+                    self.plan, self.inputs, sender, options=self.options, secrets=self.secrets, journal=journal
                 )
                 async for event in events:
                     yield event
 
     async def result(self) -> Result:
-        async for event in self.events():
-            if isinstance(event, RunEnded):
-                return event.result
-        raise AssertionError("a run ends with RunEnded")
+        ended: Event | None = None
+        async for event in self.events():  # to its end, so that everything is closed
+            ended = event
+        assert isinstance(ended, RunEnded)
+        return ended.result
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncGenerator[httpx.AsyncBaseTransport | None]:
+        app = self.target.get("app")
+        if app is None:
+            yield self.target.get("transport")
+        elif self.target.get("lifespan"):
+            async with started(app) as running:
+                yield _in_process(running)
+        else:
+            yield _in_process(app)
 
     def _journal(self) -> AbstractContextManager[Journal | None]:
         path = self.target.get("checkpoint")
@@ -146,6 +159,8 @@ def prepare(
 ) -> Session:
     """Everything before the first request. In `inputs`, a Path is a file to send."""
     document = document if isinstance(document, Document) else load(document)
+    if "app" in target and "transport" in target:
+        raise UsageError("app and transport exclude each other", "an app is called through a transport of its own")
     servers = _servers(target)
     linked = load_linked(document, servers, target.get("sources", {}))
     allowed = leniency.strict() if target.get("strict") else leniency.without(target.get("without", ()))
@@ -153,7 +168,7 @@ def prepare(
     check_covered(plan, servers)
     values = plan.main.inputs.bind({**_known(target), **_with_files(inputs or {})})
     secrets = Secrets(_secret_texts(plan, values))
-    return Session(plan, values, secrets, target.get("options") or Options(), _transport(target), target)
+    return Session(plan, values, secrets, target.get("options") or Options(), target)
 
 
 def check_covered(plan: Plan, servers: Servers) -> None:
@@ -179,13 +194,22 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _transport(target: Target) -> httpx.AsyncBaseTransport | None:
-    if "app" not in target:
-        return target.get("transport")
-    if "transport" in target:
-        raise UsageError("app and transport exclude each other", "an app is called through a transport of its own")
-    # An error of the application is a 500, as it would be on a server.
-    return httpx.ASGITransport(cast("Any", target["app"]), raise_app_exceptions=False)
+def _in_process(app: Application) -> httpx.AsyncBaseTransport:
+    """An error of the application is a 500, as it would be on a server."""
+    return httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A sender that somebody looks at."""
+
+    inner: Sender
+    watcher: Watcher
+
+    async def send(self, request: Request) -> Answer:
+        answer = await self.inner.send(request)
+        self.watcher(request, answer)
+        return answer
 
 
 def _known(target: Target) -> dict[str, Any]:
