@@ -52,7 +52,7 @@ class Memory:
     def read(self) -> list[Record]:
         return list(self.records)
 
-    def append(self, record: Record) -> None:
+    async def append(self, record: Record) -> None:
         dies = len(self.records) == self.dies_at
         if not dies or self.written:
             self.records.append(json.loads(json.dumps(record)))
@@ -102,12 +102,12 @@ def live(
     transport, events = Answers(handler), []
 
     async def go() -> None:
-        journal = Journal(store)
+        journal = Journal(store, store.read())
         facts = facts_of(plan, values, secrets)
         if resume:
-            go_on(journal, facts, under_way)
+            await go_on(journal, facts, under_way)
         else:
-            begin(journal, facts)
+            await begin(journal, facts)
         async with Client(transport) as client:
             _, stream = start(
                 plan, values, client,
@@ -431,21 +431,21 @@ def test_a_file_that_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
     before = file.read_bytes()
     with pytest.raises(JournalError, match="is not a checkpoint"), JournalFile(file) as opened:
-        Journal(opened)
+        Journal(opened, opened.read())
     assert file.read_bytes() == before
 
 
 def test_a_half_written_line_does_not_count(tmp_path: Path) -> None:
     file = tmp_path / "x.run"
     with JournalFile(file) as opened:
-        Journal(opened).begin("r", {})
+        asyncio.run(Journal(opened, opened.read()).begin("r", {}))
     whole = file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.write_bytes(whole + b'{"sent":0,"st')
     with JournalFile(file) as opened:
-        journal = Journal(opened)
+        journal = Journal(opened, opened.read())
         assert (journal.run, journal.exchanges) == ("r", [])
-        journal.ended("failed", failed=False)
+        asyncio.run(journal.ended("failed", failed=False))
     assert file.read_bytes() == whole + b'{"ended":"failed","failed":false}\n'
 
 
@@ -454,7 +454,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, line: str) -> None:
     file = tmp_path / "x.run"
     file.write_text(line + "\n{}\n")
     with pytest.raises(JournalError), JournalFile(file) as opened:
-        Journal(opened)
+        Journal(opened, opened.read())
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

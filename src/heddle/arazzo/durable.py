@@ -7,8 +7,8 @@ the past takes the time that it took, and a reader of events that stays silent u
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -40,19 +40,19 @@ class Unsure(UsageError):
     """A request was under way when the run died, and sending it again might do its work twice."""
 
 
-def begin(journal: Journal, facts: Facts) -> None:
+async def begin(journal: Journal, facts: Facts) -> None:
     """A new run. Raises UsageError where the journal has one already."""
     if journal.head is not None:
         raise UsageError(
             "the checkpoint holds a run already", "go on with it by --resume, or remove the file to begin anew"
         )
-    journal.begin(randomness.token_hex(8), facts)
+    await journal.begin(randomness.token_hex(8), facts)
 
 
-def go_on(journal: Journal, facts: Facts, under_way: UnderWay | None) -> None:
+async def go_on(journal: Journal, facts: Facts, under_way: UnderWay | None) -> None:
     """Check that the run may go on. Raises UsageError with what differs, and Unsure where somebody has to decide."""
     if journal.head is None:
-        journal.begin(randomness.token_hex(8), facts)  # it died before it had sent anything
+        await journal.begin(randomness.token_hex(8), facts)  # it died before it had sent anything
         return
     changed = differences(journal.head["facts"], facts)
     if changed:
@@ -64,7 +64,7 @@ def go_on(journal: Journal, facts: Facts, under_way: UnderWay | None) -> None:
     if last is None:
         return
     if under_way is UnderWay.SKIP:
-        journal.outcome(len(journal.exchanges) - 1, {"skipped": True, "at": last.at})
+        await journal.outcome(len(journal.exchanges) - 1, {"skipped": True, "at": last.at})
     elif under_way is None and not last.harmless:
         raise Unsure(
             f"the step {last} {_how_it_ended(last)}; sending it again might do its work twice",
@@ -81,17 +81,19 @@ def _how_it_ended(last: Exchange) -> str:
     return f"failed, although the server answered {last.outcome['status']}"
 
 
-@contextmanager
-def opened(path: Path, facts: Facts, *, resume: bool = False, under_way: UnderWay | None = None) -> Generator[Journal]:
+@asynccontextmanager
+async def opened(
+    path: Path, facts: Facts, *, resume: bool = False, under_way: UnderWay | None = None
+) -> AsyncGenerator[Journal]:
     """The journal of a run in a file. Raises UsageError where the run may not begin, or not go on."""
-    if resume and not path.is_file():
+    if resume and not path.is_file():  # noqa: ASYNC240 - one look, before anything runs
         raise UsageError(f"there is no checkpoint {path} to go on from", "leave --resume out to begin")
     with JournalFile(path) as file:
-        journal = Journal(file)
+        journal = Journal(file, file.read())
         if resume:
-            go_on(journal, facts, under_way)
+            await go_on(journal, facts, under_way)
         else:
-            begin(journal, facts)
+            await begin(journal, facts)
         yield journal
 
 
@@ -100,7 +102,7 @@ def inputs_in(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     with JournalFile(path) as file:
-        head = Journal(file).head
+        head = Journal(file, file.read()).head
     return {} if head is None else remembered(head["facts"])
 
 
@@ -153,11 +155,11 @@ class Durable:
     async def follow(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """The events of the run from where it goes on; its start and its end are always told."""
         async for event in events:
-            self._note(event)
+            await self._note(event)
             if self._awake or isinstance(event, (RunStarted, RunEnded)):
                 yield event
 
-    def _note(self, event: Event) -> None:
+    async def _note(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self._step, self._before, self._alone = event.step, self._position, True
         elif isinstance(event, StepEnded) and self._alone:
@@ -166,7 +168,7 @@ class Durable:
             self._alone = False
         elif isinstance(event, RunEnded):
             status = event.result.status
-            self._journal.ended(status, failed=status is Status.FAILED and self._failed)
+            await self._journal.ended(status, failed=status is Status.FAILED and self._failed)
         if self._position >= len(self._past) and isinstance(
             event, StepStarted if self._again else (StepStarted, Waiting)
         ):
@@ -196,14 +198,14 @@ class Durable:
         self._add_key(number, request)
         keyed = any(name.lower() == "idempotency-key" for name, _ in request.headers)
         url = self._secrets.mask(request.url)
-        self._journal.sent(number, Exchange(self._step, request.method, url, keyed, self.clock.now()))
+        await self._journal.sent(number, Exchange(self._step, request.method, url, keyed, self.clock.now()))
         try:
             answer = await self._client.send(request)
         except ExchangeError as error:
             unsent = isinstance(error.__cause__, _NEVER_LEFT)
-            self._journal.outcome(number, {"at": self.clock.now(), "error": error.message, "unsent": unsent})
+            await self._journal.outcome(number, {"at": self.clock.now(), "error": error.message, "unsent": unsent})
             raise
-        self._journal.outcome(number, record_of(answer, self.clock.now()))
+        await self._journal.outcome(number, record_of(answer, self.clock.now()))
         return answer
 
     def _add_key(self, number: int, request: Request) -> None:

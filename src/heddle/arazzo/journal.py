@@ -11,7 +11,7 @@ import base64
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,9 +34,7 @@ class JournalError(HeddleError):
 class Store(Protocol):
     """Where records are kept, in their order."""
 
-    def read(self) -> list[Record]: ...
-
-    def append(self, record: Record) -> None:
+    async def append(self, record: Record) -> None:
         """Durable when this returns."""
         ...
 
@@ -80,7 +78,8 @@ class JournalFile:
         self._whole = len(whole) if len(whole) < len(content) else None
         return records
 
-    def append(self, record: Record) -> None:
+    async def append(self, record: Record) -> None:
+        """Blocks for the moment that the disk takes."""
         if self._whole is not None:
             os.ftruncate(self._handle, self._whole)
             self._whole = None
@@ -113,19 +112,19 @@ class Exchange:
 
 
 class Journal:
-    """A journal that is read to its end and goes on from there. `head` is None where no run has begun yet."""
+    """What is in a store so far, and what is added to it. `head` is None where no run has begun yet."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, records: Sequence[Record]) -> None:
         self._store = store
         self.head: Record | None = None
         self.exchanges: list[Exchange] = []
         self._failed = False
-        for record in store.read():
+        for record in records:
             self._take(record)
 
-    def begin(self, run: str, facts: Record) -> None:
+    async def begin(self, run: str, facts: Record) -> None:
         """`run` names the run for ever; `facts` are what it is a run of."""
-        self._write({"heddle": "arazzo-run", "version": VERSION, "run": run, "facts": facts})
+        await self._write({"heddle": "arazzo-run", "version": VERSION, "run": run, "facts": facts})
 
     @property
     def run(self) -> str:
@@ -136,20 +135,20 @@ class Journal:
         last = self.exchanges[-1] if self.exchanges else None
         return last if last is not None and (last.outcome is None or self._failed) else None
 
-    def sent(self, number: int, exchange: Exchange) -> None:
+    async def sent(self, number: int, exchange: Exchange) -> None:
         """Before the request leaves. A number that was used before is a request that is sent again."""
         fields = {name: getattr(exchange, name) for name in ("step", "method", "url", "keyed", "at")}
-        self._write({"sent": number, **fields})
+        await self._write({"sent": number, **fields})
 
-    def outcome(self, number: int, record: Record) -> None:
-        self._write({"done": number, **record})
+    async def outcome(self, number: int, record: Record) -> None:
+        await self._write({"done": number, **record})
 
-    def ended(self, status: str, *, failed: bool) -> None:
+    async def ended(self, status: str, *, failed: bool) -> None:
         """`failed`: at the last request, so that going on means to send that again."""
-        self._write({"ended": status, "failed": failed})
+        await self._write({"ended": status, "failed": failed})
 
-    def _write(self, record: Record) -> None:
-        self._store.append(record)
+    async def _write(self, record: Record) -> None:
+        await self._store.append(record)
         self._take(record)
 
     def _take(self, record: Record) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
@@ -79,14 +79,13 @@ class Session:
 
     async def events(self, watcher: Watcher | None = None) -> AsyncGenerator[Event]:
         """The run itself, up to and with RunEnded."""
-        with self._journal() as journal:
-            async with self._transport() as transport, Client(transport) as client:
-                sender = client if watcher is None else _Watched(client, watcher)
-                _, events = start(
-                    self.plan, self.inputs, sender, options=self.options, secrets=self.secrets, journal=journal
-                )
-                async for event in events:
-                    yield event
+        async with self._journal() as journal, self._transport() as transport, Client(transport) as client:
+            sender = client if watcher is None else _Watched(client, watcher)
+            _, events = start(
+                self.plan, self.inputs, sender, options=self.options, secrets=self.secrets, journal=journal
+            )
+            async for event in events:
+                yield event
 
     async def result(self) -> Result:
         ended: Event | None = None
@@ -106,7 +105,7 @@ class Session:
         else:
             yield _in_process(app)
 
-    def _journal(self) -> AbstractContextManager[Journal | None]:
+    def _journal(self) -> AbstractAsyncContextManager[Journal | None]:
         path = self.target.get("checkpoint")
         if path is None:
             return nullcontext()

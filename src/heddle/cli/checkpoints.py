@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ class Checkpoint:
 
     def opened(
         self, plan: Plan, values: Mapping[str, Any], secrets: Secrets, options: Options
-    ) -> AbstractContextManager[Journal | None]:
+    ) -> AbstractAsyncContextManager[Journal | None]:
         """The journal to write. Raises UsageError before anything is sent."""
         from heddle.arazzo.durable import UnderWay, opened  # noqa: PLC0415
         from heddle.arazzo.facts import facts_of  # noqa: PLC0415

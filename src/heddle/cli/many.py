@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -36,7 +36,7 @@ class Case:
     inputs: Mapping[str, Any]
     secrets: Secrets
     options: Options
-    journal: Callable[[], AbstractContextManager[Journal | None]]
+    journal: Callable[[], AbstractAsyncContextManager[Journal | None]]
     save: Path | None = None
     narrator: Narrator | None = None
 
@@ -145,7 +145,7 @@ class Batch:
 
     async def _one(self, case: Case, client: Client) -> Outcome:
         try:
-            with case.journal() as journal:
+            async with case.journal() as journal:
                 run, events = start(
                     case.plan, case.inputs, client, options=case.options, secrets=case.secrets, journal=journal
                 )

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from heddle.arazzo.events import Event
     from heddle.arazzo.exchange import Client
     from heddle.arazzo.inputs import InputSchema
-    from heddle.arazzo.journal import Journal
     from heddle.arazzo.leniency import Leniency
     from heddle.arazzo.masking import Secrets
     from heddle.arazzo.plan import Plan
@@ -377,16 +376,15 @@ def _carried_out(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: S
     options = _options(asked)
     holder: list[Run] = []
 
-    async def go(journal: Journal | None) -> int:
-        async with _client() as client:
+    async def go() -> int:
+        async with asked.checkpoint.opened(plan, values, secrets, options) as journal, _client() as client:
+            _note(narrator, asked.checkpoint.told(journal))
             this_run, events = start(plan, values, client, options=options, secrets=secrets, journal=journal)
             holder.append(this_run)
             return await _followed(events, client, plan, asked.save, narrator)
 
     try:
-        with asked.checkpoint.opened(plan, values, secrets, options) as journal:
-            _note(narrator, asked.checkpoint.told(journal))
-            return asyncio.run(go(journal))
+        return asyncio.run(go())
     except KeyboardInterrupt:
         if holder:
             _note(narrator, asked.checkpoint.parting())
