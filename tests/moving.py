@@ -22,6 +22,8 @@ class Watcher:
         self.blobs = blobs
         self.reported: list[float] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.reported.append(fraction)
 

@@ -143,6 +143,8 @@ class Job:
     reason: str | None = None
     message: str | None = None
     progress: float | None = None
+    #: When its live preview was made, where it has one.
+    previewed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

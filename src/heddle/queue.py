@@ -509,11 +509,13 @@ def release(tx: Tx, leases: Iterable[tuple[Lease, datetime | None]]) -> None:
     tx.wake("queue")
 
 
-def leases(tx: Tx, pairs: Sequence[Pair]) -> dict[Pair, Lease]:
-    """Those of the pairs that hold their lease."""
+def leases(tx: Tx, pairs: Sequence[Pair], *, lock: bool = False) -> dict[Pair, Lease]:
+    """Those of the pairs that hold their lease. `lock`: until the end of `tx`."""
     if not pairs:
         return {}
     these, params = _these(pairs)
+    if lock:
+        _lock(tx, these, params)
     found = tx.all(
         f"SELECT {_LEASE} FROM queued_jobs"  # noqa: S608
         f" WHERE owner IS NOT NULL AND {these}",

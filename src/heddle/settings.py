@@ -162,6 +162,12 @@ class Settings:
     )
     lease_s: float = _setting(30.0, "How long a claimed job stays claimed without a sign of life.", low=1, high=_DAY_S)
     step_timeout_s: float = _setting(600.0, "How long one attempt of a job may run.", low=0.1, high=_YEAR_S)
+    preview_s: float = _setting(
+        1.0,
+        "Seconds between two live previews of a running job, for engines that make them; 0: none are made.",
+        low=0,
+        high=3600,
+    )
     max_attempts: int = _setting(
         3,
         "Attempts that a job may ruin before it ends `failed`; those lost with the server do not count.",

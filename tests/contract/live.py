@@ -26,7 +26,7 @@ from heddle.settings import Settings, child_environment
 START_S, ANSWER_S = 60.0, 20.0
 
 #: Small limits, so that tests can go beyond them with little data.
-LIMITS = {"HEDDLE_MAX_BODY_MB": "1", "HEDDLE_MAX_UPLOAD_MB": "1", "HEDDLE_SLOTS": "1"}
+LIMITS = {"HEDDLE_MAX_BODY_MB": "1", "HEDDLE_MAX_UPLOAD_MB": "1", "HEDDLE_SLOTS": "1", "HEDDLE_PREVIEW_S": "0.02"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,24 @@ def finished(client: httpx.Client, workflow_id: str) -> httpx.Response:
     raise AssertionError(f"{workflow_id} has not ended: {answer.text}")
 
 
+def shown_while_running(client: httpx.Client) -> httpx.Response:
+    """What a job shows that takes a while."""
+    film = {"engine": "sketch", "prompt": "a ship at sea", "width": 320, "height": 240, "duration": 10}
+    answer = client.post("/v2/consumer/workflows", json={"steps": [{"$type": "videoGen", "input": film}]})
+    assert answer.status_code == 202, answer.text
+    where = f"/v2/consumer/workflows/{answer.json()['id']}"
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        job = client.get(where).json()["steps"][0]["jobs"][0]
+        assert job["status"] not in TERMINAL, job
+        if "previewUrl" in job:
+            shown = client.get(job["previewUrl"])
+            client.delete(where)
+            return shown
+        time.sleep(0.01)
+    raise AssertionError(f"{where} has shown nothing")
+
+
 def visit(live: Live) -> dict[str, httpx.Response]:
     """operationId -> the answer."""
     with live.client(live.owner) as client, live.client(None) as bare:
@@ -76,6 +94,7 @@ def _workflows(client: httpx.Client) -> dict[str, httpx.Response]:
     patch = [{"op": "add", "path": "/tags/-", "value": "favorite"}]
     seen["patchWorkflow"] = client.patch(where, json=patch, headers={"Content-Type": "application/json-patch+json"})
     seen["getWorkflowLog"] = client.get(f"{where}/log")
+    seen["getJobPreview"] = shown_while_running(client)
     second = submit(client)["id"]
     seen["queryWorkflows"] = client.get("/v2/consumer/workflows", params={"take": 1})
     seen["deleteWorkflow"] = client.delete(f"/v2/consumer/workflows/{second}")

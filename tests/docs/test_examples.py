@@ -24,6 +24,8 @@ class Context:
         self.picture = picture
         self.heard: list[float] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.heard.append(fraction)
 

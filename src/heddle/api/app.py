@@ -16,6 +16,7 @@ from heddle.contract import shown
 from heddle.contract.blobs import UploadQuery
 from heddle.contract.orchestration import GetWorkflow, QueryWorkflows, WorkflowRequest, WorkflowUpdate
 from heddle.errors import CallerError, Unavailable
+from heddle.studio import previews
 
 WORKFLOW = {"workflowId": "The id of a workflow, `wf_…`."}
 BLOB = {"blobId": "The id of a blob, `blob_…`."}
@@ -96,6 +97,16 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=workflows.get_workflow_log,
         shows=shown.WorkflowLog,
         params=WORKFLOW,
+        errors=(401, 404),
+    ),
+    Operation(
+        id="getJobPreview",
+        method="GET",
+        path=f"{_V2}/workflows/{{workflowId}}/jobs/{{jobId}}/preview",
+        tag="Workflows",
+        handler=workflows.get_job_preview,
+        gives=", ".join(previews.MIMES),
+        params=WORKFLOW | {"jobId": "The id of one of its jobs, `job_…`."},
         errors=(401, 404),
     ),
     Operation(

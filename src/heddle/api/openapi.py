@@ -217,6 +217,8 @@ def _answers(op: Operation) -> dict[str, Any]:
             "307": {"description": "The bytes are at `Location`, for a while."},
         }
     answer: dict[str, Any] = {"description": _SUCCESS[op.status]}
+    if op.gives:
+        answer["content"] = dict.fromkeys(op.gives.split(", "), _BYTES)
     if op.shows is not None:
         answer["content"] = {_JSON: {"schema": _ref(op.shows)}}
     return {str(op.status): answer}

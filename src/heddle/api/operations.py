@@ -24,6 +24,8 @@ class Operation:
     #: The answer in the good case, and the model that describes its body.
     status: int = 200
     shows: type[BaseModel] | None = None
+    #: The media types of the body where it is not JSON, with commas between them.
+    gives: str = ""
     #: The model of the query and of the JSON body.
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None

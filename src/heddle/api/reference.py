@@ -17,6 +17,9 @@ Node = Mapping[str, Any]
 #: Nothing is loaded and nothing runs; the page is text and its own style.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+#: What the bytes that an operation answers are written to.
+_FILES = {"openBlob": "picture.png", "getJobPreview": "preview.webp"}
+
 _EXAMPLES: dict[str, str] = {
     "submitWorkflow": json.dumps(
         {"steps": [{"$type": "imageGen", "input": {"engine": "sketch", "prompt": "a red fox in fresh snow"}}]}
@@ -182,8 +185,8 @@ def _curl(method: str, path: str, op: Node, document: Node) -> str:
     if not signed:
         lines.append('-H "Authorization: Bearer $HEDDLE_TOKEN"')
     lines += _curl_body(op)
-    if op["operationId"] == "openBlob":
-        lines.append("-o picture.png")
+    if op["operationId"] in _FILES:
+        lines.append(f"-o {_FILES[op['operationId']]}")
     return " \\\n  ".join(lines)
 
 

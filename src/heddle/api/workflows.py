@@ -32,11 +32,18 @@ from heddle.egress import check_url
 from heddle.errors import CallerError, HeddleError, InvalidRequest, NotFound
 from heddle.matching import Policy
 from heddle.steps import Facts, outputs
-from heddle.workflows import amend, pricing, rows, submit, waiting
+from heddle.workflows import amend, live_previews, pricing, rows, submit, waiting
+from heddle.workflows.live_previews import Shown as LivePreview
 from heddle.workflows.planning import Draft, Look
 from heddle.workflows.waiting import Outlook
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+_PREVIEW_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
 
 
 async def submit_workflow(request: Request) -> Response:
@@ -159,6 +166,16 @@ async def get_workflow_log(request: Request) -> Response:
     return answer({"items": [{"jobId": job_id, "lines": text.splitlines()} for job_id, text in lines]})
 
 
+async def get_job_preview(request: Request) -> Response:
+    """Fetch the live preview of a job while it runs. Heddle's own.
+
+    A small picture of what there is so far. It is for the account of the workflow alone, and gone when the job ends.
+    """
+    parts, who = deps(request), await account(request)
+    found = await parts.db.read(_preview, who.id, request.path_params["workflowId"], request.path_params["jobId"])
+    return Response(found.data, headers=_PREVIEW_HEADERS, media_type=found.mime)
+
+
 async def _amend(request: Request, who: Account, **change: Any) -> Response:
     amendment = amend.Amendment(account_id=who.id, workflow_id=request.path_params["workflowId"], at=now(), **change)
     return answer(_shown(request, await deps(request).db.write(amend.amend, amendment)))
@@ -202,9 +219,21 @@ def _page(tx: Tx, account_id: int, wanted: QueryWorkflows) -> list[Workflow]:
     return _with_progress(tx, rows.get(tx, ids))
 
 
+def _preview(tx: Tx, account_id: int, workflow_id: str, job_id: str) -> LivePreview:
+    workflow = _one(tx, account_id, workflow_id)
+    job = next((job for step in workflow.steps for job in step.jobs if job.id == job_id), None)
+    found = None if job is None else live_previews.get(tx, job)
+    if found is None:
+        raise NotFound(f"there is no preview of {job_id!r}: it does not run, or its engine has shown nothing yet")
+    return found
+
+
 def _with_progress(tx: Tx, found: list[Workflow]) -> list[Workflow]:
-    done = queue.progress(tx, [w.id for w in found if not w.status.terminal])
-    return [rows.with_progress(w, done) for w in found] if done else found
+    """What is known of running jobs alone: how far they are, and what they show."""
+    open_ones = [w for w in found if not w.status.terminal]
+    done = queue.progress(tx, [w.id for w in open_ones])
+    shown = live_previews.times(tx, open_ones)
+    return [rows.with_progress(w, done, shown) for w in found] if done or shown else found
 
 
 def _shown(request: Request, workflow: Workflow, outlooks: Mapping[str, Outlook] | None = None) -> dict[str, Any]:
@@ -214,7 +243,19 @@ def _shown(request: Request, workflow: Workflow, outlooks: Mapping[str, Outlook]
     def link(artifact: Artifact) -> str:
         return parts.signer.url(url, artifact.blob_id, until)
 
-    return orchestration.workflow(workflow, link, outputs.of, {i: _queued(o) for i, o in (outlooks or {}).items()})
+    notes = {job_id: _queued(outlook) for job_id, outlook in (outlooks or {}).items()}
+    return orchestration.workflow(workflow, link, outputs.of, notes | _previews(workflow, url))
+
+
+def _previews(workflow: Workflow, url: str) -> dict[str, Any]:
+    """Where the previews of running jobs are; the time in the address tells one from the one before."""
+    base = f"{url}/v2/consumer/workflows/{workflow.id}/jobs"
+    jobs = (job for step in workflow.steps for job in step.jobs)
+    return {
+        job.id: {"previewUrl": f"{base}/{job.id}/preview?at={int(job.previewed_at.timestamp() * 1000)}"}
+        for job in jobs
+        if job.previewed_at is not None
+    }
 
 
 def _queued(outlook: Outlook) -> dict[str, Any]:

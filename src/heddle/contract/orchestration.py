@@ -174,9 +174,9 @@ OutputOf = Callable[[Step, Link], JSON | None]
 
 
 def workflow(
-    value: Workflow, link: Link, output_of: OutputOf, queued: Mapping[str, JSON] | None = None
+    value: Workflow, link: Link, output_of: OutputOf, notes: Mapping[str, JSON] | None = None
 ) -> dict[str, Any]:
-    """A workflow as the API shows it. `queued`: what is to be said of jobs that wait for a slot, by their ids."""
+    """A workflow as the API shows it. `notes`: what else is to be said of jobs that wait or run, by their ids."""
     shown: dict[str, Any] = {
         "id": value.id,
         "status": value.status,
@@ -185,7 +185,7 @@ def workflow(
         "startedAt": moment(value.started_at),
         "completedAt": moment(value.completed_at),
         "cost": {"base": value.cost, "total": charged(value), "currency": "BUZZ"},
-        "steps": [step(s, link, output_of, queued) for s in value.steps],
+        "steps": [step(s, link, output_of, notes) for s in value.steps],
         "reason": value.reason,
     }
     if value.callbacks:
@@ -201,7 +201,7 @@ def charged(value: Workflow) -> int:
     return sum(job.cost for step in value.steps for job in step.jobs if job.status is Status.SUCCEEDED)
 
 
-def step(value: Step, link: Link, output_of: OutputOf, queued: Mapping[str, JSON] | None = None) -> dict[str, Any]:
+def step(value: Step, link: Link, output_of: OutputOf, notes: Mapping[str, JSON] | None = None) -> dict[str, Any]:
     """A step; jobs that succeeded come first, so that `jobs[0]` of a succeeded step has blobs."""
     jobs = sorted(value.jobs, key=lambda j: (j.status != Status.SUCCEEDED, j.index))
     return present(
@@ -214,7 +214,7 @@ def step(value: Step, link: Link, output_of: OutputOf, queued: Mapping[str, JSON
             "completedAt": moment(value.completed_at),
             "input": value.input,
             "output": output_of(value, link) if value.status is Status.SUCCEEDED else None,
-            "jobs": [{**job(j, link), **(queued or {}).get(j.id, {})} for j in jobs],
+            "jobs": [{**job(j, link), **(notes or {}).get(j.id, {})} for j in jobs],
         }
     )
 

@@ -107,6 +107,11 @@ class Job(Wire):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     estimated_progress_rate: float | None = Field(None, ge=0, le=1, description="How far it is, while it runs.")
+    preview_url: Uri | None = Field(
+        None,
+        description="Where a small picture of what there is so far can be fetched, with the token of the account, while"
+        " it runs. Not all engines make one. Heddle's own.",
+    )
     queue_position: QueuePosition | None = Field(None, description="While it waits for a slot; not in lists.")
     heddle: JobNotes | None = Field(None, description="While it waits for a slot; not in lists.")
     reason: str | None = Field(None, description="Why it did not succeed, as a stable word for programs.")

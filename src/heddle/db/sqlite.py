@@ -58,7 +58,7 @@ class SQLite:
         if statement.startswith("ON POSTGRESQL"):
             return None
         own = statement.removeprefix("ON SQLITE").strip()
-        return own.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
+        return own.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT").replace("{bytes}", "BLOB")
 
     def wires(self, heard: Callable[[Topic], None]) -> None:
         return None

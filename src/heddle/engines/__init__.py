@@ -7,7 +7,7 @@ process, to run. It never sees the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -83,6 +83,15 @@ class JobContext(Protocol):
         """Report how far the job is (0..1) and let a cancel through: raises JobCanceled.
 
         Call it at least once per step of work; messages are thinned on the way, so calling it often is cheap.
+        """
+        ...
+
+    def preview(self, draw: Callable[[int], Preview]) -> None:
+        """Show whose job it is what there is so far, now and then.
+
+        `draw` makes a small picture of the job with that number among those that are made in one go; 0 where there
+        is one. It is called when the next one is due, and never where the operator wants none. What it raises costs
+        the further previews and not the job.
         """
         ...
 

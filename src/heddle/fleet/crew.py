@@ -27,6 +27,7 @@ from heddle.fleet.messages import (
     Hello,
     JobEvent,
     Key,
+    LivePreview,
     Loading,
     Log,
     Ping,
@@ -394,7 +395,7 @@ class Crew:
             case Loading():
                 self._load(attempt)
                 self._tell(message)
-            case Progress() | Log():
+            case Progress() | LivePreview() | Log():
                 self._tell(message)
             case Done() | Failed():
                 self._end(attempt, message)
@@ -602,6 +603,7 @@ def _hello(settings: Settings) -> Hello:
         engine_options=registry.options(),
         memory_mb=settings.worker_memory_mb,
         scratch=str(settings.folder / "scratch"),
+        preview_s=settings.preview_s,
     )
 
 

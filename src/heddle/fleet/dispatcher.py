@@ -20,12 +20,24 @@ from heddle.domain import Needs, new_id, now
 from heddle.errors import Unavailable
 from heddle.fleet import Executor
 from heddle.fleet.journal import Journal
-from heddle.fleet.messages import Done, Failed, JobEvent, Loading, Log, Progress, Run, Started
+from heddle.fleet.messages import (
+    MOST_PREVIEW,
+    Done,
+    Failed,
+    JobEvent,
+    LivePreview,
+    Loading,
+    Log,
+    Progress,
+    Run,
+    Started,
+)
 from heddle.fleet.paces import Paces
 from heddle.matching import Policy, SlotReport
 from heddle.settings import Settings
 from heddle.storage import Storage
-from heddle.workflows import advance, trained
+from heddle.studio import previews
+from heddle.workflows import advance, live_previews, trained
 from heddle.workflows.advance import Attempt, Ended, Failure
 from heddle.workflows.trained import Trained
 
@@ -57,6 +69,7 @@ class _Held:
     loading: bool = False
     start: asyncio.TimerHandle | None = None
     progress_at: float = 0.0
+    preview_at: float = 0.0
     log: list[str] = field(default_factory=list[str])
 
 
@@ -283,6 +296,8 @@ class Dispatcher:
             case Progress():
                 held.journal.progressed(event, now())
                 self._note(held, event)
+            case LivePreview():
+                self._note_preview(held, event)
             case Log():
                 held.log = [*held.log, event.text][-_LOG_LINES:]
             case Done() | Failed():
@@ -310,6 +325,18 @@ class Dispatcher:
             return
         held.progress_at = clock
         self._keep(self._db.put(queue.note_progress, (event.job_id, event.attempt, event.fraction)))
+
+    def _note_preview(self, held: _Held, event: LivePreview) -> None:
+        """Not more often than they are wanted, and only what is one, whatever a worker says."""
+        clock, apart = asyncio.get_running_loop().time(), self._settings.preview_s
+        right = event.mime in previews.MIMES and len(event.data) <= MOST_PREVIEW
+        if not right or apart <= 0 or clock - held.preview_at < apart / 2:
+            return
+        held.preview_at = clock
+        shown = live_previews.Shown(
+            job_id=event.job_id, attempt=event.attempt, data=event.data, mime=event.mime, at=now()
+        )
+        self._keep(self._db.put(live_previews.keep, shown))
 
     def _end(self, held: _Held, event: Done | Failed) -> None:
         del self._held[event.job_id, event.attempt]

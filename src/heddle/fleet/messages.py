@@ -41,6 +41,8 @@ class Hello(Message, tag="hello", frozen=True):
     memory_mb: int = 0
     #: Where attempts may leave things for the next attempt of their job; empty: below the machine's temporary folder.
     scratch: str = ""
+    #: Seconds between two live previews of a job; 0: none are made.
+    preview_s: float = 0.0
 
 
 class Run(Message, tag="run", frozen=True):
@@ -141,6 +143,19 @@ class Progress(Message, tag="progress", frozen=True):
     note: str = ""
 
 
+#: Bytes that a live preview may have.
+MOST_PREVIEW = 64 * 1024
+
+
+class LivePreview(Message, tag="preview", frozen=True):
+    """A small picture of what the attempt has so far, in place of the one before."""
+
+    job_id: str
+    attempt: int
+    data: bytes
+    mime: str
+
+
 class Log(Message, tag="log", frozen=True):
     """A line for operators."""
 
@@ -168,10 +183,10 @@ class Failed(Message, tag="failed", frozen=True):
 
 
 ToWorker = Union[Hello, Run, Cancel, Fetch, Ping]  # noqa: UP007 - msgspec wants the union as a value
-FromWorker = Union[Ready, Pong, Shelf, Loading, Started, Progress, Log, Done, Failed]  # noqa: UP007
+FromWorker = Union[Ready, Pong, Shelf, Loading, Started, Progress, LivePreview, Log, Done, Failed]  # noqa: UP007
 
 #: What a dispatcher hears of its jobs.
-JobEvent = Loading | Started | Progress | Log | Done | Failed
+JobEvent = Loading | Started | Progress | LivePreview | Log | Done | Failed
 
 _LENGTH = 4
 encoder = msgspec.msgpack.Encoder()

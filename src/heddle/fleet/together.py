@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from heddle.engines import Batcher
 from heddle.errors import JobCanceled, JobError
 from heddle.fleet.messages import Failed, Key, Run
+from heddle.studio.previews import Preview
 
 
 class Member(Protocol):
@@ -18,6 +19,7 @@ class Member(Protocol):
     canceled: bool
 
     def progress(self, fraction: float, note: str = "") -> None: ...
+    def preview(self, draw: Callable[[int], Preview]) -> None: ...
     def log(self, text: str) -> None: ...
     def read(self, blob_id: str) -> bytes: ...
     def scratch(self) -> Path: ...
@@ -29,6 +31,11 @@ def companions(engine: Batcher, run: Run, alike: Sequence[Run]) -> list[Run]:
     if wanted is None or wanted.most < 2:
         return []
     return list(islice((other for other in alike if engine.batch(other.payload) == wanted), wanted.most - 1))
+
+
+def _numbered(draw: Callable[[int], Preview], n: int) -> Callable[[int], Preview]:
+    """Of one of them, which is the only one to its own context."""
+    return lambda _: draw(n)
 
 
 class Shared:
@@ -53,6 +60,12 @@ class Shared:
                 self._conclude(run, Failed(job_id=job_id, attempt=attempt, reason=error.reason, message=error.message))
         if not self._members:
             raise JobCanceled("all of the jobs were canceled")
+
+    def preview(self, draw: Callable[[int], Preview]) -> None:
+        """Show each of them its own: they belong to different people."""
+        for n, run in enumerate(self._runs):
+            if run.key in self._members:
+                self._members[run.key].preview(_numbered(draw, n))
 
     def log(self, text: str) -> None:
         """In the name of the first."""

@@ -33,6 +33,7 @@ from heddle.domain import JSON, Artifact, new_id
 from heddle.engines import MOST_OUTPUT, Batcher, Engine, Loader, Made
 from heddle.errors import EngineFailed, JobCanceled, JobError, Unavailable
 from heddle.fleet.messages import (
+    MOST_PREVIEW,
     Cancel,
     Done,
     Failed,
@@ -40,6 +41,7 @@ from heddle.fleet.messages import (
     Frames,
     Hello,
     Key,
+    LivePreview,
     Loading,
     Log,
     Message,
@@ -70,6 +72,8 @@ OUT_OF_MEMORY = "out_of_memory"
 MOST_MADE = 100
 
 _PROGRESS_EVERY_S = 0.2
+#: Of a job's time, what its previews may take: one that took long waits so many times as long for the next.
+_PREVIEW_REST = 20
 _CANCEL_LOOK_S = 0.05
 _LOG_LINES = 1000
 _LOG_LENGTH = 2000
@@ -86,7 +90,9 @@ _METADATA_DEPTH = 16
 class Context:
     """What a running job sees of the world: the `JobContext` of engines."""
 
-    def __init__(self, run: Run, storage: Storage, say: Say, scratch: Scratch | None = None) -> None:
+    def __init__(
+        self, run: Run, storage: Storage, say: Say, scratch: Scratch | None = None, *, preview_s: float = 0.0
+    ) -> None:
         self.job_id = run.job_id
         self.attempt = run.attempt
         self.canceled = False
@@ -100,6 +106,9 @@ class Context:
         self._next_progress = 0.0
         self._pending: Progress | None = None
         self._flushing = threading.Lock()
+        self._preview_s = preview_s
+        #: When the next one is due; None: nobody has begun to show anything.
+        self._next_preview: float | None = None
 
     def progress(self, fraction: float, note: str = "") -> None:
         self.check()
@@ -122,6 +131,29 @@ class Context:
             if pending is not None:
                 self._next_progress = time.monotonic() + _PROGRESS_EVERY_S
                 self._say(pending)
+
+    def preview(self, draw: Callable[[int], Preview]) -> None:
+        if self._preview_s <= 0:
+            return
+        began = time.monotonic()
+        if self._next_preview is None:  # what is done at once is not shown before
+            self._next_preview = began + self._preview_s
+        if began >= self._next_preview:
+            self._show(draw)
+            took = time.monotonic() - began
+            self._next_preview = began + max(self._preview_s, took * _PREVIEW_REST)
+
+    def _show(self, draw: Callable[[int], Preview]) -> None:
+        """Say a preview. Whatever is wrong with it is no reason to lose the job, nor to try it again at every step."""
+        try:
+            data, mime = _shown(draw(0))
+        except JobCanceled:
+            raise
+        except Exception as error:  # noqa: BLE001 - engines are strangers' code
+            self._preview_s = 0.0
+            self.log(f"there are no live previews: {type(error).__name__}: {error}")
+            return
+        self._say(LivePreview(job_id=self.job_id, attempt=self.attempt, data=data, mime=mime))
 
     def log(self, text: str) -> None:
         self._lines += 1
@@ -195,7 +227,7 @@ class Worker:
 
     def accept(self, run: Run) -> None:
         """Put an attempt in line."""
-        self._contexts[run.key] = Context(run, self._storage, self._say, self._scratch)
+        self._contexts[run.key] = Context(run, self._storage, self._say, self._scratch, preview_s=self._hello.preview_s)
         self._waiting[run.key] = run
         self._order.put(run.key)
 
@@ -509,6 +541,16 @@ def _check_preview(given: Any) -> None:
     right = isinstance(one.data, bytes) and isinstance(one.mime, str) and _MIME.fullmatch(one.mime)
     if not (right and _is_int(one.width, 1, _LARGEST) and _is_int(one.height, 1, _LARGEST)):
         raise _bad("made a preview whose data, mime, width or height is not what it should be")
+
+
+def _shown(given: Any) -> tuple[bytes, str]:
+    """The bytes of a live preview and their type. Raises JobError."""
+    _check_preview(given)
+    if given.mime not in previews.MIMES:
+        raise _bad(f"made a live preview of the type {_short(given.mime)}; it should be one of {previews.MIMES}")
+    if len(given.data) > MOST_PREVIEW:
+        raise _bad(f"made a live preview of {len(given.data)} bytes; {MOST_PREVIEW} may be")
+    return given.data, given.mime
 
 
 def _plain(given: Any, what: str, most: int) -> dict[str, Any]:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 #: The longer side of a preview, pixels.
 SIDE = 450
+#: Of one that is shown while the thing is made.
+LIVE_SIDE = 256
+#: What previews are.
+MIMES = ("image/webp", "image/jpeg", "image/png")
 
 _WAVE = (640, 160)
 _INK, _PAPER = (47, 84, 150), (243, 245, 249)
@@ -45,6 +49,17 @@ def of_frame(frame: NDArray[np.uint8]) -> Preview:
     return _preview(Image.fromarray(frame))
 
 
+def live(frame: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Preview:
+    """What is shown of a thing while it is made, from a frame. `size`: the width and height of the thing itself."""
+    from PIL import Image  # noqa: PLC0415 - heavy
+
+    image = Image.fromarray(frame)
+    width, height = size or image.size
+    scale = min(1.0, LIVE_SIDE / max(width, height))
+    shown = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BICUBIC)
+    return Preview(data=_webp(shown, quality=70), width=shown.width, height=shown.height)
+
+
 def of_sound(samples: NDArray[np.float32]) -> Preview:
     """A waveform: the loudest and quietest of each column, samples by channels."""
     import numpy as np  # noqa: PLC0415 - heavy
@@ -65,12 +80,17 @@ def _preview(image: Any) -> Preview:
     import numpy as np  # noqa: PLC0415 - heavy
 
     image.thumbnail((SIDE, SIDE))
-    out = io.BytesIO()
-    image.save(out, "WEBP", quality=80, method=2)
+    data = _webp(image, quality=80)
     tiny = image.resize((16, 16))
     return Preview(
-        data=out.getvalue(),
+        data=data,
         width=image.width,
         height=image.height,
         blurhash=str(getattr(blurhash, "encode")(np.asarray(tiny), 4, 3)),  # noqa: B009,
     )
+
+
+def _webp(image: Any, quality: int) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=quality, method=2)
+    return out.getvalue()

@@ -558,12 +558,13 @@ def earned(tx: Tx) -> dict[str, int]:
     return {row["workflow_id"]: int(row["earned"]) for row in found}
 
 
-def with_progress(workflow: Workflow, done: Mapping[str, float]) -> Workflow:
-    """A workflow whose running jobs say how far they are."""
-    steps = [
-        replace(step, jobs=[replace(job, progress=done.get(job.id)) for job in step.jobs]) for step in workflow.steps
-    ]
-    return replace(workflow, steps=steps)
+def with_progress(workflow: Workflow, done: Mapping[str, float], shown: Mapping[str, datetime]) -> Workflow:
+    """A workflow whose running jobs say how far they are, and when they showed something last."""
+
+    def running(job: Job) -> Job:
+        return replace(job, progress=done.get(job.id), previewed_at=shown.get(job.id))
+
+    return replace(workflow, steps=[replace(s, jobs=[running(job) for job in s.jobs]) for s in workflow.steps])
 
 
 def _insert_tags(tx: Tx, tags: Sequence[tuple[int, str, str]]) -> None:

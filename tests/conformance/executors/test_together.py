@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from heddle.fleet.messages import Done, Progress, Run, Started
+from heddle.fleet.messages import Done, LivePreview, Progress, Run, Started
 
 AHEAD = 8
 
@@ -39,6 +39,14 @@ async def test_what_waits_and_is_alike_is_made_in_one_go(fleet: Any) -> None:
             assert f.of(run, Progress)
         assert _texts(f, await f.done(blue)) == [("d", 1)]
         assert _texts(f, await f.done(alone)) == [("e", 1)]
+
+
+async def test_each_shows_its_own_and_nobody_elses(fleet: Any) -> None:
+    async with fleet(lookahead=AHEAD, preview_s=0.03) as f:
+        runs = _sheets(f, "abc", steps=20)
+        for run, text in zip(runs, b"abc", strict=True):
+            await f.done(run)
+            assert {shown.data for shown in f.of(run, LivePreview)} == {bytes([text])}
 
 
 async def test_not_more_than_the_engine_takes(fleet: Any) -> None:

@@ -27,6 +27,8 @@ class Watcher:
         self.blobs = blobs or {}
         self.reported: list[tuple[float, str]] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.reported.append((fraction, note))
 

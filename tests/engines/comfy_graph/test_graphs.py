@@ -263,6 +263,8 @@ def test_progress_rises_and_names_the_nodes() -> None:
 @pytest.mark.parametrize("at", ["8: VAEDecode", "3: KSampler: drawing"])
 def test_a_cancel_comes_through(at: str) -> None:
     class Canceling(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)
             if note == at:
@@ -286,6 +288,8 @@ def test_values_are_let_go() -> None:
     most = 0
 
     class Counting(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             nonlocal most
             most = max(most, len(execution._results))

@@ -271,6 +271,8 @@ class Impatient(Watcher):
         super().__init__()
         self._when = when
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         super().progress(fraction, note)
         if self._when(fraction, note):

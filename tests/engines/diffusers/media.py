@@ -25,6 +25,8 @@ class Job:
         self.said: list[tuple[float, str]] = []
         self._stop = stop
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.said.append((fraction, note))
         if self._stop(fraction, note):

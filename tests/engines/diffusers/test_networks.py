@@ -282,6 +282,8 @@ def test_a_cancel_while_it_is_read_leaves_nothing(engine: Diffusers, place: Path
     base = Job("sd1").drawn(engine)
 
     class Canceled(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             if note.startswith("loading"):
                 raise JobCanceled("canceled")

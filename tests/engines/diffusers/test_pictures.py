@@ -87,6 +87,8 @@ def test_the_picture_is_the_bare_pipelines(engine: Diffusers, kind: str, operati
 
 def test_a_cancel_ends_a_job_within_a_step_and_the_next_one_is_whole(engine: Diffusers) -> None:
     class Impatient(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)
             if note.startswith("step 3"):

@@ -25,6 +25,8 @@ class Watcher:
         self.most = most
         self.reported: list[float] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.reported.append(fraction)
         if len(self.reported) > self.most:

@@ -100,6 +100,8 @@ def test_a_server_that_dies_in_the_middle_is_another_attempt(engine: LlamaCpp, p
     engine.load(model, Watcher())
 
     class Murderous(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)
             if len(self.reported) == 5:
@@ -115,6 +117,8 @@ def test_a_cancel_is_heard_while_it_loads_and_while_it_writes(engine: LlamaCpp, 
         def __init__(self, when: int) -> None:
             super().__init__()
             self._when = when
+
+        def preview(self, draw: object) -> None: ...
 
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)

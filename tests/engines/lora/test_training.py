@@ -42,6 +42,8 @@ class Job:
         self._stop_at = stop_at
         self._error = error
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.notes.append(note)
         self.fractions.append(fraction)

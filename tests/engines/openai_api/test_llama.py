@@ -70,6 +70,8 @@ def test_json_is_json_even_from_random_numbers(url: str) -> None:
 
 def test_progress_is_told_and_a_cancel_is_heard(url: str) -> None:
     class Impatient(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)
             if len(self.reported) == 4:

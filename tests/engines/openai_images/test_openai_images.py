@@ -180,6 +180,8 @@ def test_refusals(double: Double, status: int, answer: Any, reason: str, retryab
 
 def test_a_cancel_does_not_wait_for_the_picture(double: Double) -> None:
     class Impatient(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)
             if len(self.reported) == 3:

@@ -149,6 +149,8 @@ def test_sources_go_along(there: Serving) -> None:
 class Dying(Watcher):
     """A worker that is killed as soon as the other server is at work: nothing is said to anybody."""
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         super().progress(fraction, note)
         if "processing" in note:
@@ -188,6 +190,8 @@ def test_what_ended_badly_was_paid_back_and_is_asked_for_anew(there: Serving, cl
 
 def test_a_cancel_cancels_there(there: Serving, client: httpx.Client) -> None:
     class Impatient(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             if "processing" in note:
                 raise JobCanceled("enough")

@@ -366,6 +366,8 @@ class Told:
     def __init__(self) -> None:
         self.said: list[str] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         pass
 

@@ -24,6 +24,8 @@ class Watcher:
         self.blobs = blobs or {}
         self.reported: list[float] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.reported.append(fraction)
 

@@ -76,6 +76,8 @@ def test_progress_reports_every_step_and_ends_at_one() -> None:
 
 def test_a_cancel_flies_through() -> None:
     class Canceling(Watcher):
+        def preview(self, draw: object) -> None: ...
+
         def progress(self, fraction: float, note: str = "") -> None:
             super().progress(fraction, note)
             if fraction > 0.4:

@@ -293,6 +293,8 @@ class Impatient(Watcher):
         super().__init__()
         self._after = after
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         super().progress(fraction, note)
         if len(self.reported) > self._after:

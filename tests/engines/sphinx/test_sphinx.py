@@ -33,6 +33,8 @@ class Context:
         self.source = source
         self.reported: list[float] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.reported.append(fraction)
 

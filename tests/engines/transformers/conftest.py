@@ -32,6 +32,8 @@ class Context:
         self.patience = patience
         self.said: list[tuple[float, str]] = []
 
+    def preview(self, draw: object) -> None: ...
+
     def progress(self, fraction: float, note: str = "") -> None:
         self.said.append((fraction, note))
         if len(self.said) > self.patience:

@@ -23,6 +23,7 @@ from heddle.engines.comfy_graph.values import Conditioning, Given, Inputs, Laten
 from heddle.graph import weights
 from heddle.graph.checker import wrong_size
 from heddle.graph.table import seed_of
+from heddle.studio.previews import Preview
 
 #: The name of the picture that a variant starts from, within one nested job.
 _SOURCE = "latent.png"
@@ -49,6 +50,9 @@ class Share:
     def progress(self, fraction: float, note: str = "") -> None:
         said = f"{self._note}: {note}" if note else self._note
         self._context.progress(self._start + self._length * min(1.0, max(0.0, fraction)), said)
+
+    def preview(self, draw: Callable[[int], Preview]) -> None:
+        self._context.preview(draw)
 
     def log(self, text: str) -> None:
         self._context.log(f"{self._note}: {text}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, cast
 
 from PIL import Image
@@ -72,6 +73,7 @@ class Film:
         for i, pixels in enumerate(shots):
             self._poster = pixels if self._poster is None else self._poster
             self.context.progress(0.02 + 0.96 * (i + 1) / self.count, "drawing")
+            self.context.preview(partial(_live, pixels))
             yield pixels
 
     def _played(self) -> Iterator[Pixels]:
@@ -155,6 +157,10 @@ class Film:
             "version": f"heddle {__version__}",
         }
         return {name: value for name, value in record.items() if value not in {None, ""}}
+
+
+def _live(pixels: Pixels, _: int) -> previews.Preview:
+    return previews.live(pixels)
 
 
 def _focus(scene: Scene) -> tuple[float, float]:
