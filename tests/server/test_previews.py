@@ -74,7 +74,7 @@ def kept(serving: Serving) -> int:
 
 
 def test_a_running_job_shows_what_it_has_and_then_no_more(painting: Serving, painter: httpx.Client) -> None:
-    workflow_id = begin(painter, steps=15)
+    workflow_id = begin(painter, steps=30)
     first = shown(painter, workflow_id)
     answer = painter.get(first)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")

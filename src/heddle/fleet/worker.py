@@ -109,6 +109,7 @@ class Context:
         self._preview_s = preview_s
         #: When the next one is due; None: nobody has begun to show anything.
         self._next_preview: float | None = None
+        self._shown_any = False
 
     def progress(self, fraction: float, note: str = "") -> None:
         self.check()
@@ -141,7 +142,10 @@ class Context:
         if began >= self._next_preview:
             self._show(draw)
             took = time.monotonic() - began
-            self._next_preview = began + max(self._preview_s, took * _PREVIEW_REST)
+            # The first one loads what the others have then.
+            rest = took * _PREVIEW_REST if self._shown_any else 0.0
+            self._shown_any = True
+            self._next_preview = began + max(self._preview_s, took, rest)
 
     def _show(self, draw: Callable[[int], Preview]) -> None:
         """Say a preview. Whatever is wrong with it is no reason to lose the job, nor to try it again at every step."""
