@@ -81,6 +81,10 @@ class ComfyServer:
     old: bool = False
     #: Whether it says that some outputs are wrong and runs the others, as the real one does.
     lenient: bool = False
+    #: What a sampler shows at each step.
+    preview: bytes = b"a preview"
+    #: What a run that names no client shows to all of them.
+    of_others: bytes = b""
     url: str = ""
     asked: list[str] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
@@ -268,6 +272,8 @@ class ComfyServer:
         while True:
             await asyncio.sleep(0.005)
             if self.pending:
+                if self.of_others:
+                    await self._send(self.pending[0], struct.pack(">II", 1, 2) + self.of_others)
                 self.running = self.pending.pop(0)
                 await self._run(self.running)
 
@@ -325,7 +331,7 @@ class ComfyServer:
                 state = {"value": step + 1, "max": given["steps"], "state": "running"}
                 await self._say(run, "progress_state", nodes={name: state})
                 await self._say(run, "progress", value=step + 1, max=given["steps"], node=name)
-                await self._send(run, struct.pack(">II", 1, 2) + b"a preview")
+                await self._send(run, struct.pack(">II", 1, 2) + self.preview)
         if kind == "Explode":
             1 / 0  # noqa: B018
         values[name] = self._value(kind, given)

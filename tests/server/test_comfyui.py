@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def client(double: ComfyServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     Path(home / "engines.toml").write_text(
         f'[comfyui]\nurl = "{double.url}"\nkey = "sesame"\nbuzz_per_second = 0.5\nusual_s = 14\n'
     )
-    serving = Serving(home, slots=1).start()
+    serving = Serving(home, slots=1, preview_s=0.1).start()
     with serving.client() as client:
         yield client
     assert serving.stop() == 0
@@ -131,3 +132,20 @@ def test_a_server_that_comes_back_is_asked_again(client: httpx.Client, double: C
     double.step_s = 0
     shown = ended(client, workflow_id)
     assert shown["status"] == "succeeded", shown
+
+
+def test_a_running_graph_shows_what_its_sampler_shows(double: ComfyServer, client: httpx.Client) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (320, 160), (200, 30, 30)).save(file, "JPEG")
+    double.preview, double.step_s = file.getvalue(), 0.02
+    try:
+        workflow_id = submitted(client, drawing(steps=1000)).json()["id"]
+        while not (where := client.get(f"{WORKFLOWS}/{workflow_id}").json()["steps"][0]["jobs"][0].get("previewUrl")):
+            time.sleep(0.02)
+        shown = client.get(where)
+        assert shown.status_code == 200
+        with Image.open(io.BytesIO(shown.content)) as image:
+            assert (image.format, image.size) == ("WEBP", (256, 128))
+        client.delete(f"{WORKFLOWS}/{workflow_id}")
+    finally:
+        double.preview, double.step_s = b"a preview", 0.0

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SIDE = 450
 #: Of one that is shown while the thing is made.
 LIVE_SIDE = 256
+#: Of one that another server made.
+_MOST_SIDE = 4096
 #: What previews are.
 MIMES = ("image/webp", "image/jpeg", "image/png")
 
@@ -58,6 +60,18 @@ def live(frame: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Previ
     scale = min(1.0, LIVE_SIDE / max(width, height))
     shown = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BICUBIC)
     return Preview(data=_webp(shown, quality=70), width=shown.width, height=shown.height)
+
+
+def live_of(data: bytes) -> Preview:
+    """The same of an encoded picture that another server made. Raises ValueError or OSError for what is none."""
+    import numpy as np  # noqa: PLC0415 - heavy
+    from PIL import Image  # noqa: PLC0415 - heavy
+
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
+        if max(image.size) > _MOST_SIDE:
+            raise ValueError(f"a preview of {image.width}x{image.height} pixels; {_MOST_SIDE} a side may be")
+        image.draft("RGB", (LIVE_SIDE, LIVE_SIDE))
+        return live(np.asarray(image.convert("RGB")))
 
 
 def of_sound(samples: NDArray[np.float32]) -> Preview:

@@ -24,6 +24,7 @@ from heddle.engines.comfyui.run import JOBS
 from heddle.errors import EngineFailed, JobCanceled, JobError, UsageError
 from heddle.steps import Facts
 from heddle.steps.comfy import Comfy
+from heddle.studio.previews import Preview
 
 Graph = dict[str, Any]
 
@@ -262,6 +263,43 @@ def test_a_key(double: ComfyServer) -> None:
         run(double, drawing())
     assert not error.value.retryable
     assert len(run(double, drawing(), key="sesame")) == 1
+
+
+class Onlooker(Watcher):
+    """Looks at every preview."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Preview] = []
+
+    def preview(self, draw: Any) -> None:
+        self.shown.append(draw(0))
+
+
+def gray(side: int, level: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (side, side), level).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_what_a_sampler_shows_is_passed_on(double: ComfyServer) -> None:
+    double.preview, double.of_others = gray(512, 200), gray(512, 10)
+    onlooker = Onlooker()
+    assert len(run(double, drawing(steps=3), onlooker)) == 1
+    assert [(one.width, one.height, one.mime) for one in onlooker.shown] == [(256, 256, "image/webp")] * 3
+    for one in onlooker.shown:  # and nothing of the run before it
+        assert abs(float(np.asarray(Image.open(io.BytesIO(one.data)).convert("L")).mean()) - 200) < 5
+
+
+@pytest.mark.parametrize(
+    ("shown", "wrong"),
+    [(b"no picture", OSError), (b"", OSError), (gray(5000, 0), ValueError)],
+    ids=["bytes", "no", "huge"],
+)
+def test_what_is_no_small_picture_is_not(double: ComfyServer, shown: bytes, wrong: type[Exception]) -> None:
+    double.preview = shown
+    with pytest.raises(wrong):
+        run(double, drawing(steps=1), Onlooker())
 
 
 class Impatient(Watcher):

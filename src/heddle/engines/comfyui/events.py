@@ -1,4 +1,4 @@
-"""What a ComfyUI server tells of a run through its WebSocket. Previews come in between and are passed over."""
+"""What a ComfyUI server tells of a run through its WebSocket: events, and between them pictures of a sampler on its way."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ _OPEN_S = 10.0
 
 #: One message: a preview of a large picture is a few MiB.
 _MOST = 64 * 1024 * 1024
+
+#: The event that stands for a picture of a sampler on its way; its bytes are the member `picture`.
+PREVIEW = "preview"
+#: What a message in bytes is, by its first number: a picture, whose format is the second one.
+_IS_PREVIEW, _NUMBERS = (1).to_bytes(4, "big"), 8
 
 
 class Events:
@@ -52,7 +57,10 @@ class Events:
         return self._socket is not None
 
     def next(self, prompt_id: str, timeout_s: float) -> tuple[str, dict[str, Any]] | None:
-        """The next event of this run and its data; None when there is none in that time, or of others or a preview."""
+        """The next event of this run and its data; None when there is none in that time, or of others.
+
+        A preview does not say whose it is. It is of the run that is at work, for a server runs one at a time.
+        """
         if self._socket is None:
             return None
         try:
@@ -62,11 +70,15 @@ class Events:
         except (OSError, WebSocketException):
             self._close()
             return None
-        return _event(message, prompt_id) if isinstance(message, str) else None
+        return _event(message, prompt_id) if isinstance(message, str) else _preview(message)
 
     def _close(self) -> None:
         self._socket = None
         self._open.close()
+
+
+def _preview(message: bytes) -> tuple[str, dict[str, Any]] | None:
+    return (PREVIEW, {"picture": message[_NUMBERS:]}) if message.startswith(_IS_PREVIEW) else None
 
 
 def _event(message: str, prompt_id: str) -> tuple[str, dict[str, Any]] | None:

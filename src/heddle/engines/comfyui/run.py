@@ -13,14 +13,14 @@ from heddle import media
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.comfyui import outputs
-from heddle.engines.comfyui.events import Events
+from heddle.engines.comfyui.events import PREVIEW, Events
 from heddle.engines.comfyui.options import Options
 from heddle.engines.comfyui.progress import Tally
 from heddle.engines.comfyui.server import Server
 from heddle.errors import EngineFailed, InvalidRequest, JobError
 from heddle.graph import checker, elsewhere
 from heddle.graph.table import MOST_SEED
-from heddle.studio import remote
+from heddle.studio import previews, remote
 
 #: How often a cancel is looked for, and how long a run is left alone without an event before somebody looks.
 _TICK_S = 0.2
@@ -227,6 +227,8 @@ class _Following:
         self._heard = time.monotonic()
         self._looked = self._heard
         self._ended = False
+        #: Whether the server is at work on this run; before that, its pictures are of somebody else's.
+        self._begun = False
 
     def entry(self) -> Mapping[str, Any]:
         """Of the history. Raises JobError: retryable when the server is away, or forgot the run."""
@@ -242,10 +244,18 @@ class _Following:
                     return entry
 
     def _take(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == PREVIEW:
+            self._show(data["picture"])
+            return
         self._heard = time.monotonic()
+        self._begun = self._begun or kind == "execution_start"
         self._tally.take(kind, data)
         # Servers before `execution_success` end a run with no node.
         self._ended = self._ended or kind in _ENDS or (kind == "executing" and data.get("node") is None)
+
+    def _show(self, picture: bytes) -> None:
+        if self._begun and not self._ended:
+            self._context.preview(lambda _: previews.live_of(picture))
 
     def _look(self) -> Mapping[str, Any] | None:
         """None: it has not ended, or nobody can say."""
