@@ -7,6 +7,7 @@ tested is the way of a job through the real code. Import this only where torch i
 from __future__ import annotations
 
 import atexit
+import json
 import re
 import shutil
 import tempfile
@@ -221,12 +222,12 @@ def flux_kontext(place: Path) -> None:
     diffusers.FluxKontextPipeline(**_flux_parts()).save_pretrained(place)
 
 
-def _flux2_parts() -> dict[str, Any]:
+def _flux2_parts(*, guidance_embeds: bool = False) -> dict[str, Any]:
     return {
         "transformer": diffusers.Flux2Transformer2DModel(
             patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
             num_attention_heads=2, joint_attention_dim=48, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4),
-            guidance_embeds=False,
+            guidance_embeds=guidance_embeds,
         ).eval(),
         "vae": diffusers.AutoencoderKLFlux2(
             block_out_channels=(8, 8, 8, 16), norm_num_groups=4, layers_per_block=1, latent_channels=4, sample_size=64,
@@ -240,6 +241,47 @@ def flux2_klein(place: Path) -> None:
     diffusers.Flux2KleinPipeline(
         **_flux2_parts(), text_encoder=_qwen3(28), tokenizer=_qwen_words(), is_distilled=False
     ).save_pretrained(place)
+
+
+_MISTRAL_CHAT = (
+    "{{ bos_token }}{% for message in messages %}[{{ message['role'] }}]"
+    "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+)
+
+
+def _mistral_words() -> Any:
+    """A tokenizer of single bytes, with the chat that Flux.2 has its prompts in."""
+    words = _qwen_words()
+    words.add_special_tokens({"bos_token": "<s>"})
+    words.chat_template = _MISTRAL_CHAT
+    return words
+
+
+def _mistral(layers: int, width: int = 16) -> Any:
+    config = transformers.Mistral3Config(
+        text_config={
+            "model_type": "mistral", "vocab_size": 300, "hidden_size": width, "intermediate_size": 2 * width,
+            "num_hidden_layers": layers, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8,
+        },
+        vision_config={
+            "model_type": "pixtral", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "image_size": 56, "patch_size": 14, "head_dim": 8,
+        },
+    )  # fmt: skip
+    return transformers.Mistral3ForConditionalGeneration(config).eval()
+
+
+def flux2(place: Path) -> None:
+    """Flux.2 dev. It listens to the layers 10, 20 and 30 of its encoder, so it has as many."""
+    parts = _flux2_parts(guidance_embeds=True)
+    diffusers.Flux2Pipeline(**parts, text_encoder=_mistral(30), tokenizer=_mistral_words()).save_pretrained(place)
+    _name_processor(place, "tokenizer", "PixtralProcessor")
+
+
+def _name_processor(place: Path, part: str, cls: str) -> None:
+    """A processor of which a folder has what is used, in the class that published folders name."""
+    index = json.loads((place / "model_index.json").read_text())
+    (place / "model_index.json").write_text(json.dumps(index | {part: ["transformers", cls]}))
 
 
 def z_image(place: Path) -> None:
@@ -275,6 +317,26 @@ def qwen_image(place: Path) -> None:
     diffusers.QwenImagePipeline(**_qwen_parts()).save_pretrained(place)
 
 
+def _qwen_edit(place: Path, cls: Any) -> None:
+    """The pipeline without its processor, and the processor as published folders have it."""
+    parts = _qwen_parts()
+    cls(**parts, processor=None).save_pretrained(place)
+    parts["tokenizer"].save_pretrained(place / "processor")
+    pictures = transformers.Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=4 * 28 * 28)
+    pictures.save_pretrained(place / "processor")
+    _name_processor(place, "processor", "Qwen2VLProcessor")
+
+
+def qwen_edit(place: Path) -> None:
+    """Qwen-Image-Edit."""
+    _qwen_edit(place, diffusers.QwenImageEditPipeline)
+
+
+def qwen_edit_plus(place: Path) -> None:
+    """Qwen-Image-Edit of September 2025 and later."""
+    _qwen_edit(place, diffusers.QwenImageEditPlusPipeline)
+
+
 def chroma(place: Path) -> None:
     """Chroma."""
     diffusers.ChromaPipeline(
@@ -296,9 +358,12 @@ MODELS: dict[str, Callable[[Path], None]] = {
     "sd3": sd3,
     "flux1": flux,
     "flux1-kontext": flux_kontext,
+    "flux2": flux2,
     "flux2-klein": flux2_klein,
     "z-image": z_image,
     "qwen": qwen_image,
+    "qwen-edit": qwen_edit,
+    "qwen-edit-plus": qwen_edit_plus,
     "chroma": chroma,
 }
 

@@ -13,7 +13,7 @@ from tests.engines.diffusers.conftest import draw, mask, payload, picture, pixel
 from tests.moving import Watcher
 from tests.torch import WITHOUT, needs_torch
 
-from heddle.engines.diffusers import Diffusers
+from heddle.engines.diffusers import Diffusers, files, processors
 from heddle.engines.diffusers.families import FAMILIES
 from heddle.errors import JobCanceled, JobError
 
@@ -32,9 +32,12 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     *(("sd3", operation, {}) for operation in ("create", "variant")),
     *(("flux1", operation, {}) for operation in ("create", "variant", "inpaint")),
     *(("flux1-kontext", op, {"max_area": 64 * 64, "_auto_resize": False}) for op in ("create", "edit", "inpaint")),
+    *(("flux2", operation, {}) for operation in ("create", "edit")),
     *(("flux2-klein", operation, {}) for operation in ("create", "edit", "inpaint")),
     *(("z-image", operation, {}) for operation in ("create", "variant", "inpaint")),
     *(("qwen", operation, {"negative_prompt": " "}) for operation in ("create", "variant", "inpaint")),
+    *(("qwen-edit", operation, {"negative_prompt": " "}) for operation in ("edit", "inpaint")),
+    ("qwen-edit-plus", "edit", {"negative_prompt": " "}),
     *(("chroma", operation, {}) for operation in ("create", "variant")),
 ]
 
@@ -51,8 +54,12 @@ def engine() -> Diffusers:
 
 @cache
 def parts(kind: str) -> Any:
-    """The pipeline of a folder, as diffusers loads it."""
-    return diffusers.DiffusionPipeline.from_pretrained(tiny.folder(kind), local_files_only=True)
+    """The pipeline of a folder, as diffusers loads it, with the processors that need torchvision given to it."""
+    folder = tiny.folder(kind)
+    given = processors.without_torchvision(folder, files.look(folder).processors)
+    made = diffusers.DiffusionPipeline.from_pretrained(folder, local_files_only=True, **dict.fromkeys(given))
+    made.register_modules(**given)
+    return made
 
 
 def bare(kind: str, operation: str, **more: Any) -> np.ndarray:
@@ -68,7 +75,10 @@ def bare(kind: str, operation: str, **more: Any) -> np.ndarray:
         given["mask_image"] = mask()
     if kind in {"sd1", "sdxl"} and operation == "variant":  # these take the source's size
         del given["width"], given["height"]
-    return np.asarray(pipeline(**given | more, generator=torch.Generator("cpu").manual_seed(7)).images[0])
+    drawn = pipeline(**given | more, generator=torch.Generator("cpu").manual_seed(7)).images[0]
+    # This one draws a megapixel whatever it is told.
+    scaled = kind == "qwen-edit" and operation == "inpaint"
+    return np.asarray(drawn.resize((64, 64), Image.Resampling.LANCZOS) if scaled else drawn)
 
 
 @pytest.mark.parametrize(("kind", "operation", "more"), CALLS, ids=lambda value: str(value) if value else "")
@@ -83,6 +93,15 @@ def test_the_picture_is_the_bare_pipelines(engine: Diffusers, kind: str, operati
     assert np.array_equal(pixels(made.data), expected)
     assert expected.std() > 1, "a picture of one color would prove nothing"
     assert made.metadata["operation"] == operation
+
+
+def test_a_picture_that_a_pipeline_draws_in_a_size_of_its_own_covers_the_same_frame(engine: Diffusers) -> None:
+    sources = {"images": ["blob_source"], "mask": "blob_mask", "strength": 0.7, "operation": "inpaint"}
+    made = draw(
+        engine, payload("qwen-edit", tiny.folder("qwen-edit"), width=96, height=64, steps=2, cfgScale=1.0, **sources)
+    )
+    assert (made.width, made.height) == (96, 64) == pixels(made.data).shape[1::-1]
+    assert made.metadata["approximations"] == ["drawn with 1248x832, as its pipeline does, and scaled to 96x64"]
 
 
 def test_a_cancel_ends_a_job_within_a_step_and_the_next_one_is_whole(engine: Diffusers) -> None:

@@ -82,7 +82,19 @@ class Drawing:
             raise EngineFailed(
                 f"{type(pipeline).__name__} gave {len(images)} pictures for {1 + len(self._beside)} jobs"
             )
-        return [_cut(image, self._size) for image in images]
+        return [_cut(self._scaled(image), self._size) for image in images]
+
+    def _scaled(self, image: Image.Image) -> Image.Image:
+        """What a pipeline drew in a size of its own, in that which it was told."""
+        from PIL import Image as Images  # noqa: PLC0415 - heavy
+
+        drawn = drawn_size(*self._size, self._model.row.multiple)
+        if self._operation not in self._model.row.own_size or image.size == drawn:
+            return image
+        self._approximations.append(
+            f"drawn with {image.width}x{image.height}, as its pipeline does, and scaled to {drawn[0]}x{drawn[1]}"
+        )
+        return image.resize(drawn, Images.Resampling.LANCZOS)
 
     def _note(self, said: str) -> None:
         self._context.progress(0.0, said)

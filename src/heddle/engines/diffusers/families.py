@@ -45,6 +45,8 @@ class Family:
     dtype: Literal["float16", "bfloat16"] = "bfloat16"
     #: Parts that a single file has beside the core; where it is empty, the rest comes from a base folder.
     parts: tuple[str, ...] = ()
+    #: Operations whose pipelines choose the size themselves, whatever they are told: what they draw is scaled.
+    own_size: tuple[str, ...] = ()
     #: Arguments that every call has.
     always: Mapping[str, object] = field(default_factory=dict[str, object])
 
@@ -200,6 +202,7 @@ FAMILIES: Mapping[str, Family] = {
             pipelines={"edit": "QwenImageEditPipeline", "inpaint": "QwenImageEditInpaintPipeline"},
             cfg="true_cfg_scale",
             no_negative=" ",
+            own_size=("inpaint",),
         ),
         Family(
             name="qwen-edit-plus",

@@ -59,6 +59,8 @@ class Layout:
     prediction: str = ""
     #: Whether the weights are named `*.fp16.safetensors`.
     variant: str = ""
+    #: The classes of a folder's processors, by part.
+    processors: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def look(path: Path) -> Layout:
@@ -104,6 +106,7 @@ def _of_folder(path: Path, _stamp: int) -> Layout:
         numbers=numbers,
         channels=config.in_channels,
         variant="fp16" if half else "",
+        processors={part: cls for part, (_, cls) in named.items() if cls.endswith("Processor")},
     )
 
 

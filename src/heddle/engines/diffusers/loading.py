@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from heddle.engines.diffusers import files, memory, vocabularies
+from heddle.engines.diffusers import files, memory, processors, vocabularies
 from heddle.engines.diffusers.families import FAMILIES, Family
 from heddle.engines.diffusers.files import Layout, Unreadable
 from heddle.engines.diffusers.options import Options
@@ -117,14 +117,23 @@ def _of_folder(path: Path, layout: Layout, dtype: str) -> Any:
     left_out: dict[str, Any] = {name: None for name in _LEFT_OUT if name in taken}
     if "requires_safety_checker" in taken:
         left_out["requires_safety_checker"] = False
-    return cls.from_pretrained(
+    return _assembled(path, layout, dtype, left_out)
+
+
+def _assembled(path: Path, layout: Layout, dtype: str, given: Mapping[str, Any]) -> Any:
+    """A folder's pipeline with some parts given; processors that transformers would not make here come after."""
+    made = processors.without_torchvision(path, layout.processors)
+    pipeline = class_named(layout.architecture).from_pretrained(
         path,
         dtype=torch_dtype(dtype),
         local_files_only=True,
         use_safetensors=True,
         variant=layout.variant or None,
-        **left_out,
+        **dict.fromkeys(made),
+        **given,
     )
+    pipeline.register_modules(**made)
+    return pipeline
 
 
 # ── single files ──────────────────────────────────────────────────────────────
@@ -176,14 +185,7 @@ def _core_on_base(row: Family, path: Path, layout: Layout, dtype: str, options: 
     core = cls.from_single_file(
         str(path), config=str(folder), subfolder=row.core, dtype=torch_dtype(dtype), local_files_only=True
     )
-    return class_named(about.architecture).from_pretrained(
-        base,
-        dtype=torch_dtype(dtype),
-        local_files_only=True,
-        use_safetensors=True,
-        variant=about.variant or None,
-        **{row.core: core},
-    )
+    return _assembled(base, about, dtype, {row.core: core})
 
 
 def lacks(row: Family, name: str, parts: list[str]) -> str:
