@@ -205,7 +205,7 @@ def _words(payload: JSON, row: Family) -> dict[str, Any]:
 def _several(given: Mapping[str, Any], payloads: Sequence[JSON], row: Family) -> dict[str, Any]:
     """The words of several pictures, as one call takes them."""
     each = [_words(payload, row) for payload in payloads]
-    several = {name: [words[name] for words in each] for name in each[0] if name in given}
+    several: dict[str, Any] = {name: [words[name] for words in each] for name in each[0] if name in given}
     if several.get("negative_prompt") == [None] * len(payloads):
         several["negative_prompt"] = None
     return several

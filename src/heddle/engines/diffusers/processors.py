@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 
 def without_torchvision(path: Path, parts: Mapping[str, str]) -> dict[str, Any]:
     """The processors of a folder that transformers would not make here, by part; `parts` has the class of each."""
-    import transformers  # noqa: PLC0415 - heavy
-
-    if transformers.utils.is_torchvision_available():
+    if import_module("transformers.utils").is_torchvision_available():
         return {}
     stand_ins = _stand_ins()
     return {
@@ -31,7 +30,8 @@ def without_torchvision(path: Path, parts: Mapping[str, str]) -> dict[str, Any]:
 def _stand_ins() -> Mapping[str, Any]:
     """By the class that a folder names. What `__init__` takes is what transformers looks for in the folder."""
     import transformers  # noqa: PLC0415 - heavy
-    from transformers.processing_utils import ProcessorMixin  # noqa: PLC0415 - heavy
+
+    mixin: Any = import_module("transformers.processing_utils").ProcessorMixin
 
     def of_pictures(base: Any) -> Any:
         """The processor without videos."""
@@ -43,11 +43,11 @@ def _stand_ins() -> Mapping[str, Any]:
                 self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
                 self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
                 self.video_token_id = tokenizer.convert_tokens_to_ids(self.video_token)
-                ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+                mixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
 
         return OfPictures
 
-    class OfTexts(ProcessorMixin):
+    class OfTexts(mixin):
         """Pixtral's without pictures: Flux.2 shows its sources to the transformer alone."""
 
         def __init__(self, tokenizer: Any = None, chat_template: Any = None, **_: Any) -> None:
