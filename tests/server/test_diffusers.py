@@ -33,7 +33,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     home = tmp_path_factory.mktemp("diffusers") / "home"
     home.mkdir()
     (home / "engines.toml").write_text('[diffusers]\ndevice = "cpu"\n')
-    server = Serving(home).start()
+    server = Serving(home, preview_s=0.1).start()
     try:
         add(server, "sd1", "SD 1.5")
         yield server
@@ -159,3 +159,20 @@ def test_what_is_added_to_the_model(serving: Serving, tmp_path: Path) -> None:
     assert np.array_equal(again, base)
     assert "steps[0].input.vae" in answer.text
     assert blob["id"]
+
+
+def test_a_picture_is_seen_while_it_is_drawn(client: httpx.Client) -> None:
+    drawn(client)  # the model is loaded
+    step = {
+        "$type": "imageGen",
+        "input": {"engine": "sd1", "prompt": "a fox", "steps": 100, "width": 256, "height": 192},
+    }
+    workflow_id = client.post(WORKFLOWS, json={"steps": [step]}).json()["id"]
+    while "previewUrl" not in (job := client.get(f"{WORKFLOWS}/{workflow_id}").json()["steps"][0]["jobs"][0]):
+        assert job["status"] not in ENDS, job
+        time.sleep(0.02)
+    shown = client.get(job["previewUrl"])
+    with Image.open(io.BytesIO(shown.content)) as image:
+        assert (image.format, image.size) == ("WEBP", (256, 192))
+    assert finished(client, workflow_id)["status"] == "succeeded"
+    assert client.get(job["previewUrl"]).status_code == 404

@@ -1,4 +1,4 @@
-"""What a ComfyUI server tells of a run through its WebSocket: events, and pictures of a sampler on its way between them."""
+"""What a ComfyUI server tells of a run through its WebSocket: events, and pictures of a sampler on its way."""
 
 from __future__ import annotations
 

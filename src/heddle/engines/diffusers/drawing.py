@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.diffusers import added, asked, controls, memory
 from heddle.engines.diffusers.asked import Model
+from heddle.engines.diffusers.eye import estimate
 from heddle.engines.diffusers.families import Family
 from heddle.engines.diffusers.resident import Resident
 from heddle.engines.diffusers.samplers import seeded
@@ -73,7 +74,7 @@ class Drawing:
             given = arguments(pipeline, self._resident, self._operation, self._payload, self._context)
             if self._beside:
                 given |= _several(given, [self._payload, *self._beside], self._resident.row)
-            with stepping(pipeline, self._context), checking(pipeline), seeded(self._seed):
+            with stepping(pipeline, self._context, self._look), checking(pipeline), seeded(self._seed):
                 try:
                     images = pipeline(**given).images
                 except (ValueError, IndexError, TypeError, RuntimeError) as error:
@@ -95,6 +96,13 @@ class Drawing:
             f"drawn with {image.width}x{image.height}, as its pipeline does, and scaled to {drawn[0]}x{drawn[1]}"
         )
         return image.resize(drawn, Images.Resampling.LANCZOS)
+
+    def _look(self, latents: Callable[[], Any]) -> None:
+        """Show what there is after a step."""
+        eye, row = self._resident.eye, self._resident.row
+        if eye is not None:
+            drawn = drawn_size(*self._size, row.multiple)
+            self._context.preview(lambda n: eye.see(latents()[n], drawn))
 
     def _note(self, said: str) -> None:
         self._context.progress(0.0, said)
@@ -266,10 +274,13 @@ def _cut(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 @contextmanager
-def stepping(pipeline: Any, context: JobContext) -> Generator[None]:
+def stepping(
+    pipeline: Any, context: JobContext, look: Callable[[Callable[[], Any]], None] | None = None
+) -> Generator[None]:
     """Progress, and a cancel, at every step of the scheduler: pipelines differ in what else they tell, or tell nothing.
 
-    A cancel is an exception in the middle of a step, after which the pipeline is as before.
+    A cancel is an exception in the middle of a step, after which the pipeline is as before. `look` is handed a way to
+    the latents after each step.
     """
     scheduler, done = pipeline.scheduler, 0
     step = scheduler.step
@@ -280,7 +291,10 @@ def stepping(pipeline: Any, context: JobContext) -> Generator[None]:
         expected = max(1, len(scheduler.timesteps) - (getattr(scheduler, "begin_index", None) or 0))
         context.progress(_STEPS_SHARE * min(1.0, done / expected), f"step {done + 1} of {expected}")
         done += 1
-        return step(*given, **named)
+        stepped = step(*given, **named)
+        if look is not None and len(given) > 2:
+            look(lambda: estimate(scheduler, given, stepped))
+        return stepped
 
     scheduler.step = watched
     try:

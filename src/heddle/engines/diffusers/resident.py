@@ -10,6 +10,7 @@ from typing import Any
 from heddle.engines.diffusers import device, loading, memory
 from heddle.engines.diffusers.added import Added
 from heddle.engines.diffusers.additions import Additions, Note
+from heddle.engines.diffusers.eye import eye_for
 from heddle.engines.diffusers.families import Family
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.options import Options
@@ -38,6 +39,8 @@ class Resident:
         self._derived: dict[str, Any] = {}
         self._hooked: Any = None
         self._additions = Additions(self.pipeline, row, self.placement, options)
+        #: Sees what is being drawn; None: nobody does.
+        self.eye = eye_for(self.pipeline.vae)
         self._set_up()
 
     def _set_up(self) -> None:
