@@ -257,8 +257,7 @@ class _Parser:
 
     def _operand(self, token: _Token) -> Node:
         if token.kind == "number":
-            value = float(token.text) if any(mark in token.text for mark in ".eE") else int(token.text)
-            return Constant(value)
+            return Constant(self._number(token))
         if token.kind == "text":
             return Constant(token.text[1:-1].replace("''", "'"))
         if token.kind == "quoted" and self._on_double_quotes():
@@ -268,6 +267,12 @@ class _Parser:
         if token.kind in ("reference", "braced"):
             return Reference(self._reference(token))
         raise self._refusal(token)
+
+    def _number(self, token: _Token) -> float | int:
+        value = number(token.text)
+        if value is None:
+            raise ConditionError(self._text, token.column, "this number is too long")
+        return value
 
     def _reference(self, token: _Token) -> Expression:
         try:

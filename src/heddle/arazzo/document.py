@@ -19,6 +19,10 @@ from heddle.arazzo.tree import DocumentError, Tree, Way, called, kind_of, read_t
 
 _Made = TypeVar("_Made")
 
+MAX_STEPS = 10_000
+MAX_ENTRIES = 1_000
+MAX_NUMBER = 1_000_000_000
+
 _KEY = re.compile(r"[a-zA-Z0-9._\-]+")
 _MISSING = object()
 
@@ -129,7 +133,7 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One Arazzo document."""
+    """One Arazzo document. Relative URLs of its sources start at `folder` and stay inside `home`."""
 
     version: str
     title: str
@@ -139,6 +143,7 @@ class Document:
     components: Mapping[str, Any]
     tree: Tree
     folder: Path
+    home: Path
     self_uri: str | None = None
 
     @property
@@ -155,9 +160,9 @@ def read_document(path: Path) -> Document:
     return document_of(read_tree(path), path.resolve().parent)
 
 
-def document_of(tree: Tree, folder: Path) -> Document:
-    """`folder` is where relative source URLs start."""
-    return _Reader(tree).document(folder)
+def document_of(tree: Tree, folder: Path, home: Path | None = None) -> Document:
+    """`folder` is where relative source URLs start, `home` the folder that they stay inside."""
+    return _Reader(tree).document(folder, home or folder)
 
 
 class _Reader:
@@ -168,7 +173,7 @@ class _Reader:
         self._components: Mapping[str, Any] = {}
         self._newer = False
 
-    def document(self, folder: Path) -> Document:
+    def document(self, folder: Path, home: Path) -> Document:
         root = self._object(self._tree.value, ())
         version = self._version(root)
         self._newer = not version.startswith("1.0.")
@@ -187,6 +192,7 @@ class _Reader:
             components=self._components,
             tree=self._tree,
             folder=folder,
+            home=home,
             self_uri=self._maybe_text(root, "$self", ()) if self._newer else None,
         )
 
@@ -418,6 +424,11 @@ class _Reader:
                 code="wrong-type",
             )
         entries = cast("list[Any]", items)
+        most = MAX_STEPS if name == "steps" else MAX_ENTRIES
+        if len(entries) > most:
+            raise self._error(
+                (*way, name), f"{called((*way, name))} has {len(entries)} entries; at most {most} are read"
+            )
         return tuple(read(item, (*way, name, index)) for index, item in enumerate(entries))
 
     def _object(self, value: Any, way: Way) -> Mapping[str, Any]:
@@ -449,9 +460,9 @@ class _Reader:
         value = fields.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_NUMBER:
             raise self._error(
-                (*way, name), f"`{name}` must be a number that is not negative, not {value!r}", code="wrong-value"
+                (*way, name), f"`{name}` must be a number from 0 to {MAX_NUMBER}, not {value!r}", code="wrong-value"
             )
         return float(value)
 

@@ -16,11 +16,13 @@ from urllib.parse import urljoin
 
 import httpx
 
+from heddle.arazzo.floods import is_deeper
 from heddle.arazzo.openapi import media_type, origin
 from heddle.arazzo.requests import Request
 from heddle.errors import HeddleError
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_ANSWER_DEPTH = 200
 MAX_REDIRECTS = 5
 TIMEOUT = {"connect": 10.0, "read": 130.0, "write": 60.0, "pool": 10.0}
 #: How often a read is sent when its connection breaks off: a replica behind a balancer may go at any time.
@@ -49,7 +51,10 @@ class Answer:
     seconds: float
 
     def body(self) -> Any:
-        """JSON as values, text as text, everything else as bytes; no content is null."""
+        """JSON as values, text as text, everything else as bytes; no content is null.
+
+        What is JSON by name only, or nested deeper than anybody means it, stays text.
+        """
         if not self.content:
             return None
         kind = media_type(self.headers.get("content-type", ""))
@@ -73,9 +78,11 @@ class Answer:
 
     def _json(self) -> Any:
         try:
-            return json.loads(self.content)
-        except ValueError:
+            value = json.loads(self.content)
+        except (ValueError, RecursionError):
             return self.content.decode("utf-8", "replace")
+        deep = self.content.count(b"[") + self.content.count(b"{") > MAX_ANSWER_DEPTH
+        return self.content.decode("utf-8", "replace") if deep and is_deeper(value, MAX_ANSWER_DEPTH) else value
 
 
 class Sender(Protocol):

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from heddle.arazzo.expressions import ABSENT, follow, pointer_tokens
+from heddle.arazzo import schemas
+from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
 from heddle.arazzo.files import FileValue
 from heddle.errors import UsageError
 
@@ -50,15 +51,11 @@ class InputSchema:
 
     def check(self) -> None:
         """Raises UsageError for what is not a JSON Schema, or refers to nothing."""
-        from jsonschema import Draft202012Validator  # noqa: PLC0415 - a tenth of a second that --help need not pay
-        from jsonschema.exceptions import SchemaError  # noqa: PLC0415
-
         list(self.fields())
         try:
-            Draft202012Validator.check_schema(self._schema)
-        except SchemaError as error:
-            where = ".".join(str(key) for key in error.absolute_path)
-            raise UsageError(f"the inputs are no JSON Schema: {where or 'they'}: {error.message}") from error
+            schemas.check(self._schema)
+        except schemas.BadSchema as error:
+            raise UsageError(f"the inputs are no JSON Schema: {error.message}") from error
 
     def fields(self) -> Iterator[InputField]:
         for name in (*self._properties, *(name for name in self.required if name not in self._properties)):
@@ -113,7 +110,7 @@ class InputSchema:
         unknown = next((name for name in given if name not in self.names), None)
         if unknown is None:
             return
-        close = difflib.get_close_matches(unknown, sorted(self.names), n=1, cutoff=0.5)
+        close = difflib.get_close_matches(unknown[:100], sorted(self.names)[:200], n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}?" if close else f"its inputs are: {', '.join(self._properties)}"
         raise UsageError(f"the document has no input {unknown!r}", hint)
 
@@ -122,21 +119,16 @@ class InputSchema:
         return {name: schema["default"] for name, schema in resolved if "default" in schema}
 
     def _validate(self, values: Mapping[str, Any]) -> None:
-        from jsonschema import Draft202012Validator  # noqa: PLC0415 - a tenth of a second that --help need not pay
-        from jsonschema.exceptions import SchemaError  # noqa: PLC0415
-
         shown = {name: "" if isinstance(value, FileValue) else value for name, value in values.items()}
         schema = {**self._schema, "components": cast("dict[str, Any]", self._root).get("components", {})}
         try:
-            Draft202012Validator.check_schema(schema)
-            validator: Any = Draft202012Validator(schema)
-            errors: list[Any] = list(validator.iter_errors(shown))
-        except SchemaError as error:
-            raise UsageError(f"the inputs of the document are no JSON Schema: {error.message}") from error
+            found = schemas.problems(schema, shown)
+        except schemas.BadSchema as error:
+            raise UsageError(f"the inputs of the document cannot be checked: {error.message}") from error
         problems = [
-            f"{error.json_path.removeprefix('$.')}: {error.message}"
-            for error in errors
-            if not (error.absolute_path and isinstance(values.get(str(error.absolute_path[0])), FileValue))
+            f"{where.removeprefix('$.')}: {message}"
+            for where, message, name in found
+            if not isinstance(values.get(name), FileValue)
         ]
         if problems:
             raise UsageError("the inputs do not fit: " + "; ".join(problems))
@@ -149,11 +141,17 @@ class InputSchema:
             reference = fields.get("$ref")
             if not isinstance(reference, str):
                 return fields
-            target = follow(self._root, pointer_tokens(reference[1:])) if reference.startswith("#/") else ABSENT
+            target = self._referred(reference)
             if target is ABSENT:
                 raise UsageError(f"the inputs refer to {reference!r}, which is not in this document")
             schema = target
         raise UsageError("the inputs refer to themselves")
+
+    def _referred(self, reference: str) -> Any:
+        try:
+            return follow(self._root, pointer_tokens(reference[1:])) if reference.startswith("#/") else ABSENT
+        except ExpressionError:
+            return ABSENT
 
 
 def _missing_message(missing: list[InputField]) -> str:

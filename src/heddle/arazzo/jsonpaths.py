@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
 from jsonpath_rfc9535.filter_expressions import FilterContext, FilterExpression
 from jsonpath_rfc9535.selectors import FilterSelector
 
+from heddle.arazzo import bounded
 from heddle.arazzo.conditions import Undecidable
 from heddle.arazzo.goessner import Formula, Goessner, GoessnerError, Node, TooMuchWork, parse_formula, truthy
 from heddle.errors import HeddleError
@@ -18,6 +20,10 @@ GOESSNER = "draft-goessner-dispatch-jsonpath-00"
 VERSIONS = (RFC, GOESSNER)
 
 _ENVIRONMENT = JSONPathEnvironment()
+_SEARCH = re.compile(r"\b(?:match|search)\s*\(")
+_RISKY = re.compile(r"\)\s*[*+{]")
+_HARMLESS_VISITS = 100_000
+MAX_QUERY = 10_000
 
 
 class BadQuery(HeddleError):
@@ -30,6 +36,8 @@ class JsonPath:
     def __init__(self, text: str, version: str | None) -> None:
         self.text = text
         self._query: JSONPathQuery | Goessner
+        if len(text) > MAX_QUERY:
+            raise BadQuery(f"a JSONPath query may have {MAX_QUERY} characters, not {len(text)}")
         try:
             if version == GOESSNER:
                 self._query = Goessner(text)
@@ -46,6 +54,8 @@ class JsonPath:
         """Whether there is anything at all; raises Undecidable."""
         if isinstance(self._query, Goessner):
             return bool(self.nodes(value))
+        if not _is_harmless(self.text, value):
+            return bounded.call("heddle.arazzo.jsonpaths:selects", self.text, value)
         try:
             return next(iter(self._query.finditer(value)), None) is not None
         except (JSONPathError, RecursionError) as error:
@@ -56,6 +66,10 @@ class JsonPath:
         try:
             if isinstance(self._query, Goessner):
                 return self._query.nodes(value)
+            if not _is_harmless(self.text, value):
+                return [
+                    (tuple(way), one) for way, one in bounded.call("heddle.arazzo.jsonpaths:nodes", self.text, value)
+                ]
             return [(node.location, node.value) for node in self._query.finditer(value)]
         except (TooMuchWork, JSONPathError, RecursionError) as error:
             raise Undecidable(f"{self.text!r} has no answer here: {error}") from error
@@ -66,11 +80,15 @@ class Comparison:
 
     def __init__(self, text: str, version: str | None) -> None:
         self._text = text
+        if len(text) > MAX_QUERY:
+            raise BadQuery(f"a comparison may have {MAX_QUERY} characters, not {len(text)}")
         self._condition: FilterExpression | Formula = _draft_formula(text) if version == GOESSNER else _filter_of(text)
 
     def holds(self, value: Any) -> bool:
         if not isinstance(self._condition, FilterExpression):
             return truthy(self._condition(value, value))
+        if not _is_harmless(f"$[?{self._text}]", value):
+            return bounded.call("heddle.arazzo.jsonpaths:compares", self._text, value)
         try:
             return bool(self._condition.evaluate(FilterContext(env=_ENVIRONMENT, current=value, root=value)))
         except (JSONPathError, RecursionError) as error:
@@ -90,6 +108,48 @@ def compile_comparison(text: str, version: str | None = None) -> Comparison | No
         return Comparison(text, version)
     except BadQuery:
         return None
+
+
+def selects(text: str, value: Any) -> bool:
+    """In a process that can be ended: whether a query of RFC 9535 selects anything."""
+    return next(iter(_ENVIRONMENT.compile(text).finditer(value)), None) is not None
+
+
+def nodes(text: str, value: Any) -> list[Node]:
+    """In a process that can be ended: what a query of RFC 9535 selects."""
+    return [(node.location, node.value) for node in _ENVIRONMENT.compile(text).finditer(value)]
+
+
+def compares(text: str, value: Any) -> bool:
+    """In a process that can be ended: whether a bare comparison holds."""
+    return bool(_filter_of(text).evaluate(FilterContext(env=_ENVIRONMENT, current=value, root=value)))
+
+
+def _is_harmless(text: str, value: Any) -> bool:
+    """Whether a query looks at every value a few times at most, and searches no text for long.
+
+    `..` inside of `..`, and a query inside a filter, start again at every value.
+    """
+    rounds = max(text.count("..") + max(text.count("?") - 1, 0), 1)
+    rounds += text.count("$") - 1 if "?" in text else 0
+    searches = _SEARCH.search(text) is not None
+    if not searches and rounds == 1:
+        return True
+    if searches and _RISKY.search(text):
+        return False
+    return _size(value) ** rounds <= _HARMLESS_VISITS
+
+
+def _size(value: Any) -> int:
+    """How many values there are, as far as that matters."""
+    count = 0
+    waiting = [value]
+    while waiting and count < _HARMLESS_VISITS:
+        one = waiting.pop()
+        count += 1 + (len(one) >> 6 if isinstance(one, str) else 0)
+        if isinstance(one, (dict, list)):
+            waiting += cast("dict[str, Any]", one).values() if isinstance(one, dict) else cast("list[Any]", one)
+    return count
 
 
 def _draft_formula(text: str) -> Formula:

@@ -30,7 +30,7 @@ def found(pattern: str, subject: str) -> bool:
     expression = compiled(pattern)
     if len(subject) > MAX_SUBJECT:
         raise Undecidable(f"the context of {pattern!r} is longer than {MAX_SUBJECT} characters")
-    if not _may_take_long(pattern, len(subject)):
+    if is_harmless(pattern, len(subject)):
         return expression.search(subject) is not None
     try:
         done = subprocess.run(
@@ -52,10 +52,14 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """Raises re.error."""
     if len(pattern) > MAX_PATTERN:
         raise re.error(f"a pattern may have {MAX_PATTERN} characters")
-    return re.compile(pattern)
+    try:
+        return re.compile(pattern)
+    except (RecursionError, OverflowError, MemoryError) as error:
+        raise re.error("it is too deeply nested, or repeats too often") from error
 
 
-def _may_take_long(pattern: str, length: int) -> bool:
+def is_harmless(pattern: str, length: int) -> bool:
     """A search starts at every character, and every unbounded repeat may look at all of them again."""
     repeats = len(_REPEATS.findall(pattern))
-    return (length > 16 and _RISKY.search(pattern) is not None) or max(length, 1) ** (repeats + 1) > _HARMLESS_STEPS
+    risky = length > 16 and _RISKY.search(pattern) is not None
+    return not risky and repeats < 64 and max(length, 1) ** (repeats + 1) <= _HARMLESS_STEPS

@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from heddle.arazzo.criteria import Criterion, CriterionError, compile_criterion
@@ -537,8 +538,8 @@ class WorkflowPlanner:
 
 def close_to(name: str, names: Iterable[str]) -> str:
     """What was perhaps meant, else what there is."""
-    known = list(names)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    known = [one for one in islice(names, 200) if len(one) <= 100]
+    near = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known[:12])}"
 
 

@@ -161,10 +161,20 @@ def _is_other_form(shape: ParameterShape) -> bool:
 def _headers(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[str, str]]:
     for shape, value in rendered:
         if shape.where == "header":
-            text = _simple(shape, value, safe=None)
-            if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
-                raise RequestError(f"the header {shape.name!r} would hold a control character")
-            yield shape.name, text
+            if not _HEADER_NAME.fullmatch(shape.name):
+                raise RequestError(f"{shape.name!r} is no name of a header")
+            yield shape.name, _header_text(shape.name, _simple(shape, value, safe=None))
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _header_text(name: str, text: str) -> str:
+    """A value that cannot end its line and start another header."""
+    if _CONTROL.search(text):
+        raise RequestError(f"the header {name!r} would hold a control character")
+    return text
 
 
 def _cookies(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[str, str]]:
@@ -255,7 +265,7 @@ def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Lenie
         request.parts = list(_parts(body, payload, leniency))
         return
     if not any(name.lower() == "content-type" for name, _ in request.headers):
-        request.headers.append(("Content-Type", body.content_type))
+        request.headers.append(("Content-Type", _header_text("Content-Type", body.content_type)))
     if is_json:
         raw = isinstance(payload, str) and _is_written_out(body)
         request.content = _json_bytes(payload, raw=raw)
@@ -345,6 +355,7 @@ def _parts(body: PlannedBody, payload: Any, leniency: Leniency) -> Iterator[Part
 
 def _part(body: PlannedBody, name: str, value: Any, leniency: Leniency) -> tuple[str | None, bytes, str | None]:
     declared = body.shape.part_types.get(name)
+    _header_text(f"Content-Type of the part {name}", declared or "")
     if isinstance(value, FileValue):
         return value.name, value.read(), value.media_type
     if name in body.shape.binary:

@@ -460,7 +460,7 @@ class _Walk:
     def _number(self, value: Any, one: Field, way: Way) -> Iterator[Finding]:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             yield self._at(way, "wrong-type", f"{called(way)} must be a number, not {kind_of(value)}")
-        elif value < 0 or (one.kind == "whole" and value != int(value)):
+        elif value < 0 or (one.kind == "whole" and not float(value).is_integer()):
             what = "a whole number, zero or more" if one.kind == "whole" else "zero or more"
             yield self._at(way, "wrong-value", f"{called(way)} is {value}; it must be {what}")
 
@@ -497,5 +497,5 @@ def _is_meant_as_selector(value: Any) -> bool:
 def _near(key: str, shape: Shape) -> str:
     """The field that was perhaps meant."""
     known = [*shape.fields]
-    near = [one for one in known if one.lower() == key.lower()] or difflib.get_close_matches(key, known, 1, 0.7)
+    near = [one for one in known if one.lower() == key.lower()] or difflib.get_close_matches(key[:100], known, 1, 0.7)
     return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}; your own start with `x-`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -98,9 +99,12 @@ def is_arazzo(source: Source, tree: Tree) -> bool:
 
 
 def _other(tree: Tree, document: Document) -> Document:
-    """Its own relative URLs start where it lies."""
+    """Its own relative URLs start where it lies, and reach as far as those of the document that names it."""
     path = Path(tree.name)
-    return document_of(tree, path.resolve().parent if path.is_file() else document.folder)
+    if not path.is_file():
+        return document_of(tree, document.folder, document.home)
+    folder = path.resolve().parent
+    return document_of(tree, folder, document.home if _is_inside(folder, document.home) else folder)
 
 
 def _identity(tree: Tree) -> str:
@@ -113,14 +117,16 @@ def find_tree(document: Document, source: Source, given: Path | None) -> Tree:
     if given is not None:
         return read_tree(given)
     for candidate in _candidates(document, source):
-        if candidate.is_file():
+        if _is_inside(candidate, document.home) and _is_file(candidate):
             return read_tree(candidate)
-    packaged = resources.files("heddle.arazzo") / "descriptions" / Path(urlsplit(source.url).path).name
-    if packaged.is_file():
+    packaged = resources.files("heddle.arazzo") / "descriptions" / source.url.partition("?")[0].rpartition("/")[2]
+    if re.fullmatch(r"[\w\-][\w.\-]{0,100}", packaged.name) and packaged.is_file():
         return Tree(f"heddle:{packaged.name}", packaged.read_text(encoding="utf-8"))
+    outside = any(not _is_inside(candidate, document.home) for candidate in _candidates(document, source))
+    why = "leads out of the folder of the document, and nothing is read there" if outside else "was not found"
     raise document.tree.error(
         (*source.way, "url"),
-        f"the description {source.url!r} of the source {source.name!r} was not found",
+        f"the description {source.url!r} of the source {source.name!r} {why}",
         f"put it beside the document or name it with --source {source.name}=PATH",
         "missing-description",
     )
@@ -128,9 +134,27 @@ def find_tree(document: Document, source: Source, given: Path | None) -> Tree:
 
 def _candidates(document: Document, source: Source) -> Iterator[Path]:
     """The place that the URL names, then the same file name beside the document. Nothing is fetched."""
-    parts = urlsplit(source.url)
-    path = Path(unquote(parts.path))
-    if parts.scheme in ("", "file"):
+    try:
+        parts = urlsplit(source.url)
+    except ValueError:
+        return
+    path = Path(unquote(parts.path).replace("\0", ""))
+    if parts.scheme in ("", "file") and parts.netloc in ("", "localhost"):
         yield document.folder / path
     if path.name:
         yield document.folder / path.name
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # a name that is too long
+
+
+def _is_inside(path: Path, home: Path) -> bool:
+    """A document reads nothing above its folder, also not by a link; who runs it can, with --source."""
+    try:
+        return path.resolve().is_relative_to(home.resolve())
+    except (OSError, RuntimeError):
+        return False  # a link to itself

@@ -92,6 +92,7 @@ class Members:
 
 Template: TypeAlias = Literal | Whole | Text | Items | Members
 
+_MAX_UNBRACED = 400
 _BRACED = re.compile(r"\{(\$[^{}]*)\}")
 _UNBRACED = re.compile(
     r"\$(?:url|method|statusCode)\b"
@@ -200,7 +201,7 @@ class Compiler:
 
     def _resolvable(self, candidate: str) -> tuple[str, Expression] | None:
         """The longest beginning of `candidate` that names something known: `$inputs.a-$inputs.b` is two."""
-        while candidate:
+        while candidate and len(candidate) <= _MAX_UNBRACED:
             try:
                 expression = self.checked(parse(candidate))
             except ExpressionError:

@@ -11,10 +11,8 @@ from typing import Any, TypeAlias, cast
 
 import yaml
 
+from heddle.arazzo.floods import MAX_DEPTH, MAX_NODES, MAX_YAML, Flood, check_json, check_size, check_yaml, finite
 from heddle.errors import UsageError
-
-MAX_NODES = 500_000
-MAX_DEPTH = 100
 
 Way: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead from the root to a value."""
@@ -63,7 +61,9 @@ class Tree:
         self.value: Any = self._read()
 
     def place(self, way: Way) -> Place:
-        """The place of a value, or of the nearest one above it."""
+        """The place of a value, or of the nearest one above it; in a JSON text of many megabytes only its start."""
+        if self._json and len(self._text) > MAX_YAML:
+            return Place(self.name, 1, 1)
         node = self._nodes()
         for key in way:
             child = _child(node, key)
@@ -74,6 +74,8 @@ class Tree:
 
     def key_place(self, way: Way) -> Place:
         """The place of the key that leads to a value; of the value itself inside a list."""
+        if self._json and len(self._text) > MAX_YAML:
+            return Place(self.name, 1, 1)
         holder = self._nodes()
         for key in way[:-1]:
             child = _child(holder, key)
@@ -92,9 +94,12 @@ class Tree:
     def _read(self) -> Any:
         if self._text.lstrip().startswith(("{", "[")):
             try:
-                value = json.loads(self._text)
+                value = json.loads(self._text, parse_float=finite, parse_constant=_no_constant)
+                check_json(self._text, value)
             except (ValueError, RecursionError):
                 pass  # flow-style YAML begins the same way; its parser also gives the better message
+            except Flood as flood:
+                raise DocumentError(Place(self.name, 1, 1), flood.problem, code="syntax") from flood
             else:
                 self._json = True
                 return value
@@ -110,7 +115,10 @@ def read_tree(path: Path, name: str | None = None) -> Tree:
     """`name` is what messages call the file; the path unless given."""
     shown = name or str(path)
     try:
+        check_size(path.stat().st_size)
         return Tree(shown, path.read_text(encoding="utf-8-sig"))
+    except Flood as flood:
+        raise DocumentError(Place(shown, 1, 1), flood.problem, code="syntax") from flood
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {shown}", "check the path") from error
     except IsADirectoryError as error:
@@ -139,12 +147,15 @@ def _as_yaml(text: str) -> str:
 
 
 def _compose(name: str, text: str) -> yaml.Node:
+    try:
+        check_yaml(text)
+    except Flood as flood:
+        raise DocumentError(_marked(name, flood.mark), flood.problem, code="syntax") from flood
     loader: Any = _Loader(text)
     try:
         root: yaml.Node | None = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(name, mark.line + 1, mark.column + 1) if mark else name
+        place = _marked(name, error.problem_mark or error.context_mark)
         raise DocumentError(place, error.problem or "this is not YAML", code="syntax") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentError(name, f"this is not YAML: {error}", code="syntax") from error
@@ -210,8 +221,16 @@ def _plain(text: str) -> Any:
     if _RADIX_INT.fullmatch(text):
         return int(text, 0)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return finite(text)
     return text
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _marked(name: str, mark: Any) -> Place | str:
+    return Place(name, mark.line + 1, mark.column + 1) if mark else name
 
 
 def _place(name: str, node: yaml.Node) -> Place:
