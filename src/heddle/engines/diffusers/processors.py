@@ -51,7 +51,7 @@ def _stand_ins() -> Mapping[str, Any]:
         """Pixtral's without pictures: Flux.2 shows its sources to the transformer alone."""
 
         def __init__(self, tokenizer: Any = None, chat_template: Any = None, **_: Any) -> None:
-            super().__init__(tokenizer, chat_template=chat_template)
+            mixin.__init__(self, tokenizer, chat_template=chat_template)
 
     return {
         "Qwen2VLProcessor": of_pictures(transformers.Qwen2VLProcessor),
