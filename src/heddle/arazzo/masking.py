@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _MIN_INSIDE = 4
+_RESERVED = ":/?#[]@!$&'()*+,;="
 
 
 class Secrets:
@@ -26,6 +27,19 @@ class Secrets:
         self._texts.update(fresh)
         forms = {form for text in self._texts if len(text) >= _MIN_INSIDE for form in _forms(text)}
         self._inside = sorted(forms, key=len, reverse=True)
+
+    @property
+    def longest(self) -> int:
+        """The length in bytes of the longest text that is masked inside others."""
+        return max((len(_utf8(form)) for form in self._inside), default=0)
+
+    def mask_bytes(self, content: bytes) -> bytes:
+        """The same for a body: texts inside it, in UTF-8."""
+        if any(content == _utf8(text) for text in self._texts):
+            return MASK.encode()
+        for secret in self._inside:
+            content = content.replace(_utf8(secret), MASK.encode())
+        return content
 
     def mask(self, value: Any) -> Any:
         """The same value with every secret replaced."""
@@ -47,5 +61,12 @@ class Secrets:
 
 
 def _forms(text: str) -> tuple[str, ...]:
-    """As it is, in a URL, in JSON."""
-    return text, quote(text, safe=""), json.dumps(text)[1:-1]
+    """As it is, in a URL or a form, in JSON."""
+    in_json = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+    raw = _utf8(text)
+    return text, quote(raw, safe=""), quote(raw, safe=_RESERVED), quote_plus(raw), *in_json
+
+
+def _utf8(text: str) -> bytes:
+    """Also of an argument that is no UTF-8, which Python keeps in surrogates."""
+    return text.encode("utf-8", "surrogatepass")
