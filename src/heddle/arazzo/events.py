@@ -58,11 +58,15 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A request is about to leave, or an Arazzo workflow about to run; `run` counts from 1."""
+    """A request is about to leave, or an Arazzo workflow about to run; `run` counts from 1.
+
+    `workflow` is the key of the Arazzo workflow that the step belongs to.
+    """
 
     step: str
     run: int
     target: str
+    workflow: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, cast
 from heddle.arazzo import schemas
 from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
 from heddle.arazzo.files import FileValue
+from heddle.arazzo.masking import Masked
 from heddle.errors import UsageError
 
 _SECRET_WORDS = ("apikey", "api_key", "api-key", "token", "secret", "password", "passwd", "credential")
@@ -119,6 +120,7 @@ class InputSchema:
         return {name: schema["default"] for name, schema in resolved if "default" in schema}
 
     def _validate(self, values: Mapping[str, Any]) -> None:
+        unknown = (FileValue, Masked)
         shown = {name: "" if isinstance(value, FileValue) else value for name, value in values.items()}
         schema = {**self._schema, "components": cast("dict[str, Any]", self._root).get("components", {})}
         try:
@@ -128,7 +130,7 @@ class InputSchema:
         problems = [
             f"{where.removeprefix('$.')}: {message}"
             for where, message, name in found
-            if not isinstance(values.get(name), FileValue)
+            if not isinstance(values.get(name), unknown)
         ]
         if problems:
             raise UsageError("the inputs do not fit: " + "; ".join(problems))

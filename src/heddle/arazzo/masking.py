@@ -12,6 +12,12 @@ _MIN_INSIDE = 4
 _RESERVED = ":/?#[]@!$&'()*+,;="
 
 
+class Masked(str):
+    """A text whose secret is not known: nothing can be said about whether it fits a schema."""
+
+    __slots__ = ()
+
+
 class Secrets:
     """Texts that must not be shown. A very short one is masked only where it is the whole text."""
 

@@ -234,10 +234,10 @@ class Run:
             yield StepStarted(step.id, record.runs, "waits for another step")
         elif step.operation is not None:
             operation = step.operation
-            yield StepStarted(step.id, record.runs, f"{operation.method} {operation.path}")
+            yield StepStarted(step.id, record.runs, f"{operation.method} {operation.path}", frame.workflow.key)
             await self._call(frame, step, attempt)
         else:
-            yield StepStarted(step.id, record.runs, f"workflow {step.workflow}")
+            yield StepStarted(step.id, record.runs, f"workflow {step.workflow}", frame.workflow.key)
             async for event in self._nested(frame, step, attempt):
                 yield event
         if attempt.ok:

@@ -23,6 +23,7 @@ def arazzo() -> None:
     Examples:
       heddle arazzo validate examples/*.yaml
       heddle arazzo show flow.arazzo.yaml
+      heddle arazzo replay flow.trace
       heddle arazzo lint --format sarif flow.arazzo.yaml > findings.sarif
     """
 
@@ -100,6 +101,30 @@ def show(file: Path, workflow: str | None, sources: tuple[str, ...], mermaid: bo
         return
     for line in outline.outline(picture, chosen):
         click.echo(click.style("  " * line.depth + printable(line.text), **_STYLES.get(line.mark, {})))
+
+
+@arazzo.command(cls=Command)
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option("--document", type=click.Path(path_type=Path), metavar="FILE", help="Another document than the recorded.")
+@click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where a description is.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where anything differs.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON report and nothing else.")
+def replay(trace: Path, document: Path | None, sources: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """Run a document again with the recorded answers, and say what is different now. No server is asked.
+
+    The trace is one of `heddle run --trace FILE`. Exit status as for run: that of the run as it goes now.
+
+    \b
+    Examples:
+      heddle run flow.arazzo.yaml --trace flow.trace
+      heddle arazzo replay flow.trace
+      heddle arazzo replay flow.trace --document changed.arazzo.yaml --strict
+    """
+    from heddle.cli import replay as replaying  # noqa: PLC0415
+    from heddle.cli.run import pairs  # noqa: PLC0415
+
+    paths = {name: Path(path) for name, path in pairs(sources, "--source", "NAME=PATH")}
+    sys.exit(replaying.replay(trace, document, paths, as_json=as_json, strict=strict))
 
 
 _STYLES: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ Everything that is shown goes through the run's secrets first.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import click
@@ -66,6 +66,25 @@ class Together:
     def close(self) -> None:
         for narrator in self._narrators:
             narrator.close()
+
+
+class Listening:
+    """A narrator for somebody who has to know where the run is."""
+
+    def __init__(self, follow: Callable[[Event], None]) -> None:
+        self._follow = follow
+
+    def note(self, text: str) -> None:
+        pass
+
+    def event(self, event: Event) -> None:
+        self._follow(event)
+
+    def end(self, result: Result, saved: Sequence[Saved]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class Lines:

@@ -25,6 +25,8 @@ from heddle.errors import UsageError
 
 # The runner and its HTTP client cost a fifth of a second to import; `heddle run --help` does without them.
 if TYPE_CHECKING:
+    import httpx
+
     from heddle.arazzo.budgets import Options
     from heddle.arazzo.document import Document
     from heddle.arazzo.events import Event
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from heddle.arazzo.transfers import Saved, Upload
     from heddle.cli import reports
     from heddle.cli.boards import Board
+    from heddle.cli.chronicle import Chronicle
     from heddle.cli.many import Case
     from heddle.cli.narration import Narrator
     from heddle.cli.tables import Row
@@ -68,6 +71,8 @@ class Asked:
     dry_run: bool
     reports: tuple[str, ...]
     checkpoint: Checkpoint
+    trace: Path | None
+    trace_bodies: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Target:
 @click.option(
     "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write json, junit or tap to a file."
 )
+@click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write every event and exchange down.")
+@click.option("--trace-bodies", default="1m", show_default=True, metavar="SIZE", help="How much of a body is kept.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, as far as it is known, and stop.")
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Write down what is done; a folder for many."
@@ -150,6 +157,7 @@ def run(
       heddle run flow.yaml --report junit=report.xml --report json=report.json
       heddle run flow.yaml --checkpoint flow.run --resume
       heddle run flow.yaml --each prompts.csv --concurrency 8 --save out
+      heddle run flow.yaml --trace flow.trace && heddle arazzo replay flow.trace
     """
     kept = Checkpoint(checkpoint, resume, resume_step)
     every = [Asked(document=document, checkpoint=kept, **options) for document in documents]
@@ -167,13 +175,14 @@ def _run(asked: Asked) -> int:
     from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
     from heddle.arazzo.masking import Secrets  # noqa: PLC0415
     from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
-    from heddle.cli import narration, reports  # noqa: PLC0415
+    from heddle.cli import chronicle, narration, reports  # noqa: PLC0415
 
     asked.checkpoint.check()
     document = read_document(asked.document)
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
     given = {**asked.checkpoint.inputs(), **_given_inputs(asked, schema)}
     written = [reports.asked_of(text) for text in asked.reports]
+    chronicle.check(asked.trace, asked.trace_bodies)
     opened = _target(asked)
     if opened is None:
         asked.checkpoint.check_server()
@@ -184,16 +193,20 @@ def _run(asked: Asked) -> int:
         filled = _filled(plan, given, target)
         secrets = Secrets(_secret_texts(schema, {**given, **filled}))
         narrator = _narrator(asked, secrets)
+        kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets)
         if written and not asked.dry_run:
             steps = [step.id for step in plan.main.steps]
-            narrator = narration.Together([narrator, reports.Files(written, secrets, str(asked.document), steps)])
+            files = reports.Files(written, secrets, str(asked.document), steps)
+            narrator = narration.Together([narrator, files])
+        if kept is not None:
+            narrator = narration.Together([kept, narrator])
         for name in filled:
             narrator.note(f"the input {name!r} is filled with the token of {target.name}")
         values = schema.bind({**given, **filled})
         if asked.dry_run:
             _rehearse(asked, plan, values, secrets)
             return 0
-        return _carried_out(asked, plan, values, secrets, narrator)
+        return _carried_out(asked, plan, values, secrets, narrator, kept)
 
 
 def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast: bool) -> int:
@@ -205,6 +218,8 @@ def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fas
     first.checkpoint.check()
     if first.dry_run:
         raise UsageError("--dry-run looks at one run", "give one document and no --each")
+    if first.trace is not None:
+        raise UsageError("--trace records one run", "give one document and no --each")
     joint, own = joint_reports.split([reports.asked_of(text) for text in first.reports])
     rows = [tables.Row("")] if each is None else tables.rows_of(each)
     opened = _target(first)
@@ -289,10 +304,10 @@ def _board(asked: Asked, total: int) -> Board:
     return boards.Terminal(total) if is_terminal() else boards.Lines(total)
 
 
-def _client() -> Client:
+def _client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
     from heddle.arazzo.exchange import Client  # noqa: PLC0415
 
-    return Client()
+    return Client(transport)
 
 
 def _checked(asked: Asked, document: Document, schema: InputSchema, given: Mapping[str, Any]) -> None:
@@ -308,6 +323,30 @@ def _nowhere() -> Target:
     from heddle.arazzo.sources import Servers  # noqa: PLC0415
 
     return Target(Servers(default=_PLACEHOLDER), "the embedded server", {_PLACEHOLDER: "token-of-the-embedded-server"})
+
+
+def _chronicle(
+    asked: Asked, plan: Plan, given: Mapping[str, Any], target: Target, secrets: Secrets
+) -> Chronicle | None:
+    """Records the run where somebody wants to see all of it."""
+    from heddle.cli import chronicle  # noqa: PLC0415
+
+    if asked.trace is None:
+        return None
+    cap = chronicle.size_of(asked.trace_bodies)
+    sources = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
+    header = chronicle.header_of(
+        asked.document,
+        plan,
+        given,
+        secrets,
+        servers=target.servers,
+        sources=sources,
+        options=_options(asked),
+        cap=cap,
+        made_up=False,
+    )
+    return chronicle.Chronicle(secrets, cap, asked.trace, header)
 
 
 def _rehearse(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets) -> None:
@@ -369,15 +408,23 @@ def _check_covered(plan: Plan, servers: Servers) -> None:
             )
 
 
-def _carried_out(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets, narrator: Narrator) -> int:
+def _carried_out(
+    asked: Asked,
+    plan: Plan,
+    values: Mapping[str, Any],
+    secrets: Secrets,
+    narrator: Narrator,
+    chronicle: Chronicle | None,
+) -> int:
     """Run, save, report; the exit status."""
     from heddle.arazzo.durable import start  # noqa: PLC0415
 
     options = _options(asked)
     holder: list[Run] = []
+    transport = chronicle.over(None) if chronicle else None
 
     async def go() -> int:
-        async with asked.checkpoint.opened(plan, values, secrets, options) as journal, _client() as client:
+        async with asked.checkpoint.opened(plan, values, secrets, options) as journal, _client(transport) as client:
             _note(narrator, asked.checkpoint.told(journal))
             this_run, events = start(plan, values, client, options=options, secrets=secrets, journal=journal)
             holder.append(this_run)

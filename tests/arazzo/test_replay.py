@@ -1,0 +1,235 @@
+"""`heddle arazzo replay`: the same answers without a network, and what is different now."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from arazzo_stub import TOKEN, Got, Handler, Reply, SeedApi, Stub
+from click.testing import CliRunner
+
+from conftest import EXAMPLES, Played
+from heddle.cli.main import cli
+
+SECRET = "s3cret of nobody"
+POLL = {"name": "again", "type": "retry", "retryAfter": 900, "retryLimit": 5}
+
+
+@pytest.fixture
+def replay() -> Callable[..., Played]:
+    def replay(*args: str | Path) -> Played:
+        result = CliRunner().invoke(cli, ["arazzo", "replay", *map(str, args)], prog_name="heddle")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Played(result.exit_code, result.stdout, result.stderr)
+
+    return replay
+
+
+def change(path: Path, change: Callable[[dict[str, Any]], object], name: str = "changed.yaml") -> Path:
+    document = yaml.safe_load(path.read_text())
+    change(document["workflows"][0])
+    changed = path.with_name(name)
+    changed.write_text(yaml.safe_dump(document, sort_keys=False))
+    return changed
+
+
+@pytest.mark.parametrize("name", ["text-to-image.yaml", "image-to-image.yaml", "presigned-upload.yaml"])
+def test_examples_go_the_same_way_again(
+    seed_api: SeedApi, play: Callable[..., Played], replay: Callable[..., Played], name: str
+) -> None:
+    more = {
+        "image-to-image.yaml": ["-i", "file=@photo.png"],
+        "presigned-upload.yaml": ["-i", "mimeType=image/png", "--upload", "promise.uploadUrl=@photo.png"],
+    }
+    args = ["--server", seed_api.url, "-i", f"apiKey={TOKEN}", "-i", "prompt=fog", *more.get(name, [])]
+    first = play(EXAMPLES / name, *args, "--trace", "t.trace", "--save", "out", "--json")
+    Path("photo.png").unlink()  # the trace has it
+    asked = len(seed_api.stub.got)
+    again = replay("t.trace", "--json")
+    assert len(seed_api.stub.got) == asked
+    assert (again.code, again.report["same"], again.report["differences"]) == (0, True, [])
+    assert again.report["outputs"] == first.report["outputs"]
+    assert again.report["calls"] == first.report["calls"]
+
+
+@pytest.fixture
+def polled(write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Played]) -> Path:
+    """A document whose answers would take hours, recorded in the time of none, with a secret in every place."""
+    looks = iter([{"state": "busy"}, {"state": "busy"}, {"state": "done"}])
+
+    def answer(got: Got) -> Reply:
+        return Reply(200, next(looks) if got.path == "/base/look" else {"id": 7})
+
+    key = "$inputs.apiKey"
+    steps = [
+        {
+            "stepId": "make",
+            "operationId": "make",
+            "parameters": [{"name": "q", "in": "query", "value": key}],
+            "requestBody": {"payload": {"n": "$inputs.n", "key": key}},
+            "outputs": {"id": "$response.body#/id"},
+        },
+        {
+            "stepId": "look",
+            "operationId": "look",
+            "parameters": [{"name": "Authorization", "in": "header", "value": "Bearer {$inputs.apiKey}"}],
+            "successCriteria": [{"condition": "$response.body#/state == 'done'"}],
+            "onFailure": [{**POLL, "retryAfter": 0.001}],
+            "outputs": {"state": "$response.body#/state"},
+        },
+        {"stepId": "form", "operationId": "make", "requestBody": {"contentType": FORM, "payload": {"key": key}}},
+    ]
+    properties = {"apiKey": {"type": "string", "minLength": 9}, "n": {"type": "integer"}}
+    path = write(steps, inputs={"type": "object", "properties": properties}, outputs={"id": "$steps.make.outputs.id"})
+    played = play(path, "--server", serve(answer).url, "-i", f"apiKey={SECRET}", "-i", "n=5", "--trace", "t.trace")
+    assert played.code == 0, played.stderr
+    return path
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_masked_secrets_compare(polled: Path, replay: Callable[..., Played]) -> None:
+    assert "s3cret" not in Path("t.trace").read_text()
+    played = replay("t.trace", "--strict")
+    assert played.stdout.splitlines()[-1] == "the same as recorded"
+    assert played.code == 0
+
+
+def test_time_does_not_wait(polled: Path, replay: Callable[..., Played]) -> None:
+    slow = change(polled, lambda flow: flow["steps"][1].update(onFailure=[POLL]))
+    played = replay("t.trace", "--document", slow, "--json")
+    assert played.report["seconds"] > 1800
+    assert [one["kind"] for one in played.report["differences"]] == ["document"]
+
+
+def test_another_body_and_another_header(polled: Path, replay: Callable[..., Played]) -> None:
+    def changes(flow: dict[str, Any]) -> None:
+        flow["steps"][0]["requestBody"]["payload"]["n"] = 6
+        flow["steps"][1]["parameters"][0]["name"] = "X-Other"
+
+    played = replay("t.trace", "--document", change(polled, changes), "--strict")
+    said = [line for line in played.stdout.splitlines() if line.startswith("differs")]
+    assert said[0] == "differs: the document has changed since the recording"
+    assert said[1].endswith("another body: /n is 6, and was 5")
+    assert said[2].startswith("differs: look: ")
+    assert said[2].endswith('the header authorization is absent, and was "***"')
+    assert SECRET not in played.stdout
+    assert played.stdout.splitlines()[-1] == f"{len(said)} differences"
+    assert played.code == 1
+
+
+def test_more_and_fewer_requests(polled: Path, replay: Callable[..., Played]) -> None:
+    def less(flow: dict[str, Any]) -> None:
+        del flow["steps"][1]["successCriteria"]
+
+    played = replay("t.trace", "--document", change(polled, less), "--json")
+    kinds = [(one["kind"], one["step"]) for one in played.report["differences"]]
+    assert kinds == [("document", ""), ("unsent", "look"), ("unsent", "look")]
+    assert played.code == 0
+
+    def more(flow: dict[str, Any]) -> None:
+        flow["steps"].append({"stepId": "extra", "operationId": "fetch"})
+
+    played = replay("t.trace", "--document", change(polled, more), "--json")
+    kinds = [(one["kind"], one["step"]) for one in played.report["differences"]]
+    assert kinds == [("document", ""), ("request", "extra"), ("end", "")]
+    assert played.code == 1
+
+
+def test_other_outputs(polled: Path, replay: Callable[..., Played]) -> None:
+    changed = change(polled, lambda flow: flow.update(outputs={"id": "$steps.look.outputs.state"}))
+    messages = [one["message"] for one in replay("t.trace", "--document", changed, "--json").report["differences"]]
+    assert messages[1:] == ['the output id is "done", and was 7']
+
+
+def test_failures_are_replayed(
+    write: Callable[..., Path], play: Callable[..., Played], replay: Callable[..., Played]
+) -> None:
+    path = write([{"stepId": "look", "operationId": "look"}])
+    first = play(path, "--server", "http://127.0.0.1:9", "--trace", "t.trace")
+    again = replay("t.trace")
+    assert (first.code, again.code) == (1, 1)
+    assert again.stdout.splitlines()[-1] == "the same as recorded"
+    assert "no answer from http://127.0.0.1:9" in again.stdout
+
+
+def test_a_timeout_is_replayed(
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    replay: Callable[..., Played],
+) -> None:
+    over = threading.Event()
+    path = write([{"stepId": "look", "operationId": "look", "timeout": 20}], arazzo="1.1.0")
+    stub = serve(lambda got: Reply(200, {} if over.wait(30) else None))
+    first = play(path, "--server", stub.url, "--trace", "t.trace", "--json")
+    over.set()
+    again = replay("t.trace", "--json")
+    assert first.report["reason"] == again.report["reason"]
+    assert again.report["same"]
+
+
+def test_an_answer_that_is_known_in_part(
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    replay: Callable[..., Played],
+) -> None:
+    path = write([{"stepId": "look", "operationId": "look"}])
+    stub = serve(lambda got: Reply(200, "x" * 3000))
+    play(path, "--server", stub.url, "--trace", "t.trace", "--trace-bodies", "1k")
+    played = replay("t.trace")
+    assert "known in part only (1024 of 3002 bytes)" in played.stdout
+    assert "record with a larger --trace-bodies" in played.stdout
+    assert played.stdout.splitlines()[-1] == "1 difference"
+
+
+def test_files_that_are_not_in_the_trace(
+    seed_api: SeedApi, play: Callable[..., Played], replay: Callable[..., Played]
+) -> None:
+    args = ["--server", seed_api.url, "-i", f"apiKey={TOKEN}", "-i", "prompt=fog", "-i", "file=@photo.png"]
+    play(EXAMPLES / "image-to-image.yaml", *args, "--trace", "t.trace", "--trace-bodies", "20")
+    assert "the same as recorded" not in replay("t.trace").stdout  # answers are cut as well
+    Path("photo.png").write_bytes(b"another")
+    played = replay("t.trace")
+    assert played.code == 1
+    assert "the file photo.png of the input 'file' is not in the trace, and not there as it was" in played.stderr
+
+
+def test_a_document_that_is_gone(polled: Path, replay: Callable[..., Played]) -> None:
+    polled.unlink()
+    played = replay("t.trace")
+    assert played.code == 1
+    assert "is not there\nhint: name it with --document FILE" in played.stderr
+
+
+def test_a_trace_of_an_interrupted_run(polled: Path, replay: Callable[..., Played]) -> None:
+    lines = Path("t.trace").read_text().splitlines()
+    at = next(at for at, line in enumerate(lines) if json.loads(line)["kind"] == "exchange")
+    Path("cut.trace").write_text("\n".join(lines[: at + 1]) + "\n")
+    played = replay("cut.trace")
+    assert played.code == 1
+    assert "the recorded run was interrupted" in played.stdout
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"inputs": {"n": {"$file": 3}}},
+        {"inputs": {"n": {"$file": {"path": "/etc/passwd"}}}},
+        {"uploads": [{"step": 1}]},
+    ],
+    ids=["no object", "half", "upload"],
+)
+def test_a_header_that_means_harm(polled: Path, replay: Callable[..., Played], fields: dict[str, Any]) -> None:
+    first, *rest = Path("t.trace").read_text().splitlines()
+    Path("bad.trace").write_text("\n".join([json.dumps(json.loads(first) | fields), *rest]) + "\n")
+    played = replay("bad.trace")
+    assert played.code == 1
+    assert "a file of the trace cannot be read" in played.stderr
