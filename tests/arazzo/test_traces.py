@@ -103,13 +103,13 @@ def test_secrets_are_masked_wherever_they_stand(
         },
     )
     reply = Reply(200, {"access_token": token, "echo": SECRET}, {"Set-Cookie": "session=0123456789"})
-    trace = tmp_path / "t.trace"
+    trace, har, page = (tmp_path / name for name in ("t.trace", "t.har", "t.html"))
     stub = serve(lambda got: reply)
-    reports = ["--trace", str(trace)]
+    reports = ["--report", f"har={har}", "--report", f"html={page}", "--trace", str(trace)]
     played = play(path, "--server", stub.url, "-i", f"apiKey={SECRET}", *reports)
     assert played.code == 0
     assert stub.got[1].headers["x-session"] == token
-    for file in (trace,):
+    for file in (trace, har, page):
         content = file.read_text()
         assert SECRET not in content
         assert token not in content

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from heddle.cli import reports
+from heddle.cli.chronicle import Story
 from heddle.cli.many import Batch, Outcome
 from heddle.cli.narration import report_of
 from heddle.cli.reports import Asked, Case, Told, cases_of
@@ -18,14 +21,13 @@ PLACEHOLDER = "{run}"
 
 def split(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
     """Those over all runs, and those with a file per run: these have `{run}` in their name."""
-    own = [one for one in asked if PLACEHOLDER in one.path.name]
-    joint = [one for one in asked if one not in own]
-    wrong = next((one for one in joint if one.form not in FORMATS), None)
-    if wrong is not None:
+    single = next((one for one in asked if one.form in reports.WHOLE), None)
+    if single is not None:
         raise UsageError(
-            f"--report {wrong.form} is about one run", f"write a file for each: {wrong.form}={PLACEHOLDER}.{wrong.form}"
+            f"--report {single.form} shows one run with all its exchanges", "give one document and no --each"
         )
-    return joint, own
+    own = [one for one in asked if PLACEHOLDER in one.path.name]
+    return [one for one in asked if one not in own], own
 
 
 def of_run(asked: Sequence[Asked], number: int) -> list[Asked]:
@@ -59,12 +61,13 @@ def _report(batch: Batch, outcome: Outcome) -> Mapping[str, Any]:
 
 def _told(batch: Batch, outcome: Outcome) -> Told:
     case, result = outcome.case, outcome.result
+    story = Story(datetime.now(UTC))
     if result is None:
         single = Case(case.plan.main.id, 0.0, problem=outcome.problem, skipped=not outcome.problem)
-        return Told({"workflow": case.label, "document": case.label, "seconds": 0.0}, [single])
+        return Told({"workflow": case.label, "document": case.label, "seconds": 0.0}, [single], story, Path())
     steps = [one.id for one in case.plan.main.steps]
     cases = [Case(*(batch.masked(case, part) for part in one)) for one in cases_of(result, steps)]
-    return Told({"workflow": case.label, "document": case.label, "seconds": result.seconds}, cases)
+    return Told({"workflow": case.label, "document": case.label, "seconds": result.seconds}, cases, story, Path())
 
 
 def _junit(batch: Batch) -> str:

@@ -1,4 +1,4 @@
-"""What a run leaves behind in files: `--report json|junit|tap=FILE`. Secrets are masked in all of them."""
+"""What a run leaves behind in files: `--report json|junit|tap|har|html=FILE`. Secrets are masked in all of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
@@ -15,7 +16,10 @@ import yaml
 from heddle.arazzo.events import Event, Result, RunStarted, Status
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.transfers import Saved
+from heddle.cli.chronicle import Chronicle, Story
+from heddle.cli.har import har
 from heddle.cli.narration import report_of, summary
+from heddle.cli.run_page import run_page
 from heddle.errors import UsageError
 
 
@@ -42,6 +46,8 @@ class Told(NamedTuple):
 
     report: Mapping[str, Any]
     cases: Sequence[Case]
+    story: Story
+    folder: Path
 
 
 def asked_of(text: str) -> Asked:
@@ -59,12 +65,20 @@ def asked_of(text: str) -> Asked:
 class Files:
     """A narrator that says nothing and writes its files at the end."""
 
-    def __init__(self, asked: Sequence[Asked], secrets: Secrets, document: str, steps: Sequence[str]) -> None:
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        secrets: Secrets,
+        document: str,
+        steps: Sequence[str],
+        chronicle: Chronicle | None = None,
+    ) -> None:
         self._asked = asked
         self._secrets = secrets
         self._document = document
         self._steps = steps
         self._servers: tuple[str, ...] = ()
+        self._chronicle = chronicle
 
     def note(self, text: str) -> None:
         pass
@@ -75,11 +89,13 @@ class Files:
 
     def end(self, result: Result, saved: Sequence[Saved]) -> None:
         report = {"document": self._document, "servers": list(self._servers), **report_of(result, saved)}
-        cases = [Case(*map(self._secrets.mask, case)) for case in cases_of(result, self._steps)]
+        mask = self._chronicle.mask if self._chronicle else self._secrets.mask
+        cases = [Case(*map(mask, case)) for case in cases_of(result, self._steps)]
+        story = self._chronicle.masked_story() if self._chronicle else Story(datetime.now(UTC))
         for one in self._asked:
-            text = FORMATS[one.form](Told(self._secrets.mask(report), cases))
+            text = FORMATS[one.form](Told(mask(report), cases, story, one.path.parent))
             try:
-                one.path.write_text(text, encoding="utf-8")
+                one.path.write_text(text, encoding="utf-8", errors="replace")
             except OSError as error:
                 raise UsageError(f"the report {one.path} cannot be written: {error.strerror}") from error
 
@@ -118,7 +134,7 @@ def _junit(told: Told) -> str:
 
 def suite(told: Told) -> ET.Element:
     """A suite per run, a test per step."""
-    report, cases = told
+    report, cases = told.report, told.cases
     counts = {
         "tests": len(cases),
         "failures": sum(bool(case.problem) for case in cases),
@@ -166,6 +182,14 @@ def tap_name(text: str) -> str:
     return re.sub(r"([\\#])", r"\\\1", " ".join(text.split()))
 
 
+def _har(told: Told) -> str:
+    return har(told.report, told.story.exchanges, told.story.started)
+
+
+def _html(told: Told) -> str:
+    return run_page(told.report, told.story.lines, told.story.started, told.folder)
+
+
 def _xml(text: str) -> str:
     """Without the characters that no XML document may hold."""
     return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)
@@ -175,4 +199,8 @@ FORMATS: Mapping[str, Callable[[Told], str]] = {
     "json": _json,
     "junit": _junit,
     "tap": _tap,
+    "har": _har,
+    "html": _html,
 }
+WHOLE = frozenset({"har", "html"})
+"""Formats that need more than the result: every event and every exchange."""

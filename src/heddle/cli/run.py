@@ -117,7 +117,7 @@ class Target:
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON report and nothing else.")
 @click.option(
-    "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write json, junit or tap to a file."
+    "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write json, junit, tap, har or html."
 )
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write every event and exchange down.")
 @click.option("--trace-bodies", default="1m", show_default=True, metavar="SIZE", help="How much of a body is kept.")
@@ -154,7 +154,7 @@ def run(
       heddle run image-to-image.yaml -i prompt="in watercolor" -i file=@photo.png --save out
       heddle run flow.yaml --server http://127.0.0.1:8765 --inputs inputs.json --json
       heddle run presigned.yaml -i prompt=fog --upload requestUploadUrl.uploadUrl=@photo.png
-      heddle run flow.yaml --report junit=report.xml --report json=report.json
+      heddle run flow.yaml --report junit=report.xml --report html=report.html
       heddle run flow.yaml --checkpoint flow.run --resume
       heddle run flow.yaml --each prompts.csv --concurrency 8 --save out
       heddle run flow.yaml --trace flow.trace && heddle arazzo replay flow.trace
@@ -193,10 +193,10 @@ def _run(asked: Asked) -> int:
         filled = _filled(plan, given, target)
         secrets = Secrets(_secret_texts(schema, {**given, **filled}))
         narrator = _narrator(asked, secrets)
-        kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets)
+        kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets, written)
         if written and not asked.dry_run:
             steps = [step.id for step in plan.main.steps]
-            files = reports.Files(written, secrets, str(asked.document), steps)
+            files = reports.Files(written, secrets, str(asked.document), steps, kept)
             narrator = narration.Together([narrator, files])
         if kept is not None:
             narrator = narration.Together([kept, narrator])
@@ -326,16 +326,16 @@ def _nowhere() -> Target:
 
 
 def _chronicle(
-    asked: Asked, plan: Plan, given: Mapping[str, Any], target: Target, secrets: Secrets
+    asked: Asked, plan: Plan, given: Mapping[str, Any], target: Target, secrets: Secrets, written: Sequence[Any]
 ) -> Chronicle | None:
     """Records the run where somebody wants to see all of it."""
-    from heddle.cli import chronicle  # noqa: PLC0415
+    from heddle.cli import chronicle, reports  # noqa: PLC0415
 
-    if asked.trace is None:
+    if asked.trace is None and not any(one.form in reports.WHOLE for one in written):
         return None
     cap = chronicle.size_of(asked.trace_bodies)
     sources = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    header = chronicle.header_of(
+    header = asked.trace and chronicle.header_of(
         asked.document,
         plan,
         given,
