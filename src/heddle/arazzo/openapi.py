@@ -84,6 +84,11 @@ class Description:
             if isinstance(fields.get("operationId"), str):
                 yield fields["operationId"]
 
+    def operations(self) -> Iterator[tuple[Operation, Mapping[str, Any]]]:
+        """Each with the Operation Object that describes it."""
+        for path, method, fields in self._operations():
+            yield self._build(path, method, fields), fields
+
     def operation(self, name: str) -> Operation | None:
         for path, method, fields in self._operations():
             if fields.get("operationId") == name:

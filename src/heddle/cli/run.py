@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from heddle.cli.boards import Board
     from heddle.cli.chronicle import Chronicle
     from heddle.cli.many import Case
+    from heddle.cli.mocking import Pretense
     from heddle.cli.narration import Narrator
     from heddle.cli.tables import Row
 
@@ -73,6 +74,8 @@ class Asked:
     checkpoint: Checkpoint
     trace: Path | None
     trace_bodies: str
+    mock: bool
+    mock_seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Target:
 )
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write every event and exchange down.")
 @click.option("--trace-bodies", default="1m", show_default=True, metavar="SIZE", help="How much of a body is kept.")
+@click.option("--mock", is_flag=True, help="Ask nobody: make up the answers from the descriptions.")
+@click.option("--mock-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other made-up answers.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, as far as it is known, and stop.")
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Write down what is done; a folder for many."
@@ -178,12 +183,16 @@ def _run(asked: Asked) -> int:
     from heddle.cli import chronicle, narration, reports  # noqa: PLC0415
 
     asked.checkpoint.check()
+    if asked.mock and asked.checkpoint.path is not None:
+        raise UsageError(
+            "--mock makes up every answer, so that there is nothing to go on with", "leave out --checkpoint"
+        )
     document = read_document(asked.document)
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
     given = {**asked.checkpoint.inputs(), **_given_inputs(asked, schema)}
     written = [reports.asked_of(text) for text in asked.reports]
     chronicle.check(asked.trace, asked.trace_bodies)
-    opened = _target(asked)
+    opened = nullcontext(_made_up()) if asked.mock else _target(asked)
     if opened is None:
         asked.checkpoint.check_server()
         _checked(asked, document, schema, given)
@@ -218,8 +227,9 @@ def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fas
     first.checkpoint.check()
     if first.dry_run:
         raise UsageError("--dry-run looks at one run", "give one document and no --each")
-    if first.trace is not None:
-        raise UsageError("--trace records one run", "give one document and no --each")
+    if first.trace is not None or first.mock:
+        option = "--mock" if first.mock else "--trace"
+        raise UsageError(f"{option} is for one run", "give one document and no --each")
     joint, own = joint_reports.split([reports.asked_of(text) for text in first.reports])
     rows = [tables.Row("")] if each is None else tables.rows_of(each)
     opened = _target(first)
@@ -325,6 +335,23 @@ def _nowhere() -> Target:
     return Target(Servers(default=_PLACEHOLDER), "the embedded server", {_PLACEHOLDER: "token-of-the-embedded-server"})
 
 
+def _made_up() -> Target:
+    """The server that answers in a run with --mock."""
+    from heddle.arazzo.mocking import SERVER  # noqa: PLC0415
+    from heddle.arazzo.sources import Servers  # noqa: PLC0415
+
+    return Target(Servers(default=SERVER), "the made-up server", {SERVER: "token-of-the-made-up-server"})
+
+
+def _pretense(asked: Asked, plan: Plan, narrator: Narrator) -> Pretense:
+    from heddle.arazzo.sources import load_linked  # noqa: PLC0415
+    from heddle.cli.mocking import Pretense  # noqa: PLC0415
+
+    paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
+    linked = load_linked(plan.document, _made_up().servers, paths)
+    return Pretense(linked, asked.mock_seed, narrator, saves=asked.save is not None)
+
+
 def _chronicle(
     asked: Asked, plan: Plan, given: Mapping[str, Any], target: Target, secrets: Secrets, written: Sequence[Any]
 ) -> Chronicle | None:
@@ -344,7 +371,7 @@ def _chronicle(
         sources=sources,
         options=_options(asked),
         cap=cap,
-        made_up=False,
+        made_up=asked.mock,
     )
     return chronicle.Chronicle(secrets, cap, asked.trace, header)
 
@@ -421,21 +448,27 @@ def _carried_out(
 
     options = _options(asked)
     holder: list[Run] = []
-    transport = chronicle.over(None) if chronicle else None
+    pretense = _pretense(asked, plan, narrator) if asked.mock else None
+    followed, folder = (pretense, None) if pretense else (narrator, asked.save)
+    transport = pretense.transport if pretense else None
+    transport = chronicle.over(transport) if chronicle else transport
+    clock = pretense.clock if pretense else None
 
     async def go() -> int:
         async with asked.checkpoint.opened(plan, values, secrets, options) as journal, _client(transport) as client:
             _note(narrator, asked.checkpoint.told(journal))
-            this_run, events = start(plan, values, client, options=options, secrets=secrets, journal=journal)
+            this_run, events = start(
+                plan, values, client, options=options, secrets=secrets, journal=journal, clock=clock
+            )
             holder.append(this_run)
-            return await _followed(events, client, plan, asked.save, narrator)
+            return await _followed(events, client, plan, folder, followed)
 
     try:
         return asyncio.run(go())
     except KeyboardInterrupt:
         if holder:
             _note(narrator, asked.checkpoint.parting())
-            narrator.end(holder[0].snapshot(), [])
+            followed.end(holder[0].snapshot(), [])
         return 130
     finally:
         narrator.close()
