@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import httpx
 
 from heddle.arazzo.floods import is_deeper
+from heddle.arazzo.hosts import GuardedTransport, HostRefused
 from heddle.arazzo.openapi import media_type, origin
 from heddle.arazzo.requests import Request
 from heddle.errors import HeddleError
@@ -94,10 +95,10 @@ class Sender(Protocol):
 
 
 class Client:
-    """Keeps connections alive over a run. `transport` is any httpx transport."""
+    """Keeps connections alive over a run. Without a `transport` it calls public hosts and this machine only."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._transport = transport or httpx.AsyncHTTPTransport()
+        self._transport = transport or GuardedTransport()
         self._max_bytes = max_bytes
 
     async def __aenter__(self) -> Self:
@@ -142,6 +143,8 @@ class Client:
     async def _exchanged(self, outgoing: httpx.Request) -> httpx.Response:
         try:
             response = await self._answered(outgoing)
+        except HostRefused as error:
+            raise ExchangeError(error.message) from error
         except httpx.TimeoutException as error:
             raise ExchangeError(f"{outgoing.url.host} did not answer in time") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:

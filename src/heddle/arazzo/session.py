@@ -23,6 +23,7 @@ from heddle.arazzo.events import Event, Result, RunEnded
 from heddle.arazzo.exchange import Answer, Client, Sender
 from heddle.arazzo.facts import facts_of
 from heddle.arazzo.files import file_value
+from heddle.arazzo.hosts import GuardedTransport, policy
 from heddle.arazzo.journal import Journal
 from heddle.arazzo.lifespan import Application, started
 from heddle.arazzo.masking import Secrets
@@ -51,6 +52,8 @@ class Target(TypedDict, total=False):
     """Start the application for this run, and stop it afterwards; without it, it is called as it is."""
     transport: httpx.AsyncBaseTransport
     """Any transport of httpx in the place of the network."""
+    allow_hosts: tuple[str, ...]
+    """Private hosts (`host`, `host:port`, `*.domain` or a network) that answers may lead to, beside the servers."""
     sources: Mapping[str, Path]
     """Where the descriptions of sources are, when they do not lie beside the document."""
     options: Options
@@ -95,10 +98,11 @@ class Session:
         return ended.result
 
     @asynccontextmanager
-    async def _transport(self) -> AsyncGenerator[httpx.AsyncBaseTransport | None]:
+    async def _transport(self) -> AsyncGenerator[httpx.AsyncBaseTransport]:
         app = self.target.get("app")
         if app is None:
-            yield self.target.get("transport")
+            hosts = policy(self.target.get("allow_hosts", ()), self.plan.servers())
+            yield self.target.get("transport") or GuardedTransport(hosts)
         elif self.target.get("lifespan"):
             async with started(app) as running:
                 yield _in_process(running)

@@ -54,10 +54,9 @@ class Chronicle:
         self._recorder: Recorder | None = None
         self._ended = False
 
-    def over(self, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBaseTransport:
+    def over(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         """The transport of the run, recorded."""
-        inner = transport or httpx.AsyncHTTPTransport()
-        self._recorder = Recorder(inner, self._secrets, self._exchange, self._cap)
+        self._recorder = Recorder(transport, self._secrets, self._exchange, self._cap)
         self._started = perf_counter()
         self.story.started = datetime.now(UTC)
         return self._recorder

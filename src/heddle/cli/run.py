@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from heddle.arazzo.document import Document
     from heddle.arazzo.events import Event
     from heddle.arazzo.exchange import Client
+    from heddle.arazzo.hosts import HostPolicy
     from heddle.arazzo.inputs import InputSchema
     from heddle.arazzo.leniency import Leniency
     from heddle.arazzo.masking import Secrets
@@ -60,6 +61,7 @@ class Asked:
     servers: tuple[str, ...]
     sources: tuple[str, ...]
     uploads: tuple[str, ...]
+    allow_hosts: tuple[str, ...]
     save: Path | None
     embedded: bool
     strict: bool
@@ -102,6 +104,13 @@ class Target:
 )
 @click.option("--fail-fast", is_flag=True, help="Of many runs, begin none after one that did not succeed.")
 @click.option("--upload", "uploads", multiple=True, metavar="STEP.OUTPUT=@FILE", help="PUT a file to a produced URL.")
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Also call this private host; or a network (10.0.0.0/8), or *.domain.",
+)
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Download output URLs.")
 @click.option("--embedded", is_flag=True, help="Start a Heddle for this run even if you are logged in somewhere.")
 @click.option("--strict", is_flag=True, help="By the letter of the specification: every leniency off.")
@@ -192,6 +201,7 @@ def _run(asked: Asked) -> int:
     given = {**asked.checkpoint.inputs(), **_given_inputs(asked, schema)}
     written = [reports.asked_of(text) for text in asked.reports]
     chronicle.check(asked.trace, asked.trace_bodies)
+    _hosts(asked, ())  # a text that is no host is told before anything starts
     opened = nullcontext(_made_up()) if asked.mock else _target(asked)
     if opened is None:
         asked.checkpoint.check_server()
@@ -230,6 +240,7 @@ def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fas
     if first.trace is not None or first.mock:
         option = "--mock" if first.mock else "--trace"
         raise UsageError(f"{option} is for one run", "give one document and no --each")
+    _hosts(first, ())
     joint, own = joint_reports.split([reports.asked_of(text) for text in first.reports])
     rows = [tables.Row("")] if each is None else tables.rows_of(each)
     opened = _target(first)
@@ -242,7 +253,10 @@ def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fas
         first.checkpoint.make_folder()
         secrets = Secrets(text for case in cases for text in _secret_texts(case.plan.main.inputs, case.inputs))
         batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets)
-        batch.carry_out(_client)
+        from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
+
+        hosts = _hosts(first, [server for case in cases for server in case.plan.servers()])
+        batch.carry_out(lambda: _client(GuardedTransport(hosts)))
     joint_reports.write(joint, batch)
     click.echo(joint_reports.as_json(batch) if first.as_json else many.closing(batch), nl=False)
     return batch.exit_code
@@ -314,7 +328,7 @@ def _board(asked: Asked, total: int) -> Board:
     return boards.Terminal(total) if is_terminal() else boards.Lines(total)
 
 
-def _client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
+def _client(transport: httpx.AsyncBaseTransport) -> Client:
     from heddle.arazzo.exchange import Client  # noqa: PLC0415
 
     return Client(transport)
@@ -445,12 +459,13 @@ def _carried_out(
 ) -> int:
     """Run, save, report; the exit status."""
     from heddle.arazzo.durable import start  # noqa: PLC0415
+    from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
 
     options = _options(asked)
     holder: list[Run] = []
     pretense = _pretense(asked, plan, narrator) if asked.mock else None
     followed, folder = (pretense, None) if pretense else (narrator, asked.save)
-    transport = pretense.transport if pretense else None
+    transport = pretense.transport if pretense else GuardedTransport(_hosts(asked, plan.servers()))
     transport = chronicle.over(transport) if chronicle else transport
     clock = pretense.clock if pretense else None
 
@@ -550,6 +565,13 @@ def _options(asked: Asked) -> Options:
         fall_through=asked.fall_through,
         uploads=tuple(_upload(text) for text in asked.uploads),
     )
+
+
+def _hosts(asked: Asked, servers: Sequence[str]) -> HostPolicy:
+    """Which hosts the run may call. `servers` come from the command line or the login, never from a description."""
+    from heddle.arazzo.hosts import policy  # noqa: PLC0415
+
+    return policy(asked.allow_hosts, servers)
 
 
 def _upload(text: str) -> Upload:
