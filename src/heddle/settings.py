@@ -303,6 +303,11 @@ def credentials_file() -> Path:
     return Path(base) / "heddle" / "credentials.json"
 
 
+def variables(prefix: str) -> dict[str, str]:
+    """What the environment has under names that start with `prefix`; for names that only a caller's document knows."""
+    return {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
 def environment(**changes: str) -> dict[str, str]:
     """Our own environment with changes, for a process that is to have our settings."""
     return {**os.environ, **changes}

@@ -1,7 +1,7 @@
 """The language, one document per item: `checklist/*.arazzo.yaml`, each with what it is given and what must come out.
 
-`x-check` holds `inputs`, `answers` (by request; one after the other, the last one stays) and `expect`. A request
-without an answer of its own is answered with what it was.
+`x-check` holds `inputs`, `auth` (credentials by security scheme), `answers` (by request; one after the other, the last
+one stays) and `expect`. A request without an answer of its own is answered with what it was.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.lint import lint
 from heddle.arazzo.plan import make_plan
 from heddle.arazzo.runner import Run
+from heddle.arazzo.security import Keys
 from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.tree import read_tree
 from heddle.errors import UsageError
@@ -81,7 +82,7 @@ class Clock:
 
 
 def carried_out(document: Document, check: dict[str, Any], api: Api) -> tuple[Result, list[float]]:
-    linked = load_linked(document, Servers(default="http://h"), {})
+    linked = load_linked(document, Servers(default="http://h"), {}, Keys(check.get("auth")))
     plan = make_plan(document, "main", linked.descriptions, Leniency(), linked.others)
     inputs = plan.main.inputs.bind(check.get("inputs", {}))
 
@@ -125,7 +126,9 @@ def test_validate_agrees_with_the_runner(path: Path) -> None:
     if path.name.startswith("xpath"):
         pytest.importorskip("elementpath", reason="XPath needs the library elementpath")
     errors = [one for one in lint(path) if one.severity is Severity.ERROR]
-    refused = "refused" in _check_of(path)["expect"] and not path.name.startswith(("inputs-", "1.1-asyncapi"))
+    refused = "refused" in _check_of(path)["expect"] and not path.name.startswith(
+        ("inputs-", "1.1-asyncapi", "security-")
+    )
     assert bool(errors) == (refused or path.name.startswith("goto-endless")), errors
 
 

@@ -39,7 +39,8 @@ MODULES = [
     "webhooks",
 ]
 
-_VARIABLE = re.compile(r"\bHEDDLE_[A-Z0-9_]+\b")
+#: Those of HEDDLE_AUTH_ are named by the security schemes of an OpenAPI description.
+_VARIABLE = re.compile(r"\bHEDDLE_(?!AUTH_)[A-Z0-9_]+\b")
 _EVENT = re.compile(r"\b(?:workflow|step|job):(?:\*|[a-z]+\b)")
 _FILE = re.compile(r"^([\w./-]+\.py)(?:: ([\w.]+))?$")
 _MEMBER = re.compile(r"^(\w+)\.(\w+)$")

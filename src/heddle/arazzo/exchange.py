@@ -20,6 +20,7 @@ from heddle.arazzo.floods import is_deeper
 from heddle.arazzo.hosts import GuardedTransport, HostRefused
 from heddle.arazzo.openapi import media_type, origin
 from heddle.arazzo.requests import Request
+from heddle.arazzo.security import with_credentials
 from heddle.errors import HeddleError
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -166,7 +167,9 @@ class Client:
             async for chunk in response.aiter_bytes():
                 size += len(chunk)
                 if size > self._max_bytes:
-                    raise ExchangeError(f"the answer of {response.request.url} is larger than {self._max_bytes} bytes")
+                    raise ExchangeError(
+                        f"the answer of {_host(response.request.url)} is larger than {self._max_bytes} bytes"
+                    )
                 chunks.append(chunk)
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise ExchangeError(f"the answer of {_host(response.request.url)} broke off: {error}") from error
@@ -174,13 +177,14 @@ class Client:
 
 
 def _outgoing(request: Request) -> httpx.Request:
-    headers = [("Accept", "application/json, */*;q=0.5"), ("User-Agent", "heddle"), *request.headers]
-    given = {name.lower() for name, _ in request.headers}
+    url, own = with_credentials(request.url, request.headers, request.credentials)
+    headers = [("Accept", "application/json, */*;q=0.5"), ("User-Agent", "heddle"), *own]
+    given = {name.lower() for name, _ in own}
     headers = [pair for index, pair in enumerate(headers) if index > 1 or pair[0].lower() not in given]
     try:
         return httpx.Request(
             request.method,
-            request.url,
+            url,
             headers=[(name.encode(), value.encode()) for name, value in headers],
             content=request.content,
             files=request.parts,

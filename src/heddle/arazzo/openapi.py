@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
+from heddle.arazzo.security import Alternatives, Keys, Lock, demanded, scheme_of
 from heddle.arazzo.tree import Tree
 from heddle.errors import UsageError
 
@@ -50,6 +51,7 @@ class Operation:
     parameters: Mapping[tuple[str, str], ParameterShape]
     bodies: tuple[BodyShape, ...]
     body_required: bool = False
+    security: Alternatives = ()
 
     def shape(self, name: str, where: str) -> ParameterShape:
         """The declared shape, or the default one of its place."""
@@ -62,10 +64,11 @@ class Operation:
 
 
 class Description:
-    """One OpenAPI description. `server` replaces its own first server where given."""
+    """One OpenAPI description. `server` replaces its own first server where given; `keys` open its security schemes."""
 
-    def __init__(self, source: str, tree: Tree, server: str | None = None) -> None:
+    def __init__(self, source: str, tree: Tree, server: str | None = None, keys: Keys | None = None) -> None:
         self.source = source
+        self._keys = keys or Keys()
         self.tree = tree
         self._root = _object(tree.value)
         version = str(self._root.get("openapi", ""))
@@ -78,6 +81,10 @@ class Description:
     def own_server(self) -> str:
         """The first server that the description names, its variables at their defaults."""
         return _first_server(self._root) or "/"
+
+    def schemes(self) -> list[str]:
+        """Names of its security schemes."""
+        return list(_object(_object(self._root.get("components")).get("securitySchemes")))
 
     def operation_ids(self) -> Iterator[str]:
         for _, _, fields in self._operations():
@@ -164,7 +171,12 @@ class Description:
             parameters={_key(shape): shape for shape in shapes},
             bodies=tuple(self._bodies(fields)),
             body_required=self._resolved(fields.get("requestBody")).get("required") is True,
+            security=tuple(tuple(map(self._lock, names)) for names in demanded(self._root, fields)),
         )
+
+    def _lock(self, name: str) -> Lock:
+        described = _object(_object(self._root.get("components")).get("securitySchemes"))
+        return self._keys.lock(self.source, scheme_of(name, self._resolved(described.get(name))))
 
     def _server_of(self, item: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
         """A server named at the operation or its path wins; where the source was moved, only its path counts."""

@@ -11,6 +11,7 @@ from heddle.arazzo.files import FileValue
 from heddle.arazzo.openapi import Operation
 from heddle.arazzo.plan import Plan, PlannedStep, PlannedWorkflow
 from heddle.arazzo.requests import PlannedBody
+from heddle.arazzo.security import Choice, choose, place
 from heddle.arazzo.templates import Items, Literal, Members, Template, Text, Whole, as_text
 
 
@@ -24,6 +25,7 @@ class Rehearsed:
     fields: tuple[tuple[str, str, Any], ...]
     content_type: str | None
     body: Any
+    security: Choice
     unknown: tuple[str, ...]
 
 
@@ -55,6 +57,7 @@ class _Rehearsal:
             fields=tuple(field for field in fields if field[0] != "path"),
             content_type=step.body.content_type if step.body and body is not ABSENT else None,
             body=None if body is ABSENT else body,
+            security=_security(step.operation, fields) if step.operation else Choice(),
             unknown=tuple(self._unknown),
         )
 
@@ -98,6 +101,10 @@ def _target(operation: Operation, fields: tuple[tuple[str, str, Any], ...]) -> s
         if where == "path":
             path = path.replace("{" + name + "}", _shown(value))
     return f"{operation.method} {operation.server.rstrip('/')}{path}"
+
+
+def _security(operation: Operation, fields: tuple[tuple[str, str, Any], ...]) -> Choice:
+    return choose(operation.security, [place(name, where) for where, name, value in fields if value is not None])
 
 
 def _shown(value: Any) -> str:

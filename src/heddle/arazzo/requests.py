@@ -19,6 +19,7 @@ from heddle.arazzo.expressions import ABSENT, Expression, Message, Scope
 from heddle.arazzo.files import FileValue
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.openapi import BodyShape, Operation, ParameterShape, media_type
+from heddle.arazzo.security import Lock, choose, place
 from heddle.arazzo.selectors import Nowhere, Selector
 from heddle.arazzo.templates import Literal, Template, Text, as_text
 from heddle.arazzo.tree import Place
@@ -65,6 +66,7 @@ class Request:
     """`parts` is set for multipart, `content` for every other body. `absent` did not resolve and was left out.
 
     `takes_key` says that the operation knows the header Idempotency-Key.
+    `credentials` join the rest when it is sent, so that neither an expression nor a record sees them.
     """
 
     method: str
@@ -75,6 +77,7 @@ class Request:
     message: Message = field(default_factory=Message)
     absent: list[Expression] = field(default_factory=list[Expression])
     takes_key: bool = False
+    credentials: tuple[Lock, ...] = ()
 
 
 def build_request(
@@ -90,6 +93,8 @@ def build_request(
     request.url = _url(operation, rendered)
     request.headers = [*_headers(rendered), *_cookies(rendered)]
     request.message = _message(rendered, request.headers)
+    taken = {place(shape.name, shape.where) for shape, _ in rendered}
+    request.credentials = choose(operation.security, taken).opened
     if body is not None:
         _add_body(request, body, scope, leniency)
     return request
@@ -101,6 +106,8 @@ def secrets_of(request: Request) -> Iterator[str]:
         if name.lower() in ("authorization", "proxy-authorization", "cookie", "x-api-key"):
             yield value
             yield value.partition(" ")[2]
+    for lock in request.credentials:
+        yield from lock.secrets()
 
 
 def _rendered(

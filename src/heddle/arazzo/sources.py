@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from heddle.arazzo.document import Document, Source, document_of
-from heddle.arazzo.openapi import Description, relocated
+from heddle.arazzo.openapi import Description, origin, relocated
+from heddle.arazzo.security import Keys
 from heddle.arazzo.tree import Tree, read_tree
 from heddle.errors import UsageError
 
@@ -42,11 +43,12 @@ class Linked:
     others: Mapping[str, Linked]
 
 
-def load_linked(document: Document, servers: Servers, paths: Mapping[str, Path]) -> Linked:
+def load_linked(document: Document, servers: Servers, paths: Mapping[str, Path], keys: Keys | None = None) -> Linked:
     """Everything that a document leads to, also by way of others. `paths` wins over every other place."""
-    loader = _Loader(servers, paths)
+    loader = _Loader(servers, paths, keys or Keys())
     linked = loader.load(document)
     loader.check_names(document)
+    loader.check_keys()
     return linked
 
 
@@ -58,7 +60,8 @@ def load_descriptions(document: Document, servers: Servers, paths: Mapping[str, 
 class _Loader:
     """Loads each document once, so that two that name each other do not go on for ever."""
 
-    def __init__(self, servers: Servers, paths: Mapping[str, Path]) -> None:
+    def __init__(self, servers: Servers, paths: Mapping[str, Path], keys: Keys) -> None:
+        self._keys = keys
         self._servers = servers
         self._paths = paths
         self._loaded: dict[str, Linked] = {}
@@ -87,9 +90,13 @@ class _Loader:
                     f"its sources are: {', '.join(self._names)}",
                 )
 
+    def check_keys(self) -> None:
+        described = [one for linked in self._loaded.values() for one in linked.descriptions.values()]
+        self._keys.check((one.source, origin(one.server), scheme) for one in described for scheme in one.schemes())
+
     def _description(self, name: str, tree: Tree) -> Description:
         own = Description(name, tree)
-        return Description(name, tree, self._servers.base(name, own.own_server()))
+        return Description(name, tree, self._servers.base(name, own.own_server()), self._keys)
 
 
 def is_arazzo(source: Source, tree: Tree) -> bool:

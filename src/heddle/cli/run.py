@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from heddle.cli import credentials
+from heddle.cli import auth, credentials
 from heddle.cli.checkpoints import Checkpoint
 from heddle.cli.output import Command, is_terminal
 from heddle.errors import UsageError
@@ -60,6 +60,7 @@ class Asked:
     input_values: str | None
     servers: tuple[str, ...]
     sources: tuple[str, ...]
+    auths: tuple[str, ...]
     uploads: tuple[str, ...]
     allow_hosts: tuple[str, ...]
     save: Path | None
@@ -96,6 +97,9 @@ class Target:
 @click.option("--inputs", "input_values", metavar="FILE_OR_JSON", help="Inputs as a JSON or YAML object.")
 @click.option("--server", "servers", multiple=True, metavar="[NAME=]URL", help="The server of one source, or of all.")
 @click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where the description of a source is.")
+@click.option(
+    "--auth", "auths", multiple=True, metavar="[SOURCE.]SCHEME=VALUE", help="A credential; SCHEME=@FILE reads it."
+)
 @click.option(
     "--each", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="A run per row of a CSV or JSONL."
 )
@@ -221,6 +225,8 @@ def _run(asked: Asked) -> int:
             narrator = narration.Together([kept, narrator])
         for name in filled:
             narrator.note(f"the input {name!r} is filled with the token of {target.name}")
+        for text in [] if asked.dry_run else auth.notes(plan):
+            narrator.note(text)
         values = schema.bind({**given, **filled})
         if asked.dry_run:
             _rehearse(asked, plan, values, secrets)
@@ -403,6 +409,7 @@ def _rehearse(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secr
             "parameters": [{"in": where, "name": name, "value": value} for where, name, value in one.fields],
             "contentType": one.content_type,
             "body": one.body,
+            "security": auth.shown(one.security),
             "unknown": list(one.unknown),
         }
         for one in rehearse(plan, values)
@@ -419,6 +426,8 @@ def _rehearse(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secr
         click.echo(printable(f"{number}. {step['stepId']}{other}   {step['target']}"))
         for one in step["parameters"]:
             click.echo(printable(f"     {one['in']} {one['name']} = {_compact(one['value'])}"))
+        for line in auth.lines(step["security"]):
+            click.echo(printable(f"     {line}"))
         if step["contentType"]:
             body = step["body"] if isinstance(step["body"], str) else json.dumps(step["body"], indent=2, default=str)
             click.echo(f"     {step['contentType']}")
@@ -434,7 +443,7 @@ def _plan(asked: Asked, document: Document, target: Target) -> Plan:
     from heddle.arazzo.sources import load_linked  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    linked = load_linked(document, target.servers, paths)
+    linked = load_linked(document, target.servers, paths, auth.keys_of(asked.auths))
     plan = make_plan(document, asked.workflow, linked.descriptions, _leniency(asked), linked.others)
     _check_covered(plan, target.servers)
     return plan
