@@ -1,4 +1,4 @@
-"""OpenAPI 3.0 and 3.1 descriptions, as far as making a request needs them: operations, parameters, bodies, servers."""
+"""OpenAPI 3 descriptions (and Swagger 2.0, translated), as far as making a request needs them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
 from heddle.arazzo.security import Alternatives, Keys, Lock, demanded, scheme_of
+from heddle.arazzo.swagger import is_swagger, operation_of, translated
 from heddle.arazzo.tree import Tree
 from heddle.errors import UsageError
 
@@ -32,11 +33,15 @@ class ParameterShape:
 
 @dataclass(frozen=True, slots=True)
 class BodyShape:
-    """One content type of a request body; `binary` names the parts that are files."""
+    """One content type of a request body.
+
+    `binary` names the parts that are files; `styles` has those that are written like a parameter of a query.
+    """
 
     content_type: str
     binary: frozenset[str] = frozenset()
     part_types: Mapping[str, str] = field(default_factory=dict[str, str])
+    styles: Mapping[str, ParameterShape] = field(default_factory=dict[str, ParameterShape])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,11 @@ class Description:
         self._keys = keys or Keys()
         self.tree = tree
         self._root = _object(tree.value)
-        version = str(self._root.get("openapi", ""))
-        if not version.startswith(("3.0", "3.1", "3.2")):
-            found = f"OpenAPI {version}" if version else "no OpenAPI description"
-            raise UsageError(f"{tree.name} is {found}", "descriptions must be OpenAPI 3.0 or 3.1")
+        self._old = is_swagger(self._root)
+        if self._old:
+            self._root = translated(self._root)
+        elif not str(self._root.get("openapi", "")).startswith(("3.0", "3.1", "3.2")):
+            raise UsageError(f"{tree.name} is {_version(self._root)}", "descriptions are OpenAPI 3 or Swagger 2.0")
         self._moved = server is not None
         self.server = server or self.own_server()
 
@@ -117,7 +123,7 @@ class Description:
     def may_answer(self, operation: Operation, pointer: Sequence[str]) -> bool:
         """Whether some described answer may have something at a JSON Pointer; also where the description is silent."""
         item = self._resolved(follow(self._root.get("paths", {}), (operation.path,)))
-        fields = self._resolved(item.get(operation.method.lower()))
+        _, fields = self._modern(item, self._resolved(item.get(operation.method.lower())))
         schemas = list(self._answers(fields))
         return not schemas or any(self._may_have(schema, tuple(pointer), set()) for schema in schemas)
 
@@ -161,6 +167,7 @@ class Description:
 
     def _build(self, path: str, method: str, fields: Mapping[str, Any]) -> Operation:
         item = self._resolved(follow(self._root.get("paths", {}), (path,)))
+        item, fields = self._modern(item, fields)
         shapes = [_shape(self._resolved(one)) for one in (*_items(item, "parameters"), *_items(fields, "parameters"))]
         return Operation(
             source=self.source,
@@ -173,6 +180,14 @@ class Description:
             body_required=self._resolved(fields.get("requestBody")).get("required") is True,
             security=tuple(tuple(map(self._lock, names)) for names in demanded(self._root, fields)),
         )
+
+    def _modern(
+        self, item: Mapping[str, Any], fields: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A path item and its operation, in the words of OpenAPI 3."""
+        if not self._old:
+            return item, fields
+        return {}, operation_of(self._root, item, fields, self._resolved)
 
     def _lock(self, name: str) -> Lock:
         described = _object(_object(self._root.get("components")).get("securitySchemes"))
@@ -193,7 +208,8 @@ class Description:
             binary = frozenset(part for part, one in properties.items() if self._is_binary(one))
             encoding = {part: _object(one) for part, one in _object(_object(media).get("encoding")).items()}
             types = {part: str(one["contentType"]) for part, one in encoding.items() if "contentType" in one}
-            yield BodyShape(media_type(name), binary, types)
+            styles = {part: _styled(part, one) for part, one in encoding.items() if _STYLING & one.keys()}
+            yield BodyShape(media_type(name), binary, types, styles)
 
     def _is_binary(self, schema: Any) -> bool:
         fields = self._resolved(schema)
@@ -260,6 +276,19 @@ def _first_server(fields: Mapping[str, Any]) -> str | None:
     variables = cast("dict[str, Any]", server.get("variables") or {})
     url = str(server.get("url", "/"))
     return re.sub(r"\{([^{}]+)\}", lambda match: str(variables.get(match[1], {}).get("default", "")), url)
+
+
+def _version(root: Mapping[str, Any]) -> str:
+    named = [f"{name} {root[key]}" for key, name in (("openapi", "OpenAPI"), ("swagger", "Swagger")) if key in root]
+    return named[0] if named else "no OpenAPI description"
+
+
+#: What says that a field of a form is written like a query parameter.
+_STYLING = {"style", "explode", "allowReserved"}
+
+
+def _styled(name: str, encoding: Mapping[str, Any]) -> ParameterShape:
+    return _shape({**encoding, "name": name, "in": "query"})
 
 
 def _shape(fields: Mapping[str, Any]) -> ParameterShape:

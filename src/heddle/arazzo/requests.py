@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode
 
 from heddle.arazzo.expressions import ABSENT, Expression, Message, Scope
 from heddle.arazzo.files import FileValue
@@ -248,7 +248,7 @@ def _form(shape: ParameterShape, value: Any) -> Iterator[str]:
         yield f"{name}={encode(value)}"
 
 
-_SEPARATORS = {"spaceDelimited": "%20", "pipeDelimited": "%7C"}
+_SEPARATORS = {"spaceDelimited": "%20", "pipeDelimited": "%7C", "tabDelimited": "%09"}
 
 
 def _form_object(shape: ParameterShape, name: str, value: Mapping[str, Any], encode: Any) -> Iterator[str]:
@@ -279,7 +279,7 @@ def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Lenie
         if raw:
             request.message.body = json.loads(request.content)
     elif kind == "application/x-www-form-urlencoded":
-        request.content = _form_bytes(payload)
+        request.content = _form_bytes(payload, body.shape)
     else:
         request.content = payload.read() if isinstance(payload, FileValue) else as_text(payload).encode()
 
@@ -340,24 +340,40 @@ def _json_bytes(payload: Any, *, raw: bool) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), default=as_text).encode()
 
 
-def _form_bytes(payload: Any) -> bytes:
+def _form_bytes(payload: Any, shape: BodyShape) -> bytes:
     if not isinstance(payload, dict):
         return as_text(payload).encode()
-    pairs: list[tuple[str, str]] = []
-    for name, value in cast("dict[str, Any]", payload).items():
-        values = cast("list[Any]", value) if isinstance(value, list) else [value]
-        pairs += [(name, as_text(item)) for item in values if item is not None]
-    return urlencode(pairs).encode()
+    fields = cast("dict[str, Any]", payload).items()
+    return "&".join(pair for name, value in fields for pair in _field(shape, name, value)).encode()
+
+
+def _field(shape: BodyShape, name: str, value: Any) -> Iterator[str]:
+    """By its style where the description gives one; else a list is repeated and an object is JSON."""
+    if name in shape.styles and value is not None:
+        yield from _form(shape.styles[name], value)
+        return
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    yield from (urlencode([(name, as_text(item))]) for item in values if item is not None)
 
 
 def _parts(body: PlannedBody, payload: Any, leniency: Leniency) -> Iterator[Part]:
     if not isinstance(payload, dict):
         raise RequestError(f"a multipart payload must be an object of parts, not {type(payload).__name__}")
     for name, value in cast("dict[str, Any]", payload).items():
-        values = cast("list[Any]", value) if isinstance(value, list) else [value]
-        for item in values:
+        for item in _part_values(body.shape, name, value):
             if item is not None:
                 yield name, _part(body, name, item, leniency)
+
+
+def _part_values(shape: BodyShape, name: str, value: Any) -> list[Any]:
+    """One part for each item of a list, unless the description wants them in one."""
+    if not isinstance(value, list):
+        return [value]
+    items = cast("list[Any]", value)
+    style = shape.styles.get(name)
+    if style is None or style.explode or any(isinstance(item, FileValue) for item in items):
+        return items
+    return [unquote(_SEPARATORS.get(style.style, ",")).join(as_text(item) for item in items if item is not None)]
 
 
 def _part(body: PlannedBody, name: str, value: Any, leniency: Leniency) -> tuple[str | None, bytes, str | None]:
