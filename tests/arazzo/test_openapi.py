@@ -83,10 +83,23 @@ def test_a_moved_source_moves_its_operations() -> None:
         ("https://orchestration.civitai.com", "http://127.0.0.1:8765/", "http://127.0.0.1:8765"),
         ("/api/v2/", "https://h", "https://h/api/v2"),
         ("/", "https://h/prefix", "https://h/prefix"),
+        ("v2", "https://h", "https://h/v2"),
+        (".example.org", "https://h", "https://h/.example.org"),
+        ("@example.org/x", "https://h", "https://h/@example.org/x"),
+        (":81/x", "https://h", "https://h/:81/x"),
+        ("//example.org/x", "https://h", "https://h/example.org/x"),
     ],
 )
 def test_the_path_is_kept(own: str, server: str, base: str) -> None:
+    """And no text of a description becomes part of the host."""
     assert relocated(own, server) == base
+
+
+@pytest.mark.parametrize("path", [".example.org", "@example.org/x", "x-hidden"])
+def test_a_path_starts_with_a_slash(path: str) -> None:
+    description = described(paths={path: {"get": {"operationId": "a"}}})
+    assert description.operation("a") is None
+    assert description.operation_at(f"/paths/{path.replace('/', '~1')}/get") is None
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ class Description:
             tokens = pointer_tokens(pointer)
         except ExpressionError:
             return None
-        if len(tokens) != 3 or tokens[0] != "paths" or tokens[2] not in METHODS:
+        if len(tokens) != 3 or tokens[0] != "paths" or not tokens[1].startswith("/") or tokens[2] not in METHODS:
             return None
         item = self._resolved(follow(self._root.get("paths", {}), tokens[1:2]))
         fields = item.get(tokens[2])
@@ -160,6 +160,8 @@ class Description:
 
     def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         for path, item in _object(self._root.get("paths")).items():
+            if not path.startswith("/"):
+                continue  # an extension; as a path it would become part of the host
             fields = self._resolved(item)
             for method in METHODS:
                 if isinstance(fields.get(method), dict):
@@ -247,10 +249,13 @@ def default_shape(name: str, where: str) -> ParameterShape:
 
 
 def relocated(url: str, server: str) -> str:
-    """`url`'s path at the place of `server`: scheme and host are replaced, the path is kept."""
+    """`url`'s path at the place of `server`: scheme and host are replaced, the path is kept.
+
+    Every path starts with a slash: `.example.org` or `@example.org` would else make another host of the server's.
+    """
     base = urlsplit(server)
-    path = urlsplit(url).path if "://" in url else url
-    return f"{base.scheme}://{base.netloc}{base.path.rstrip('/')}{path.rstrip('/')}"
+    path = (urlsplit(url).path if "://" in url else url).strip("/")
+    return f"{base.scheme}://{base.netloc}{base.path.rstrip('/')}{'/' if path else ''}{path}"
 
 
 def origin(url: str) -> str:
