@@ -59,7 +59,10 @@ class Reference:
         return None if value is ABSENT else value
 
     def __str__(self) -> str:
-        return str(self.expression)
+        """In braces where a condition could not tell where the expression ends."""
+        text = str(self.expression)
+        match = _TOKEN.match(text)
+        return text if match is not None and match["reference"] == text else f"{{{text}}}"
 
 
 @dataclass(frozen=True, slots=True)
