@@ -17,6 +17,7 @@ class Watcher:
 
     job_id = "job_test"
     attempt = 1
+    memory_mb = 0
 
     def __init__(self, **blobs: bytes) -> None:
         self.blobs = blobs

@@ -319,7 +319,12 @@ def set_environment(variables: Mapping[str, str]) -> None:
 
 
 def visible_gpus() -> list[str] | None:
-    """The GPUs that this process was given, as `CUDA_VISIBLE_DEVICES` names them; None: all there are."""
+    """The GPUs that this process was given, as `CUDA_VISIBLE_DEVICES` names them; None: all there are.
+
+    None of them counts where the operator has engines run on the CPU.
+    """
+    if os.environ.get("HEDDLE_DEVICES") == "cpu":
+        return []
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     return None if given is None else [part.strip() for part in given.split(",") if part.strip()]
 

@@ -36,6 +36,7 @@ class Deaf:
         return None
 
     def load(self, model: str, context: LoadContext) -> None:
+        assert context.memory_mb == 7
         if model == "broken":
             raise RuntimeError("its file is damaged")
         loading.set()

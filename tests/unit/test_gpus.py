@@ -32,6 +32,14 @@ def test_a_gpu_shows_among_the_devices(
     assert gpus.there(tmp_path) is there
 
 
+def test_a_gpu_that_engines_are_kept_from_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidia0").touch()
+    for chosen, there in (("auto", True), ("0", True), ("cpu", False)):
+        monkeypatch.setenv("HEDDLE_DEVICES", chosen)
+        assert gpus.there(tmp_path) is there
+
+
 def test_halves_stay_halves_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"dtype": "bfloat16"}))
     monkeypatch.setattr(gpus, "there", lambda: False)

@@ -226,6 +226,27 @@ def test_a_model_that_fits_in_no_slot_is_refused_at_submit(
     assert plan(db, engine="sdxl").needs is not None
 
 
+def test_a_model_of_which_parts_may_stay_away_is_planned_for_the_largest_slot(
+    db: Database, weighty: Callable[..., None], tmp_path: Path
+) -> None:
+    def counted() -> int:
+        needs = plan(db, engine="sdxl").needs
+        assert needs is not None
+        return needs.memory_mb
+
+    add(db, write(tmp_path / "base.safetensors", b"base"))
+    weighty(least=6)
+    assert counted() == 10  # nobody has said anything yet
+    slots_are(db, "mine", 0, ("weighty", 5))
+    assert "takes 6 MB" in refused(db, engine="sdxl")["steps[0].input.model"][0]
+    slots_are(db, "mine", 0, ("weighty", 5), ("weighty", 8))
+    assert counted() == 8
+    slots_are(db, "mine", 0, ("weighty", 8), ("weighty", 20))
+    assert counted() == 10
+    slots_are(db, "mine", 0, ("weighty", 8), ("weighty", None))
+    assert counted() == 10
+
+
 def test_an_engine_that_no_slot_runs_is_refused_at_submit(
     db: Database, weighty: Callable[..., None], tmp_path: Path
 ) -> None:

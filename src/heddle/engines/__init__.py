@@ -114,6 +114,9 @@ class JobContext(Protocol):
 class LoadContext(Protocol):
     """What a load sees of the world."""
 
+    #: What its job was planned with: the memory that is kept for the model; 0: memory is not counted.
+    memory_mb: int
+
     def progress(self, fraction: float, note: str = "") -> None:
         """Report how far the load is (0..1) and let a cancel through: raises JobCanceled."""
         ...
@@ -137,6 +140,15 @@ class Loader(Protocol):
 
     def unload(self, model: str) -> None:
         """Let it go."""
+        ...
+
+
+@runtime_checkable
+class Fitter(Protocol):
+    """A `Loader` whose models take less memory where there is less, by moving parts in and out, has this as well."""
+
+    def fit(self, payload: JSON, room_mb: int) -> Needs | None:
+        """As `needs`, where models may take so many megabytes; more than that: it cannot be had in them."""
         ...
 
 

@@ -185,7 +185,8 @@ class Context:
 class Load:
     """What a load sees of the world: the `LoadContext` of engines."""
 
-    def __init__(self, context: Context, say: Say) -> None:
+    def __init__(self, context: Context, say: Say, memory_mb: int) -> None:
+        self.memory_mb = memory_mb
         self._context = context
         self._say = say
         self._next = 0.0
@@ -204,6 +205,9 @@ class Load:
 
 class _Unwatched:
     """The `LoadContext` of a load that no job waits for yet."""
+
+    def __init__(self, memory_mb: int) -> None:
+        self.memory_mb = memory_mb
 
     def progress(self, fraction: float, note: str = "") -> None:
         pass
@@ -262,7 +266,7 @@ class Worker:
                 return
             with self._loading:
                 if wanted.model not in self._shelf:
-                    engine.load(wanted.model, _Unwatched())
+                    engine.load(wanted.model, _Unwatched(wanted.memory_mb))
                     self._shelf[wanted.model] = (wanted.engine, wanted.memory_mb)
             self._tell_shelf()
         except BaseException:  # noqa: BLE001 - engines are strangers' code
@@ -400,7 +404,7 @@ class Worker:
         if not isinstance(engine, Loader):
             raise JobError(f"{run.engine!r} cannot load {run.model!r}", reason="engine_failed")
         self._say(Loading(job_id=run.job_id, attempt=run.attempt))
-        load = Load(context, self._say)
+        load = Load(context, self._say, run.memory_mb)
         with self._loading:
             engine.load(run.model, load)
             self._shelf[run.model] = (run.engine, run.memory_mb)

@@ -14,8 +14,8 @@ from typing import Any
 from heddle import registry, steps
 from heddle.blobs import Stored
 from heddle.contract.orchestration import StepRequest, WorkflowRequest
-from heddle.domain import JSON, Callback, Job, Status, Step, Workflow, new_id
-from heddle.engines import Checker, Engine, Loader, Offer
+from heddle.domain import JSON, Callback, Job, Needs, Status, Step, Workflow, new_id
+from heddle.engines import Checker, Engine, Fitter, Loader, Offer
 from heddle.errors import InvalidRequest
 from heddle.queue import Room
 from heddle.settings import Settings
@@ -193,8 +193,9 @@ class Planner:
             if ready.offer.forwards:
                 payloads = [payload | {"asked": _asked(wanted, plan, kind)} for payload in payloads]
             _check_can(ready.engine, payloads)
-            needs = [ready.engine.needs(p) if isinstance(ready.engine, Loader) else None for p in payloads]
-            _check_room(ready, max((n.memory_mb for n in needs if n is not None), default=0), look)
+            room = look.room(ready.name) if ready.offer.device or isinstance(ready.engine, Loader) else None
+            needs = [_needs(ready.engine, payload, room) for payload in payloads]
+            _check_room(ready, max((n.memory_mb for n in needs if n is not None), default=0), room)
         costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
         jobs = [
             Job(
@@ -347,11 +348,17 @@ def _check_can(engine: Engine, payloads: Sequence[JSON]) -> None:
         raise InvalidRequest(f"{first}: {message}", {name: [text] for name, text in problems.items()})
 
 
-def _check_room(ready: _Ready, memory_mb: int, look: Look) -> None:
+def _needs(engine: Engine, payload: JSON, room: Room | None) -> Needs | None:
+    """What the largest slot will have to hold for a job."""
+    if isinstance(engine, Fitter) and room is not None and room.memory_mb is not None:
+        return engine.fit(payload, room.memory_mb)
+    return engine.needs(payload) if isinstance(engine, Loader) else None
+
+
+def _check_room(ready: _Ready, memory_mb: int, room: Room | None) -> None:
     """What no slot can ever run would wait until it expires. Engines that fit everywhere are not asked about."""
     if not (ready.offer.device or memory_mb):
         return
-    room = look.room(ready.name)
     if room is not None and ready.offer.device and not room.able:
         raise InvalidRequest.of("engine", f"no slot of this server's fleet runs {ready.name!r}")
     if room is not None and room.able and room.memory_mb is not None and memory_mb > room.memory_mb:

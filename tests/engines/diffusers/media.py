@@ -19,7 +19,7 @@ from heddle.errors import JobCanceled
 class Job:
     """What a running job sees: pictures by the name of their color, and a cancel when `stop` says so."""
 
-    job_id, attempt = "job_1", 1
+    job_id, attempt, memory_mb = "job_1", 1, 0
 
     def __init__(self, stop: Callable[[float, str], bool] = lambda _fraction, _note: False) -> None:
         self.said: list[tuple[float, str]] = []

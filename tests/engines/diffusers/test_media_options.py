@@ -60,6 +60,8 @@ def test_where_a_model_is_put(memory_mb: int, options: dict[str, Any], offload: 
     there = Device(name="cuda" if memory_mb else "cpu", memory_mb=memory_mb)
     placement = placed(folder, there, Options(**options))
     assert (placement.offload, placement.dtype) == (offload, dtype)
+    counted = placed(folder, there, Options(**options), room_mb=1000.0)
+    assert counted.offload == ("sequential" if memory_mb and not options else "none"), "no more than was counted"
 
 
 def test_what_a_model_needs() -> None:
@@ -70,3 +72,6 @@ def test_what_a_model_needs() -> None:
     shared = Options(dtype="bfloat16", offload="model")
     assert needed("m", numbers, (), shared, working_mb=500).memory_mb == 2500
     assert needed("m", numbers, (), half, working_mb=0).load_s == pytest.approx(5.3)
+    gpu = Options(device="cuda")
+    held = {room: needed("m", numbers, (), gpu, working_mb=500, room_mb=room).memory_mb for room in (2700, 2699, 2400)}
+    assert held == {2700: 2700, 2699: 2500, 2400: 2400}

@@ -74,21 +74,31 @@ class Diffusers:
 
     def needs(self, payload: JSON) -> Needs | None:
         """The base model, and its size in memory in the numbers that it is computed in."""
+        return self._needs(payload, None)
+
+    def fit(self, payload: JSON, room_mb: int) -> Needs | None:
+        """The same where there is so much memory: what does not fit is moved in and out."""
+        return self._needs(payload, room_mb)
+
+    def _needs(self, payload: JSON, room_mb: int | None) -> Needs | None:
         try:
             model = asked.model(payload)
             numbers = loading.numbers(model.row, model.layout, self._options)
         except Unreadable:
             return None
         width = device.width(self._options, model.row)
-        size = sum(numbers.values()) * width / 1e6
-        # What is moved in and out is on the device by parts.
-        there = size if self._options.offload in {"auto", "none"} else max(numbers.values()) * width / 1e6
-        working = _WORKING_MB * max(1.0, self._options.batch * self._options.batch_pixels / 1e6)
+        sizes = [count * width / 1e6 for count in numbers.values()]
+        room = None if room_mb is None else room_mb - self._working_mb
+        held = device.held_mb(sizes, self._options.offload, self._options.device, room)
         return Needs(
             model=model.name,
-            memory_mb=round(there + working),
-            load_s=round(_LOAD_S + size / 1000 * self._options.seconds_per_gb, 1),
+            memory_mb=round(held + self._working_mb),
+            load_s=round(_LOAD_S + sum(sizes) / 1000 * self._options.seconds_per_gb, 1),
         )
+
+    @property
+    def _working_mb(self) -> float:
+        return _WORKING_MB * max(1.0, self._options.batch * self._options.batch_pixels / 1e6)
 
     def load(self, model: str, context: LoadContext) -> None:
         """From files into the memory of the device."""
@@ -96,7 +106,7 @@ class Diffusers:
 
         context.progress(0.0, "loading")
         row, path = asked.parse(model)
-        self._residents[model] = Resident(row, path, self._options)
+        self._residents[model] = Resident(row, path, self._options, device.room_mb(context, self._working_mb))
         context.progress(1.0)
 
     def unload(self, model: str) -> None:

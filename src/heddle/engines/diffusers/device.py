@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from heddle.engines import LoadContext
 from heddle.engines.diffusers.families import Family
 from heddle.engines.diffusers.options import Options
 from heddle.studio import gpus
@@ -16,6 +19,8 @@ WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 _USABLE = 0.92
 #: What a picture of a megapixel takes beside the weights, in megabytes.
 _WORKING_MB = 2500
+#: What is there at once of a model whose layers come one after the other: more than the largest layer that is known.
+_LAYER_MB = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +49,50 @@ class Placement:
         return f"{self.device} {self.dtype}" + (f" offload {self.offload}" if self.offload != "none" else "")
 
 
-def place(row: Family, numbers: int, largest: int, device: Device, options: Options) -> Placement:
-    """For a model of so many numbers, of which so many are in its largest part."""
+def place(
+    row: Family, numbers: int, largest: int, device: Device, options: Options, room_mb: float | None = None
+) -> Placement:
+    """For a model of so many numbers, of which so many are in its largest part.
+
+    `room_mb` is what it was counted with; None: nobody counted.
+    """
     dtype = options.dtype or _dtype(row, device)
     if device.memory_mb == 0:
         return Placement(device=device.name, dtype=dtype)
     if options.offload != "auto":
         return Placement(device=device.name, dtype=dtype, offload=options.offload)
-    room = device.memory_mb * _USABLE - _WORKING_MB
+    room = min(device.memory_mb * _USABLE - _WORKING_MB, room_mb if room_mb is not None else math.inf)
     whole, part = (count * WIDTHS[dtype] / 1e6 for count in (numbers, largest))
-    offload = "none" if whole <= room else "model" if part <= room else "sequential"
-    return Placement(device=device.name, dtype=dtype, offload=offload)
+    return Placement(device=device.name, dtype=dtype, offload=offload(whole, part, room))
+
+
+def offload(whole: float, part: float, room: float) -> str:
+    """The least that fits, for a model of a size whose largest part has another, in a room; all three alike."""
+    return "none" if whole <= room else "model" if part <= room else "sequential"
+
+
+def held_mb(sizes: Collection[float], wanted: str, named: str, room_mb: float | None) -> float:
+    """What a model takes of a device, by the sizes of its parts, under the options `offload` and `device`.
+
+    `room_mb` is what there is for it; None: nobody knows. As `place` will have it, told by a server without torch.
+    """
+    whole, part = sum(sizes), max(sizes, default=0.0)
+    if wanted == "auto":
+        wanted = offload(whole, part, room_mb) if room_mb is not None and _moves(named) else "none"
+    if wanted == "sequential" and room_mb is not None:
+        return min(part, max(room_mb, _LAYER_MB))
+    return whole if wanted == "none" else part
+
+
+def room_mb(context: LoadContext, working_mb: float) -> float | None:
+    """What a model may take beside the work, by what it was counted with; None: nobody counted."""
+    # It was rounded to a whole number.
+    return context.memory_mb + 1 - working_mb if context.memory_mb else None
+
+
+def _moves(named: str) -> bool:
+    """Whether the device has memory of its own, so that parts may leave it."""
+    return named.startswith("cuda") or (not named and gpus.there())
 
 
 def _dtype(row: Family, device: Device) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from heddle.domain import Needs
+from heddle.engines.diffusers import device
 from heddle.errors import UsageError
 from heddle.studio import gpus
 
@@ -52,12 +53,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def needed(
-    model: str, numbers: Mapping[str, int], exact: Collection[str], options: Options, *, working_mb: int
+    model: str,
+    numbers: Mapping[str, int],
+    exact: Collection[str],
+    options: Options,
+    *,
+    working_mb: int,
+    room_mb: int | None = None,
 ) -> Needs:
-    """What a model takes in memory, and how long it takes to load, as a server without torch may expect it."""
+    """What a model takes in memory, and how long it takes to load, as a server without torch may expect it.
+
+    `room_mb` is what models may take of the device; None: nobody knows.
+    """
     each = {part: count * (4 if part in exact else _width(options)) / 1e6 for part, count in numbers.items()}
-    # Where parts take turns, the largest one is what must fit.
-    held = max(each.values(), default=0.0) if options.offload in {"model", "sequential"} else sum(each.values())
+    room = None if room_mb is None else room_mb - working_mb
+    held = device.held_mb(each.values(), options.offload, options.device, room)
     return Needs(
         model=model,
         memory_mb=round(held) + working_mb,

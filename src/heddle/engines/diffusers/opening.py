@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
@@ -22,12 +23,12 @@ _FOR_WEIGHTS = 0.75
 class Model:
     """What `load` brought, and `unload` lets go. `exact` parts are computed in float32 whatever the others are."""
 
-    def __init__(self, path: Path, options: Options, exact: Collection[str] = ()) -> None:
+    def __init__(self, path: Path, options: Options, exact: Collection[str] = (), room_mb: float | None = None) -> None:
         try:
             folder = folders.look(path)
         except Unreadable as error:
             raise EngineFailed(str(error)) from error
-        self.placement = placed(folder, device.found(options.device), options)
+        self.placement = placed(folder, device.found(options.device), options, room_mb)
         with memory.told():
             self.pipeline: Any = _opened(folder, self.placement.dtype, exact)
             if self.placement.offload == "none" and self.placement.device != "cpu":
@@ -56,21 +57,18 @@ class Model:
         return made
 
 
-def placed(folder: Folder, there: Device, options: Options) -> Placement:
-    """How a model is run on a device."""
+def placed(folder: Folder, there: Device, options: Options, room_mb: float | None = None) -> Placement:
+    """How a model is run on a device; `room_mb` is what it was counted with."""
     half = "float32" if there.name == "cpu" else "bfloat16" if there.bfloat16 else "float16"
     dtype = options.dtype or half
     if there.memory_mb == 0:
         return Placement(device=there.name, dtype=dtype)
     if options.offload != "auto":
         return Placement(device=there.name, dtype=dtype, offload=options.offload)
-    room, each = there.memory_mb * _FOR_WEIGHTS, device.WIDTHS[dtype] / 1e6
+    each = device.WIDTHS[dtype] / 1e6
+    room = min(there.memory_mb * _FOR_WEIGHTS, room_mb if room_mb is not None else math.inf)
     whole, part = sum(folder.numbers.values()) * each, max(folder.numbers.values()) * each
-    return Placement(
-        device=there.name,
-        dtype=dtype,
-        offload="none" if whole <= room else "model" if part <= room else "sequential",
-    )
+    return Placement(device=there.name, dtype=dtype, offload=device.offload(whole, part, room))
 
 
 def again(scheduler: Any, **changes: Any) -> Any:

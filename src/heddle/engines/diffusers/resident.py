@@ -21,7 +21,7 @@ from heddle.errors import EngineFailed
 class Resident:
     """What `load` brought, and `unload` lets go."""
 
-    def __init__(self, row: Family, path: Path, options: Options) -> None:
+    def __init__(self, row: Family, path: Path, options: Options, room_mb: float | None = None) -> None:
         layout = loading.checked(row, path)
         there = device.found(options.device)
         self.row = row
@@ -30,7 +30,7 @@ class Resident:
             numbers = loading.numbers(row, layout, options).values()
         except Unreadable as error:
             raise EngineFailed(str(error)) from error
-        self.placement = device.place(row, sum(numbers), max(numbers), there, options)
+        self.placement = device.place(row, sum(numbers), max(numbers), there, options, room_mb)
         moved = self.placement.device if self.placement.offload == "none" else "cpu"
         self.pipeline: Any = loading.load(row.name, path, moved, self.placement.dtype, options)
         #: The scheduler as it came with the model; those of jobs are made from it.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import engines
 from heddle.domain import JSON, Needs
 from heddle.engines import JobContext, LoadContext, Made, Offer
-from heddle.engines.diffusers import folders
+from heddle.engines.diffusers import device, folders
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.folders import Folder, weights_of
 from heddle.engines.diffusers.media_options import Options, needed
@@ -95,20 +95,30 @@ class DiffusersAudio:
 
     def needs(self, payload: JSON) -> Needs | None:
         """The checkpoint of a job."""
+        return self._needs(payload, None)
+
+    def fit(self, payload: JSON, room_mb: int) -> Needs | None:
+        """The same where there is so much memory: what does not fit is moved in and out."""
+        return self._needs(payload, room_mb)
+
+    def _needs(self, payload: JSON, room_mb: int | None) -> Needs | None:
         if (path := weights_of(payload)) is None:
             return None
         try:
             kind, folder = look(path)
         except Unreadable:
             return None  # `problems` says why
-        return needed(f"{kind.name}:{path}", folder.numbers, (), self._options, working_mb=_WORKING_MB)
+        name = f"{kind.name}:{path}"
+        return needed(name, folder.numbers, (), self._options, working_mb=_WORKING_MB, room_mb=room_mb)
 
     def load(self, model: str, context: LoadContext) -> None:
         """Bring a checkpoint into memory. Raises JobError."""
         from heddle.engines.diffusers.opening import Model  # noqa: PLC0415 - heavy
 
         context.progress(0.0)
-        self._models[model] = Model(Path(model.partition(":")[2]), self._options)
+        self._models[model] = Model(
+            Path(model.partition(":")[2]), self._options, room_mb=device.room_mb(context, _WORKING_MB)
+        )
 
     def unload(self, model: str) -> None:
         """Let it go."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import engines
 from heddle.domain import JSON, Needs
 from heddle.engines import JobContext, LoadContext, Made, Offer
-from heddle.engines.diffusers import flow_samplers, folders
+from heddle.engines.diffusers import device, flow_samplers, folders
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.folders import Folder, weights_of
 from heddle.engines.diffusers.media_options import Options, needed
@@ -96,13 +96,21 @@ class DiffusersVideo:
 
     def needs(self, payload: JSON) -> Needs | None:
         """The checkpoint of a job."""
+        return self._needs(payload, None)
+
+    def fit(self, payload: JSON, room_mb: int) -> Needs | None:
+        """The same where there is so much memory: what does not fit is moved in and out."""
+        return self._needs(payload, room_mb)
+
+    def _needs(self, payload: JSON, room_mb: int | None) -> Needs | None:
         if (path := weights_of(payload)) is None:
             return None
         try:
             kind, folder = look(path)
         except Unreadable:
             return None  # `problems` says why
-        return needed(f"{kind.name}:{path}", folder.numbers, kind.exact, self._options, working_mb=_WORKING_MB)
+        name = f"{kind.name}:{path}"
+        return needed(name, folder.numbers, kind.exact, self._options, working_mb=_WORKING_MB, room_mb=room_mb)
 
     def load(self, model: str, context: LoadContext) -> None:
         """Bring a checkpoint into memory. Raises JobError."""
@@ -110,7 +118,7 @@ class DiffusersVideo:
 
         context.progress(0.0)
         name, _, path = model.partition(":")
-        self._models[model] = Model(Path(path), self._options, KINDS[name].exact)
+        self._models[model] = Model(Path(path), self._options, KINDS[name].exact, device.room_mb(context, _WORKING_MB))
 
     def unload(self, model: str) -> None:
         """Let it go."""
