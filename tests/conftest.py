@@ -102,6 +102,7 @@ MAY_LACK = (
     "openssl is not installed",
     "node is not installed",
     "there is no caddy",
+    "nudenet is not installed",  # its license is not for everybody
     "there is no package index",
     "there is no systemd-analyze",
     "it cannot look at another root",

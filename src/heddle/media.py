@@ -155,6 +155,11 @@ def measure(file: BinaryIO, found: Media, *, max_pixels: int, max_s: float) -> M
     return Media(mime=found.mime, width=facts.width, height=facts.height, duration_ms=facts.duration_ms, fps=facts.fps)
 
 
+def shows_picture(head: bytes) -> bool:
+    """Whether bytes with this beginning may be a picture."""
+    return any(kind.startswith("image/") for kind in sniff(head))
+
+
 def sniff(head: bytes) -> tuple[str, ...]:
     """The types that bytes with this beginning may have, the likeliest first; none for text and for the unknown."""
     for prefix, types in _SIGNATURES:

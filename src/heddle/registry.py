@@ -37,6 +37,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "whisper": "heddle.engines.transformers:Whisper",
         "rules": "heddle.engines.rules:Rules",
         "classifier": "heddle.engines.transformers:Classifier",
+        "nudenet": "heddle.engines.nudenet:NudeNet",
         "openai-api": "heddle.engines.openai_api:OpenAIApi",
         "lora": "heddle.engines.diffusers.training:LoraTraining",
         "scribe": "heddle.engines.scribe:Scribe",

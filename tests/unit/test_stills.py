@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from heddle.engines.transformers import stills
+from heddle import media
 from heddle.errors import EngineFailed
+from heddle.studio import stills
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
 
@@ -23,7 +24,7 @@ def file(frames: list[Image.Image], kind: str, **more: Any) -> bytes:
 
 
 def looks(data: bytes) -> list[Image.Image]:
-    return stills.of(data, lambda _: None)
+    return stills.of(data, lambda _: None, picture=media.shows_picture(data[:4096]))
 
 
 def middle(image: Image.Image) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ class ModerationInput(Wire):
         json_schema_extra={"x-aliases": ["prompt", "positivePrompt", "image", "video", "mediaUrl"]}
     )
 
-    engine: str | None = Field(None, max_length=64, description="An engine: `rules`, or `classifier`.")
+    engine: str | None = Field(None, max_length=64, description="An engine: `rules`, `classifier` or `nudenet`.")
     model: str | None = Field(None, max_length=500, description="A model of `classifier` by its AIR.")
     text: str | None = Field(
         None,
@@ -62,7 +62,7 @@ class Moderation:
     """Plans one look."""
 
     model = ModerationInput
-    families = ("rules", "classifier")
+    families = ("rules", "classifier", "nudenet")
     media: Mapping[str, tuple[str, ...]] = dict.fromkeys(("media", "image", "video", "mediaUrl", "images[*]"), _MEDIA)
     gives: Mapping[str, str] = {
         "results": "data",

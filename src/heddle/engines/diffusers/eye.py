@@ -96,8 +96,8 @@ def _fitted(vae: Any) -> NDArray[np.float32]:
     colors = pattern.reshape(height, _SIDE // height, width, _SIDE // width, 3).mean(axis=(1, 3)).reshape(-1, 3)
     ones = np.ones((height * width, 1), np.float32)
     wanted = np.hstack([latents.reshape(-1, channels), ones])
-    solved: tuple[Any, ...] = np.linalg.lstsq(wanted, colors, rcond=None)
-    return np.asarray(solved[0], np.float32)
+    solve: Any = np.linalg.lstsq
+    return np.asarray(solve(wanted, colors, rcond=None)[0], np.float32)
 
 
 def _pattern() -> NDArray[np.float32]:

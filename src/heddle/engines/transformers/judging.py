@@ -7,12 +7,14 @@ from typing import Any, cast
 
 import torch
 
+from heddle import media
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.transformers import models, stills
+from heddle.engines.transformers import models
 from heddle.engines.transformers.models import Loaded
 from heddle.engines.transformers.options import LEVELS, JudgeOptions
 from heddle.errors import EngineFailed
+from heddle.studio import stills
 
 #: Labels that are told, the surest first.
 _TOLD = 200
@@ -28,7 +30,9 @@ def make(loaded: Loaded, payload: JSON, context: JobContext, options: JudgeOptio
         if "text" in payload:
             found = _text(_read(loaded, payload["text"], context), payload, options)
         else:
-            looks = stills.of(context.read(payload["media"]), lambda share: context.progress(0.1 * share))
+            data = context.read(payload["media"])
+            picture = media.shows_picture(data[:4096])
+            looks = stills.of(data, lambda share: context.progress(0.1 * share), picture=picture)
             found = _media([_look(loaded, one, context) for one in looks], options)
     context.progress(1.0)
     return Made(

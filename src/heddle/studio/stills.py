@@ -8,7 +8,6 @@ from typing import Any
 
 from PIL import Image
 
-from heddle import media
 from heddle.errors import EngineFailed
 from heddle.studio import sandbox, video
 
@@ -19,11 +18,14 @@ _ALL_PIXELS = 2_000_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
 
 
-def of(data: bytes, report: sandbox.Report) -> list[Image.Image]:
-    """One of a picture; up to sixteen of one that moves, or of a video, evenly spread. Raises JobError."""
-    if any(kind.startswith("image/") for kind in media.sniff(data[:4096])) or data.startswith(b"BM"):
+def of(data: bytes, report: sandbox.Report, *, picture: bool) -> list[Image.Image]:
+    """One of a picture; up to sixteen of one that moves, or of a video, evenly spread. Raises JobError.
+
+    `picture`: whether the bytes begin as a picture does.
+    """
+    if picture or data.startswith(b"BM"):
         return _pictures(data, report)
-    found = sandbox.call("heddle.engines.transformers.stills:look", {"data": data}, report=report)
+    found = sandbox.call("heddle.studio.stills:look", {"data": data}, report=report)
     return [Image.frombytes("RGB", tuple(one["size"]), one["pixels"]) for one in found]
 
 
