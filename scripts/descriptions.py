@@ -30,7 +30,7 @@ class _Dumper(yaml.SafeDumper):
 def descriptions() -> dict[str, str]:
     """File name -> what should be in it."""
     both = {
-        "civitai-orchestration-api-openapi.yml": ("/v2/", "", "Heddle: Orchestration API"),
+        "civitai-orchestration-api-openapi.yml": ("/v2/consumer/", "", "Heddle: Orchestration API"),
         "civitai-site-api-openapi.yml": ("/api/v1/", "/api/v1", "Heddle: Site API"),
     }
     found: dict[str, str] = {}

@@ -31,6 +31,7 @@ from heddle.db.migrate import migrate
 from heddle.domain import JSON, now
 from heddle.errors import UsageError
 from heddle.fleet.dispatcher import Dispatcher
+from heddle.runs.conductor import Aside, Conductor, Passes
 from heddle.settings import Settings, private_folder
 from heddle.storage import Storage
 from heddle.webhooks import Deliverer
@@ -87,8 +88,8 @@ def _parts(settings: Settings, db: Database, duties: frozenset[Duty], *, quiet: 
     # Before the token, which is shown once: a start that is refused must not use it up.
     store = open_storage(settings)
     token = first_run.first_account(db, settings, now(), token=not quiet) if "api" in duties else None
-    room = Room(settings.sources_at_once, settings.sources_mb * 1024 * 1024, settings.sources_wait_s)
-    return Parts(settings, db, Deps(settings, db, store, Signer.from_db(db), Planner(settings), room), token)
+    deps = Deps(settings, db, store, Signer.from_db(db), Planner(settings), _room(settings))
+    return Parts(settings, db, deps, token)
 
 
 @asynccontextmanager
@@ -123,11 +124,23 @@ async def _loops(parts: Parts, duties: frozenset[Duty], stack: AsyncExitStack) -
         await dispatcher.start()
         stack.push_async_callback(dispatcher.close, settings.grace_s)
         made.append(dispatcher)
+        made.append(_conductor(parts))
     if "webhooks" in duties:
         made.append(Deliverer(parts.db, settings, fill))
     if "chores" in duties:
         made.append(Timer(parts.db, deps.storage, settings))
     return made
+
+
+def _conductor(parts: Parts) -> Aside:
+    """It has an API of its own: the tokens of its runs open nothing that listens."""
+    passes = Passes()
+    app = create_app(replace(parts.deps, passes=passes.known, room=_room(parts.settings), known={}))
+    return Aside(Conductor(parts.db, app, passes, public_url(parts.settings)))
+
+
+def _room(settings: Settings) -> Room:
+    return Room(settings.sources_at_once, settings.sources_mb * 1024 * 1024, settings.sources_wait_s)
 
 
 async def _watch(tasks: list[asyncio.Task[None]]) -> None:

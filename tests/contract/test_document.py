@@ -58,7 +58,9 @@ def test_null_is_only_where_it_is_sent() -> None:
         for member, inner in schema.get("properties", {}).items()
         if {"type": "null"} in inner.get("anyOf", ())
     ]
-    assert nullable == ["WorkflowPage.nextCursor", "WorkflowPage.next"]
+    assert nullable == [
+        f"{page}.{name}" for page in ("ArazzoRunPage", "WorkflowPage") for name in ("nextCursor", "next")
+    ]
 
 
 def test_a_step_is_told_by_its_type() -> None:

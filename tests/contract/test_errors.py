@@ -96,7 +96,7 @@ def test_without_a_good_token_there_is_nothing(nobody: httpx.Client, given: str 
 
 @pytest.mark.parametrize("op", [op for op in OPERATIONS if op.auth == "bearer"], ids=lambda op: op.id)
 def test_no_operation_is_open_by_mistake(nobody: httpx.Client, op: Any) -> None:
-    path = op.path.format(workflowId=NOWHERE, blobId=MISSING, jobId=NOWHERE, id=1)
+    path = op.path.format(workflowId=NOWHERE, blobId=MISSING, jobId=NOWHERE, runId="run_x", id=1)
     answer = nobody.request(op.method, path, content=b"{}")
     assert answer.status_code == 401
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tour import image_gen, png, submit
+from tour import image_gen, png, run_of, submit
 
 from heddle.api.app import OPERATIONS
 
@@ -18,8 +18,11 @@ BODIES: dict[str, Any] = {
     "patchWorkflow": [{"op": "add", "path": "/tags/-", "value": "mine"}],
 }
 
+#: How ids begin.
+STARTS = {"workflow": "wf", "job": "job", "blob": "blob", "run": "run"}
+
 #: Every operation with the id of something that belongs to an account.
-WITH_ID = [op for op in OPERATIONS if op.auth == "bearer" and set(op.params) & {"workflowId", "blobId"}]
+WITH_ID = [op for op in OPERATIONS if op.auth == "bearer" and set(op.params) & {"workflowId", "blobId", "runId"}]
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +30,9 @@ def ids(live: Any) -> dict[str, str]:
     """What the owner has: a workflow with a job, and a blob."""
     with live.client(live.owner) as owner:
         blob = owner.post(BLOBS, files={"file": ("a.png", png(), "image/png")}).json()
-        made = submit(owner)
-        return {"workflowId": made["id"], "jobId": made["steps"][0]["jobs"][0]["id"], "blobId": blob["id"]}
+        made, run = submit(owner), run_of(owner).json()
+        job = made["steps"][0]["jobs"][0]
+        return {"workflowId": made["id"], "jobId": job["id"], "blobId": blob["id"], "runId": run["id"]}
 
 
 def _call(client: httpx.Client, op: Any, ids: dict[str, str]) -> httpx.Response:
@@ -38,7 +42,7 @@ def _call(client: httpx.Client, op: Any, ids: dict[str, str]) -> httpx.Response:
 
 @pytest.mark.parametrize("op", WITH_ID, ids=lambda op: op.id)
 def test_another_account_finds_nothing_there(stranger: httpx.Client, ids: dict[str, str], op: Any) -> None:
-    nothing = {"workflowId": f"wf_{'0' * 26}", "jobId": f"job_{'0' * 26}", "blobId": f"blob_{'0' * 26}"}
+    nothing = {f"{name}Id": f"{start}_{'0' * 26}" for name, start in STARTS.items()}
     theirs, missing = _call(stranger, op, ids), _call(stranger, op, nothing)
     assert (theirs.status_code, missing.status_code) == (404, 404)
     # The answers are the same but for the id: nobody learns that there is something.
@@ -58,6 +62,7 @@ def test_everything_with_an_id_was_tried() -> None:
     names = {op.id for op in WITH_ID}
     assert names >= {"getWorkflow", "updateWorkflow", "patchWorkflow", "deleteWorkflow", "getWorkflowLog"}
     assert names >= {"getBlob", "headBlob", "refreshBlob"}
+    assert names >= {"getArazzoRun", "getArazzoRunEvents", "cancelArazzoRun"}
 
 
 def test_nobody_changed_anything(owner: httpx.Client, stranger: httpx.Client) -> None:

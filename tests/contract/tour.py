@@ -66,7 +66,7 @@ def shown_while_running(client: httpx.Client) -> httpx.Response:
 def visit(live: Live) -> dict[str, httpx.Response]:
     """operationId -> the answer."""
     with live.client(live.owner) as client, live.client(None) as bare:
-        return _blobs(client, bare) | _workflows(client) | _site(client)
+        return _blobs(client, bare) | _workflows(client) | _site(client) | _runs(client)
 
 
 def _blobs(client: httpx.Client, bare: httpx.Client) -> dict[str, httpx.Response]:
@@ -98,6 +98,54 @@ def _workflows(client: httpx.Client) -> dict[str, httpx.Response]:
     second = submit(client)["id"]
     seen["queryWorkflows"] = client.get("/v2/consumer/workflows", params={"take": 1})
     seen["deleteWorkflow"] = client.delete(f"/v2/consumer/workflows/{second}")
+    return seen
+
+
+#: The smallest Arazzo document that calls us.
+ARAZZO = {
+    "arazzo": "1.0.1",
+    "info": {"title": "Look", "version": "1"},
+    "sourceDescriptions": [{"name": "api", "url": "civitai-site-api-openapi.yml", "type": "openapi"}],
+    "workflows": [
+        {
+            "workflowId": "look",
+            "inputs": {"type": "object", "properties": {"token": {"type": "string"}}},
+            "steps": [
+                {
+                    "stepId": "me",
+                    "operationId": "getCurrentUser",
+                    "parameters": [{"name": "Authorization", "in": "header", "value": "Bearer {$inputs.token}"}],
+                    "outputs": {"name": "$response.body#/username"},
+                }
+            ],
+            "outputs": {"name": "$steps.me.outputs.name"},
+        }
+    ],
+}
+_RUNS = "/v2/heddle/arazzo/runs"
+
+
+def run_of(client: httpx.Client) -> httpx.Response:
+    """An Arazzo run that has ended."""
+    where = f"{_RUNS}/{client.post(_RUNS, json={'document': ARAZZO}).json()['id']}"
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        answer = client.get(where)
+        if answer.json()["status"] not in {"waiting", "running"}:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{where} has not ended: {answer.text}")
+
+
+def _runs(client: httpx.Client) -> dict[str, httpx.Response]:
+    seen = {
+        "createArazzoRun": client.post(_RUNS, json={"document": ARAZZO, "inputs": {}}),
+        "getArazzoRun": run_of(client),
+    }
+    where = f"{_RUNS}/{seen['getArazzoRun'].json()['id']}"
+    seen["getArazzoRunEvents"] = client.get(f"{where}/events")
+    seen["cancelArazzoRun"] = client.post(f"{where}/cancel")
+    seen["queryArazzoRuns"] = client.get(_RUNS, params={"take": 1})
     return seen
 
 

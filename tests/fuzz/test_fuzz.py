@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tour import png, submit
+from tour import png, run_of, submit
 
 from heddle.api.app import OPERATIONS
 
@@ -83,7 +83,10 @@ def _real(live: Live) -> dict[str, dict[str, Any]]:
         blob = client.post("/v2/consumer/blobs", files={"file": ("a.png", png(), "image/png")}).json()
         promised = client.get("/v2/consumer/blobs/upload-url", params={"mimeType": "image/png"}).json()
         workflow = submit(client)
+    with live.client(live.owner) as client:
+        run = run_of(client).json()
     return {
+        "runId": {"path_parameters": {"runId": run["id"]}},
         "workflowId": {"path_parameters": {"workflowId": workflow["id"]}},
         "blobId": {"path_parameters": {"blobId": blob["id"]}},
         "id": {"path_parameters": {"id": 1}},

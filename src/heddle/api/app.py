@@ -7,11 +7,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from heddle.api import blobs, health, openapi, problems, site, workflows
+from heddle.api import blobs, health, openapi, problems, runs, site, workflows
 from heddle.api.deps import Deps
 from heddle.api.operations import Operation
 from heddle.api.probes import Probes
 from heddle.api.telemetry import Telemetry
+from heddle.contract import runs as wire
 from heddle.contract import shown
 from heddle.contract.blobs import UploadQuery
 from heddle.contract.orchestration import GetWorkflow, QueryWorkflows, WorkflowRequest, WorkflowUpdate
@@ -20,7 +21,9 @@ from heddle.studio import previews
 
 WORKFLOW = {"workflowId": "The id of a workflow, `wf_…`."}
 BLOB = {"blobId": "The id of a blob, `blob_…`."}
+RUN = {"runId": "The id of an Arazzo run, `run_…`."}
 _V2 = "/v2/consumer"
+_RUNS = "/v2/heddle/arazzo/runs"
 _SITE = "/api/v1"
 
 #: The order matters: fixed paths come before those with a parameter in the same place.
@@ -214,6 +217,57 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=site.get_current_user,
         shows=shown.User,
         errors=(401,),
+    ),
+    Operation(
+        id="createArazzoRun",
+        method="POST",
+        path=_RUNS,
+        tag="ArazzoRuns",
+        handler=runs.create_arazzo_run,
+        status=202,
+        shows=wire.ArazzoRun,
+        body=wire.ArazzoRunRequest,
+        errors=(400, 401, 413, 429),
+    ),
+    Operation(
+        id="queryArazzoRuns",
+        method="GET",
+        path=_RUNS,
+        tag="ArazzoRuns",
+        handler=runs.query_arazzo_runs,
+        shows=wire.ArazzoRunPage,
+        query=wire.QueryArazzoRuns,
+    ),
+    Operation(
+        id="getArazzoRun",
+        method="GET",
+        path=f"{_RUNS}/{{runId}}",
+        tag="ArazzoRuns",
+        handler=runs.get_arazzo_run,
+        shows=wire.ArazzoRun,
+        params=RUN,
+        errors=(401, 404),
+    ),
+    Operation(
+        id="getArazzoRunEvents",
+        method="GET",
+        path=f"{_RUNS}/{{runId}}/events",
+        tag="ArazzoRuns",
+        handler=runs.get_arazzo_run_events,
+        shows=wire.ArazzoRunEvents,
+        query=wire.QueryArazzoEvents,
+        params=RUN,
+        errors=(400, 401, 404),
+    ),
+    Operation(
+        id="cancelArazzoRun",
+        method="POST",
+        path=f"{_RUNS}/{{runId}}/cancel",
+        tag="ArazzoRuns",
+        handler=runs.cancel_arazzo_run,
+        shows=wire.ArazzoRun,
+        params=RUN,
+        errors=(401, 404),
     ),
 )
 

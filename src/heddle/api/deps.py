@@ -47,6 +47,8 @@ class Deps:
     room: Room = field(default_factory=Room)
     #: Tokens that were looked up lately: whom each opens, and until when that holds; kept by `auth.py`.
     known: dict[str, tuple[Account, float]] = field(default_factory=dict[str, tuple[Account, float]])
+    #: Tokens that only exist in this process, and only open the API inside it: see `runs/conductor.py`.
+    passes: Mapping[str, Account] = field(default_factory=dict[str, Account])
 
 
 def deps(request: Request) -> Deps:

@@ -37,6 +37,7 @@ _TAGS = {
     "Blobs": "Upload sources, and fetch what was made.",
     "ModelVersions": "What the catalog knows of a version of a model.",
     "Users": "Who asks.",
+    "ArazzoRuns": "Arazzo documents that the server runs. Heddle's own.",
 }
 
 _ABOUT = (

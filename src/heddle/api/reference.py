@@ -26,9 +26,10 @@ _EXAMPLES: dict[str, str] = {
     ),
     "updateWorkflow": json.dumps({"status": "canceled"}),
     "patchWorkflow": json.dumps([{"op": "add", "path": "/tags/-", "value": "favorite"}]),
+    "createArazzoRun": json.dumps({"document": "arazzo: 1.0.1 …", "inputs": {"prompt": "a red fox in fresh snow"}}),
 }
 
-_PLACES = {"workflowId": "wf_01J…", "blobId": "blob_01J…", "id": "1"}
+_PLACES = {"workflowId": "wf_01J…", "blobId": "blob_01J…", "id": "1", "runId": "run_01J…"}
 
 
 def page(document: Node, offers: Mapping[str, Offer]) -> str:

@@ -1,6 +1,7 @@
 """Pruning: what ended longer ago than the retention goes, with what it made. What was paid stays in the books.
 
-A finished workflow goes whole: its rows, its events, and the records of its blobs; uploads go by their own age. What
+A finished workflow goes whole: its rows, its events, and the records of its blobs; uploads go by their own age, and
+Arazzo runs with their journals. What
 something unfinished still wants stays, and the workflow that made it. The bytes go with the next sweep, as bytes that
 no record names.
 """
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 
 from heddle import blobs, outbox
 from heddle.db import Database, Tx
+from heddle.runs import rows as runs
 from heddle.workflows import rows
 
 #: Workflows, or uploads, that go in one transaction: few, so that nobody waits long behind them.
@@ -25,6 +27,7 @@ class Pruned:
 
     workflows: int
     uploads: int
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,12 @@ def prune(db: Database, at: datetime, retention: timedelta, stopping: Callable[[
     return Pruned(
         workflows=_each(db, _workflows, before, stopping),
         uploads=_each(db, _uploads, before, stopping),
+        runs=_each(db, _runs, before, stopping),
     )
+
+
+def _runs(tx: Tx, items: Sequence[_Page]) -> list[_Outcome]:
+    return [runs.prune(tx, item.before, item.after, BATCH) for item in items]
 
 
 def _each(db: Database, verb: _Verb, before: datetime, stopping: Callable[[], bool]) -> int:

@@ -1,0 +1,133 @@
+"""Arazzo runs of the server: one function per operation, named by its operationId."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from heddle.api.auth import account
+from heddle.api.deps import answer, deps, read_body
+from heddle.contract import base
+from heddle.contract.orchestration import moment, page, present
+from heddle.contract.runs import ArazzoRunRequest, QueryArazzoEvents, QueryArazzoRuns
+from heddle.domain import new_id, now
+from heddle.errors import InvalidRequest, TooLarge
+from heddle.runs import rows
+from heddle.runs.rows import ArazzoRun
+
+_MOST_VALUES = 100_000
+
+
+async def create_arazzo_run(request: Request) -> Response:
+    """Run an Arazzo document on the server."""
+    parts, who = deps(request), await account(request)
+    wanted = base.validate(ArazzoRunRequest, _decoded(await read_body(request)))
+    text = _text(wanted.document)
+    inputs = await asyncio.to_thread(_kept, text, wanted)
+    run = ArazzoRun(
+        id=new_id("run"),
+        account_id=who.id,
+        document=text,
+        workflow=wanted.workflow,
+        inputs=inputs,
+        created_at=now(),
+    )
+    return answer(_shown(await parts.db.write(rows.insert, run)), 202)
+
+
+async def query_arazzo_runs(request: Request) -> Response:
+    """List Arazzo runs, newest first."""
+    parts, who = deps(request), await account(request)
+    wanted = base.validate(QueryArazzoRuns, dict(request.query_params))
+    found = await parts.db.read(rows.page, who.id, wanted.take, wanted.cursor)
+    more = found[wanted.take - 1].id if len(found) > wanted.take else None
+    return answer(page([_shown(run) for run in found[: wanted.take]], more))
+
+
+async def get_arazzo_run(request: Request) -> Response:
+    """Show an Arazzo run."""
+    parts, who = deps(request), await account(request)
+    return answer(_shown(await parts.db.read(rows.get, request.path_params["runId"], who.id)))
+
+
+async def get_arazzo_run_events(request: Request) -> Response:
+    """Show what an Arazzo run did so far."""
+    parts, who = deps(request), await account(request)
+    wanted = base.validate(QueryArazzoEvents, dict(request.query_params))
+    run = await parts.db.read(rows.get, request.path_params["runId"], who.id)
+    events = _events(await parts.db.read(rows.records, run.id))
+    items = [event for event in events if event["number"] > wanted.after]
+    return answer({"items": items, "ended": run.ended_at is not None})
+
+
+async def cancel_arazzo_run(request: Request) -> Response:
+    """Cancel an Arazzo run; what it has begun elsewhere goes on."""
+    parts, who = deps(request), await account(request)
+    wish = rows.Cancel(run_id=request.path_params["runId"], account_id=who.id, at=now())
+    return answer(_shown(await parts.db.write(rows.cancel, wish)))
+
+
+def _decoded(body: bytes) -> Any:
+    """JSON as it is: the expressions of a document are no placeholders that somebody forgot."""
+    try:
+        raw = msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InvalidRequest.of("body", f"not valid JSON: {error}") from error
+    if base.count_values(raw) > _MOST_VALUES:
+        raise TooLarge(f"the body has more than {_MOST_VALUES} values")
+    if isinstance(raw, dict):
+        return {name: value for name, value in raw.items() if value is not None}  # pyright: ignore[reportUnknownVariableType]
+    return raw
+
+
+def _text(document: str | dict[str, Any]) -> str:
+    if isinstance(document, str):
+        text = document
+    else:
+        try:
+            text = json.dumps(document)
+        except RecursionError as error:
+            raise InvalidRequest.of("document", "is nested too deep") from error
+    if "\x00" in text or any("\ud800" <= one <= "\udfff" for one in text):
+        raise InvalidRequest.of("document", "holds characters that are no text")
+    return text
+
+
+def _kept(text: str, wanted: ArazzoRunRequest) -> dict[str, Any]:
+    from heddle.runs.documents import kept  # noqa: PLC0415 - the runner is imported where it is needed first
+
+    return kept(text, wanted.workflow, wanted.inputs)
+
+
+def _shown(run: ArazzoRun) -> dict[str, Any]:
+    about = {
+        "id": run.id,
+        "status": run.status,
+        "workflow": run.workflow,
+        "createdAt": moment(run.created_at),
+        "startedAt": moment(run.started_at),
+        "endedAt": moment(run.ended_at),
+    }
+    return present({**about, **(run.result or {})})
+
+
+def _events(records: list[Any]) -> list[dict[str, Any]]:
+    """The journal as requests: a number that comes again is a request that was sent again."""
+    found: dict[int, dict[str, Any]] = {}
+    for record in records:
+        if "sent" in record:
+            path = "/" + record["url"].split("/", 3)[-1]
+            found[record["sent"]] = {
+                "number": record["sent"] + 1,
+                "seconds": round(record["at"], 3),
+                "step": record["step"],
+                "request": f"{record['method']} {path}",
+            }
+        elif "done" in record:
+            found[record["done"]] |= present({"status": record.get("status"), "error": record.get("error")})
+    return list(found.values())

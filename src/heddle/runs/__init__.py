@@ -1,0 +1,3 @@
+"""Arazzo documents that the server runs for an account: durable, by the journal that the runner keeps."""
+
+from __future__ import annotations

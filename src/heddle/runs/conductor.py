@@ -1,0 +1,263 @@
+"""Carries out the Arazzo runs of all accounts. Several processes may do so on one database: a run is leased.
+
+A run calls our own API inside this process, as its account, with a token that exists in this process only and only
+while it runs. Whatever dies, another process (or the next start) takes the run up where its journal ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from heddle import accounts, domain
+from heddle.accounts import Account
+from heddle.db import Database
+from heddle.domain import JSON
+from heddle.errors import HeddleError, Unavailable
+from heddle.runs import rows
+from heddle.runs.rows import ArazzoRun, LeaseLost
+
+log = logging.getLogger(__name__)
+
+#: Paths that a run may not call: runs that begin runs would never end, and media are for clients to download.
+_REFUSED = ("/v2/heddle/", "/v2/consumer/blobs/content/")
+_ANSWER_S = 130.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How the conductor goes about it, in seconds."""
+
+    poll_s: float = 1.0
+    beat_s: float = 2.0
+    lease_s: float = 20.0
+    at_once: int = 16
+    max_steps: int = 10_000
+    deadline_s: float = 24 * 3600.0
+    most_bytes: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Tokens that open accounts inside this process, each for as long as one run goes on."""
+
+    known: dict[str, Account] = field(default_factory=dict[str, Account])
+
+    def make(self, account: Account) -> str:
+        token = f"run_{secrets.token_urlsafe(32)}"
+        self.known[token] = account
+        return token
+
+    def end(self, token: str) -> None:
+        self.known.pop(token, None)
+
+
+class Inside(httpx.AsyncBaseTransport):
+    """Our own API without a socket. `address` is what links in its answers begin with."""
+
+    def __init__(self, app: Any, address: str) -> None:
+        self._app = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._address = httpx.URL(address)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        from heddle.runs.documents import OURS  # noqa: PLC0415 - brings the runner along
+
+        if httpx.URL(OURS).host != request.url.host or request.url.path.startswith(_REFUSED):
+            raise httpx.ConnectError(f"{request.url} is not what a run on the server may call")
+        url = request.url.copy_with(scheme=self._address.scheme, host=self._address.host, port=self._address.port)
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"host"]
+        sent = httpx.Request(request.method, url, headers=headers, stream=request.stream)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._app.handle_async_request(sent)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("the API took too long") from error
+
+
+class Conductor:
+    """Runs until canceled."""
+
+    def __init__(
+        self,
+        db: Database,
+        app: Any,
+        passes: Passes,
+        address: str,
+        *,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = domain.now,
+    ) -> None:
+        self._db = db
+        self._app = app
+        self._passes = passes
+        self._address = address
+        self._pace = pace or Pace()
+        self._now = now
+        self._owner = secrets.token_hex(8)
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Take runs up as they come; at the end they are given back."""
+        self._db.listen("queue", self._wake.set)
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._take()
+                except Unavailable as error:
+                    log.warning("runs wait for the database: %s", error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pace.poll_s):
+                        await self._wake.wait()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _take(self) -> None:
+        free = self._pace.at_once - len(self._running)
+        if free <= 0:
+            return
+        at = self._now()
+        wanted = rows.Claim(owner=self._owner, at=at, until=self._until(at), most=free)
+        for run in await self._db.write(rows.claim, wanted):
+            task = asyncio.create_task(self._held(run))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a run was left where it was: %s", error, exc_info=error)  # its lease runs out
+
+    async def _held(self, run: ArazzoRun) -> None:
+        """Work and keep the lease, until one of them ends."""
+        work = asyncio.create_task(self._carry_out(run))
+        beat = asyncio.create_task(self._beat(run))
+        try:
+            await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
+            if beat.done() and not work.done():
+                await self._stopped(work)
+                if beat.exception() is None:
+                    await self._end(run, rows.CANCELED, {"reason": "the caller canceled it"})
+                return
+            await work
+        except asyncio.CancelledError:
+            await self._stopped(work)
+            with suppress(HeddleError):
+                await self._db.write(rows.renew, rows.Lease(run_id=run.id, owner=self._owner, until=self._now()))
+            raise
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
+
+    async def _stopped(self, work: asyncio.Task[None]) -> None:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    async def _beat(self, run: ArazzoRun) -> None:
+        """Ends when the run is to be canceled. Raises LeaseLost when it is somebody else's."""
+        while True:
+            lease = rows.Lease(run_id=run.id, owner=self._owner, until=self._until(self._now()))
+            with suppress(Unavailable):
+                if await self._db.write(rows.renew, lease):
+                    return
+            await asyncio.sleep(self._pace.beat_s)
+
+    async def _carry_out(self, run: ArazzoRun) -> None:
+        account = await self._db.read(accounts.of_id, run.account_id)
+        assert account is not None
+        token = self._passes.make(account)
+        try:
+            await self._end(run, *await self._walked(run, token))
+        except (LeaseLost, Unavailable):
+            raise
+        except HeddleError as error:
+            from heddle.arazzo.durable import Unsure  # noqa: PLC0415 - here the runner is there already
+
+            await self._end(run, "undecided" if isinstance(error, Unsure) else "failed", {"reason": error.message})
+        finally:
+            self._passes.end(token)
+
+    async def _walked(self, run: ArazzoRun, token: str) -> tuple[str, JSON]:
+        """The whole document, from where its journal ends."""
+        from heddle.arazzo.budgets import Options  # noqa: PLC0415 - the runner is only imported where there are runs
+        from heddle.arazzo.durable import go_on, start  # noqa: PLC0415
+        from heddle.arazzo.events import RunEnded  # noqa: PLC0415
+        from heddle.arazzo.exchange import Client  # noqa: PLC0415
+        from heddle.arazzo.facts import facts_of  # noqa: PLC0415
+        from heddle.arazzo.journal import Journal  # noqa: PLC0415
+        from heddle.runs.documents import ready  # noqa: PLC0415
+        from heddle.runs.results import result_of  # noqa: PLC0415
+
+        one = ready(run.document, run.workflow, run.inputs, token)
+        past = await self._db.read(rows.records, run.id)
+        journal = Journal(_Table(self._db, run.id, self._owner, len(past)), past)
+        await go_on(journal, facts_of(one.plan, one.inputs, one.secrets), None)
+        options = Options(max_steps=self._pace.max_steps, deadline=self._pace.deadline_s)
+        ended: Any = None
+        async with Client(Inside(self._app, self._address), self._pace.most_bytes) as client:
+            _, events = start(one.plan, one.inputs, client, options=options, secrets=one.secrets, journal=journal)
+            async for event in events:
+                ended = event
+        assert isinstance(ended, RunEnded)
+        return str(ended.result.status), one.secrets.mask(result_of(ended.result))
+
+    async def _end(self, run: ArazzoRun, status: str, result: JSON) -> None:
+        end = rows.End(run_id=run.id, owner=self._owner, status=status, result=result, at=self._now())
+        await self._db.write(rows.end, end)
+
+    def _until(self, at: datetime) -> datetime:
+        return at + timedelta(seconds=self._pace.lease_s)
+
+
+class Aside:
+    """A conductor in a thread and an event loop of its own: what documents make us compute holds up no request."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+
+    async def run(self) -> None:
+        """Until canceled, and then until all runs are given back."""
+        here = asyncio.get_running_loop()
+        began: asyncio.Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = here.create_future()
+
+        async def main() -> None:
+            task = asyncio.ensure_future(self._conductor.run())
+            here.call_soon_threadsafe(began.set_result, (asyncio.get_running_loop(), task))
+            with suppress(asyncio.CancelledError):
+                await task
+
+        done = asyncio.ensure_future(asyncio.to_thread(asyncio.run, main()))
+        loop, task = await began
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            loop.call_soon_threadsafe(task.cancel)
+            await done
+            raise
+
+
+class _Table:
+    """A journal in the database."""
+
+    def __init__(self, db: Database, run_id: str, owner: str, number: int) -> None:
+        self._db = db
+        self._run_id = run_id
+        self._owner = owner
+        self._number = number
+
+    async def append(self, record: Any) -> None:
+        entry = rows.Entry(run_id=self._run_id, owner=self._owner, number=self._number, body=dict(record))
+        await self._db.write(rows.append, entry)
+        self._number += 1

@@ -1,0 +1,266 @@
+"""Owns the tables arazzo_runs and arazzo_records: runs, who has them, and their journals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from heddle.db import Row, Tx, marks
+from heddle.domain import JSON, from_ms, to_ms
+from heddle.errors import HeddleError, NotFound, TooManyRequests
+
+#: How many runs of one account may be open.
+MOST_OPEN = 100
+
+WAITING, RUNNING, CANCELED = "waiting", "running", "canceled"
+
+_COLUMNS = "id, account_id, document, workflow, inputs, status, result, canceling, created_at, started_at, ended_at"
+
+
+class LeaseLost(HeddleError):
+    """Another process has the run now, or nobody needs it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArazzoRun:
+    """`status` is waiting, running, canceled, or how the runner says that it ended."""
+
+    id: str
+    account_id: int
+    document: str
+    workflow: str | None
+    inputs: JSON
+    created_at: datetime
+    status: str = WAITING
+    result: JSON | None = None
+    canceling: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """`owner` wants up to `most` runs that nobody has, until `until`."""
+
+    owner: str
+    at: datetime
+    until: datetime
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A run that `owner` has and wants to keep until `until`; in the past, to give it back."""
+
+    run_id: str
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The next record of a journal."""
+
+    run_id: str
+    owner: str
+    number: int
+    body: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a run ended."""
+
+    run_id: str
+    owner: str
+    status: str
+    result: JSON
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """The wish of an account."""
+
+    run_id: str
+    account_id: int
+    at: datetime
+
+
+def insert(tx: Tx, items: Sequence[ArazzoRun]) -> list[ArazzoRun | HeddleError]:
+    """New runs. Refuses those of an account that has too many open ones."""
+    return [_insert(tx, item) for item in items]
+
+
+def _insert(tx: Tx, item: ArazzoRun) -> ArazzoRun | HeddleError:
+    row = tx.one(
+        "SELECT COUNT(*) AS open FROM arazzo_runs WHERE account_id = ? AND ended_at IS NULL", (item.account_id,)
+    )
+    assert row is not None
+    if row["open"] >= MOST_OPEN:
+        return TooManyRequests(f"{row['open']} runs are open, and an account may have {MOST_OPEN}; wait or cancel some")
+    tx.run(
+        "INSERT INTO arazzo_runs (id, account_id, document, workflow, inputs, status, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            item.id,
+            item.account_id,
+            item.document,
+            item.workflow,
+            json.dumps(item.inputs),
+            item.status,
+            to_ms(item.created_at),
+        ),
+    )
+    tx.wake("queue")
+    return item
+
+
+def get(tx: Tx, run_id: str, account_id: int) -> ArazzoRun:
+    """Raises NotFound, also for what belongs to somebody else."""
+    found = tx.one(f"SELECT {_COLUMNS} FROM arazzo_runs WHERE id = ? AND account_id = ?", (run_id, account_id))  # noqa: S608
+    if found is None:
+        raise NotFound(f"there is no run {run_id!r}")
+    return _run(found)
+
+
+def page(tx: Tx, account_id: int, take: int, cursor: str | None) -> list[ArazzoRun]:
+    """Newest first, from below the id `cursor`; one more than asked for, where there is one."""
+    before, params = ("AND id < ? ", [cursor]) if cursor else ("", [])
+    found = tx.all(
+        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE account_id = ? {before}ORDER BY id DESC LIMIT ?",  # noqa: S608
+        [account_id, *params, take + 1],
+    )
+    return [_run(row) for row in found]
+
+
+def claim(tx: Tx, items: Sequence[Claim]) -> list[list[ArazzoRun]]:
+    """Give runs that nobody has, or whose owner has not been heard of, oldest first."""
+    return [_claim(tx, item) for item in items]
+
+
+def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
+    at = to_ms(item.at)
+    found = tx.all(
+        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE ended_at IS NULL AND (lease_until IS NULL OR lease_until <= ?)"  # noqa: S608
+        f" ORDER BY id LIMIT ?{tx.skip_locked}",
+        (at, item.most),
+    )
+    if found:
+        ids = [row["id"] for row in found]
+        tx.run(
+            "UPDATE arazzo_runs SET lease_owner = ?, lease_until = ?, status = ?,"  # noqa: S608
+            f" started_at = COALESCE(started_at, ?) WHERE id IN ({marks(ids)})",
+            (item.owner, to_ms(item.until), RUNNING, at, *ids),
+        )
+    return [_run(row) for row in found]
+
+
+def renew(tx: Tx, items: Sequence[Lease]) -> list[bool | HeddleError]:
+    """Keep runs, or give them back: whether each is to be canceled. LeaseLost for one that is somebody else's now."""
+    return [_renew(tx, item) for item in items]
+
+
+def _renew(tx: Tx, item: Lease) -> bool | HeddleError:
+    kept = tx.run(
+        "UPDATE arazzo_runs SET lease_until = ? WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
+        (to_ms(item.until), item.run_id, item.owner),
+    )
+    row = tx.one("SELECT canceling FROM arazzo_runs WHERE id = ?", (item.run_id,))
+    return bool(row["canceling"]) if kept and row is not None else LeaseLost(f"{item.run_id} has another owner")
+
+
+def append(tx: Tx, items: Sequence[Entry]) -> list[HeddleError | None]:
+    """Add to journals. LeaseLost where the run is somebody else's, or the number is taken."""
+    return [_append(tx, item) for item in items]
+
+
+def _append(tx: Tx, item: Entry) -> HeddleError | None:
+    held = tx.one(
+        f"SELECT id FROM arazzo_runs WHERE id = ? AND lease_owner = ? AND ended_at IS NULL{tx.for_share}",  # noqa: S608
+        (item.run_id, item.owner),
+    )
+    written = held is not None and tx.run(
+        "INSERT INTO arazzo_records (run_id, number, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (item.run_id, item.number, json.dumps(item.body)),
+    )
+    return None if written else LeaseLost(f"{item.run_id} has another owner")
+
+
+def records(tx: Tx, run_id: str) -> list[JSON]:
+    """The journal of a run."""
+    found = tx.all("SELECT body FROM arazzo_records WHERE run_id = ? ORDER BY number", (run_id,))
+    return [json.loads(row["body"]) for row in found]
+
+
+def end(tx: Tx, items: Sequence[End]) -> list[HeddleError | None]:
+    """Runs that are over."""
+    return [_end(tx, item) for item in items]
+
+
+def _end(tx: Tx, item: End) -> HeddleError | None:
+    ended = tx.run(
+        "UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ?, lease_owner = NULL, lease_until = NULL"
+        " WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
+        (item.status, json.dumps(item.result), to_ms(item.at), item.run_id, item.owner),
+    )
+    return None if ended else LeaseLost(f"{item.run_id} has another owner")
+
+
+def cancel(tx: Tx, items: Sequence[Cancel]) -> list[ArazzoRun | HeddleError]:
+    """One that waits ends at once; one that runs is ended by its owner; one that is over stays as it is."""
+    return [_cancel(tx, item) for item in items]
+
+
+def _cancel(tx: Tx, item: Cancel) -> ArazzoRun | HeddleError:
+    tx.run(
+        "UPDATE arazzo_runs SET canceling = 1 WHERE id = ? AND account_id = ? AND ended_at IS NULL",
+        (item.run_id, item.account_id),
+    )
+    tx.run(
+        "UPDATE arazzo_runs SET status = ?, ended_at = ? WHERE id = ? AND account_id = ? AND status = ?",
+        (CANCELED, to_ms(item.at), item.run_id, item.account_id, WAITING),
+    )
+    try:
+        return get(tx, item.run_id, item.account_id)
+    except NotFound as error:
+        return error
+
+
+def prune(tx: Tx, before: datetime, after: str, most: int) -> tuple[int, str | None]:
+    """Remove runs that ended before `before`, from the id `after` on; the last id, None when there are no more."""
+    found = tx.all(
+        "SELECT id FROM arazzo_runs WHERE ended_at < ? AND id > ? ORDER BY id LIMIT ?", (to_ms(before), after, most)
+    )
+    ids = [row["id"] for row in found]
+    if not ids:
+        return 0, None
+    tx.run(f"DELETE FROM arazzo_records WHERE run_id IN ({marks(ids)})", ids)  # noqa: S608
+    tx.run(f"DELETE FROM arazzo_runs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
+    return len(ids), ids[-1]
+
+
+def _run(row: Row) -> ArazzoRun:
+    result: Any = row["result"]
+    return ArazzoRun(
+        id=row["id"],
+        account_id=row["account_id"],
+        document=row["document"],
+        workflow=row["workflow"],
+        inputs=json.loads(row["inputs"]),
+        status=row["status"],
+        result=None if result is None else json.loads(result),
+        canceling=bool(row["canceling"]),
+        created_at=_time(row["created_at"]),
+        started_at=from_ms(row["started_at"]),
+        ended_at=from_ms(row["ended_at"]),
+    )
+
+
+def _time(value: int) -> datetime:
+    found = from_ms(value)
+    assert found is not None
+    return found
