@@ -42,6 +42,11 @@ class InputSchema:
         self.required = tuple(str(name) for name in cast("list[Any]", required)) if isinstance(required, list) else ()
 
     @property
+    def schema(self) -> Mapping[str, Any]:
+        """The schema itself, without references at its top."""
+        return self._schema
+
+    @property
     def names(self) -> frozenset[str]:
         return frozenset(self._properties) | frozenset(self.required)
 

@@ -137,7 +137,10 @@ class Conductor:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._wake.set()
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, LeaseLost):
+            log.warning("a run was taken over: %s", error)
+        elif error is not None:
             log.error("a run was left where it was: %s", error, exc_info=error)  # its lease runs out
 
     async def _held(self, run: ArazzoRun) -> None:

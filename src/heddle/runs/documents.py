@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from heddle.arazzo.document import Document, Source, document_of
+from heddle.arazzo.inputs import InputSchema
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.openapi import Description, relocated
@@ -22,6 +23,9 @@ from heddle.errors import InvalidRequest, UsageError
 
 #: What our own API is called in a plan; it stays when the address of the server changes.
 OURS = "http://this-heddle"
+
+#: Reading YAML is slow work, and nobody writes more by hand.
+MOST_CHARACTERS = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,31 @@ def _bound(plan: Plan, inputs: Mapping[str, Any], token: str) -> Mapping[str, An
 
 
 def _plan(text: str, workflow: str | None) -> Plan:
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidRequest.of("document", f"has {len(text)} characters, and the server takes {MOST_CHARACTERS}")
     try:
         document = document_of(Tree("document", text), Path("/nonexistent"))
+        _check_schemas(document)
         return make_plan(document, workflow, _descriptions(document), Leniency())
     except UsageError as error:
         raise InvalidRequest.of(
             "document", f"{error.message}; {error.hint}" if error.hint else error.message
         ) from error
+
+
+def _check_schemas(document: Document) -> None:
+    """No regular expressions in the schemas of inputs, nor in what they refer to: they have no bound of time here."""
+    waiting: list[Any] = [InputSchema(one.inputs, document.tree.value).schema for one in document.workflows]
+    waiting.append(document.components)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            members = cast("dict[str, Any]", value)
+            if isinstance(members.get("pattern"), str) or isinstance(members.get("patternProperties"), dict):
+                raise UsageError("the schema of an input has a pattern, and the server searches for none")
+            waiting += members.values()
+        elif isinstance(value, list):
+            waiting += cast("list[Any]", value)
 
 
 def _descriptions(document: Document) -> dict[str, Description]:

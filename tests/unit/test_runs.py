@@ -1,0 +1,312 @@
+"""Arazzo runs in the database: who has one, what fences off a second, and what a conductor does with them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from heddle import accounts
+from heddle.db import Database, Tx
+from heddle.errors import InvalidRequest, NotFound, TooManyRequests
+from heddle.runs import documents, rows
+from heddle.runs.conductor import Aside, Conductor, Pace, Passes
+from heddle.runs.rows import ArazzoRun, LeaseLost
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+DOCUMENT = """
+arazzo: 1.0.1
+info: {title: Look, version: "1"}
+sourceDescriptions: [{name: api, url: x/civitai-orchestration-api-openapi.yml, type: openapi}]
+workflows:
+  - workflowId: main
+    inputs: {type: object, properties: {token: {type: string}, password: {type: string}, n: {type: integer}}}
+    parameters: [{name: Authorization, in: header, value: "Bearer {$inputs.token}"}]
+    steps:
+      - stepId: submit
+        operationId: submitWorkflow
+        requestBody: {contentType: application/json, payload: {steps: []}}
+        outputs: {id: "$response.body#/id"}
+      - stepId: poll
+        operationId: getWorkflow
+        parameters: [{name: workflowId, in: path, value: $steps.submit.outputs.id}]
+        outputs: {status: "$response.body#/status"}
+        onSuccess:
+          - {name: again, type: goto, stepId: poll, criteria: [{condition: $steps.poll.outputs.status == 'busy'}]}
+    outputs: {status: $steps.poll.outputs.status}
+"""
+
+
+_FAR = "x-far: {type: object, properties: {token: {type: string, pattern: a}}}\n"
+
+
+def at(seconds: float) -> datetime:
+    return AT + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def account_id(db: Database) -> int:
+    def create(tx: Tx, items: Sequence[str]) -> list[int]:
+        return [accounts.create(tx, name, AT).id for name in items]
+
+    return db.apply(create, "mira")
+
+
+def new(account_id: int, name: str = "run_1", document: str = DOCUMENT) -> ArazzoRun:
+    return ArazzoRun(id=name, account_id=account_id, document=document, workflow=None, inputs={"n": 1}, created_at=AT)
+
+
+def insert(db: Database, account_id: int, name: str = "run_1") -> ArazzoRun:
+    return db.apply(rows.insert, new(account_id, name))
+
+
+def claim(db: Database, owner: str, seconds: float = 0, most: int = 9) -> list[str]:
+    wanted = rows.Claim(owner=owner, at=at(seconds), until=at(seconds + 10), most=most)
+    return [run.id for run in db.apply(rows.claim, wanted)]
+
+
+def entry(owner: str, number: int) -> rows.Entry:
+    return rows.Entry(run_id="run_1", owner=owner, number=number, body={"n": number})
+
+
+def test_a_run_has_one_owner_until_its_lease_ends(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    assert claim(db, "one") == ["run_1"]
+    assert claim(db, "two", 9) == []
+    assert db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(30))) is False
+    assert claim(db, "two", 20) == []
+    assert claim(db, "two", 30) == ["run_1"]
+    with pytest.raises(LeaseLost):
+        db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(60)))
+
+
+def test_no_two_owners_write_one_journal(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    claim(db, "one")
+    db.apply(rows.append, entry("one", 0))
+    with pytest.raises(LeaseLost):
+        db.apply(rows.append, entry("one", 0))
+    claim(db, "two", 10)
+    with pytest.raises(LeaseLost):
+        db.apply(rows.append, entry("one", 1))
+    db.apply(rows.append, entry("two", 1))
+    assert db.look(rows.records, "run_1") == [{"n": 0}, {"n": 1}]
+    with pytest.raises(LeaseLost):
+        db.apply(rows.end, rows.End(run_id="run_1", owner="one", status="failed", result={}, at=AT))
+
+
+def test_a_run_that_is_over_is_nobodys(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    claim(db, "one")
+    db.apply(rows.end, rows.End(run_id="run_1", owner="one", status="succeeded", result={"outputs": {}}, at=at(3)))
+    assert claim(db, "two", 1000) == []
+    with pytest.raises(LeaseLost):
+        db.apply(rows.append, entry("one", 0))
+    run = db.look(rows.get, "run_1", account_id)
+    assert (run.status, run.result, run.started_at, run.ended_at) == ("succeeded", {"outputs": {}}, AT, at(3))
+
+
+def test_a_cancel_ends_what_waits_and_is_told_to_who_runs(db: Database, account_id: int) -> None:
+    insert(db, account_id, "run_1")
+    insert(db, account_id, "run_2")
+    claim(db, "one", most=1)
+    wishes = [rows.Cancel(run_id=name, account_id=account_id, at=at(1)) for name in ("run_1", "run_2")]
+    assert [db.apply(rows.cancel, wish).status for wish in wishes] == ["running", "canceled"]
+    assert db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(30))) is True
+    assert claim(db, "two", 5) == []
+    with pytest.raises(NotFound):
+        db.apply(rows.cancel, rows.Cancel(run_id="run_1", account_id=account_id + 1, at=AT))
+
+
+def test_an_account_has_so_many_open_runs(db: Database, account_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_OPEN", 2)
+    insert(db, account_id, "run_1")
+    insert(db, account_id, "run_2")
+    with pytest.raises(TooManyRequests, match="2 runs are open"):
+        insert(db, account_id, "run_3")
+
+
+def test_what_ended_long_ago_goes(db: Database, account_id: int) -> None:
+    for name in ("run_1", "run_2"):
+        insert(db, account_id, name)
+    claim(db, "one", most=1)
+    db.apply(rows.append, entry("one", 0))
+    db.apply(rows.end, rows.End(run_id="run_1", owner="one", status="failed", result={}, at=at(5)))
+
+    def prune(tx: Tx, items: Sequence[datetime]) -> list[Any]:
+        return [rows.prune(tx, before, "", 10) for before in items]
+
+    assert db.apply(prune, at(5)) == (0, None)
+    assert db.apply(prune, at(6)) == (1, "run_1")
+    assert [run.id for run in db.look(rows.page, account_id, 10, None)] == ["run_2"]
+
+
+# Documents
+
+
+def test_our_own_token_is_not_kept_and_other_secrets_are_refused() -> None:
+    assert documents.kept(DOCUMENT, None, {"token": "mine", "n": 3}) == {"n": 3}
+    with pytest.raises(InvalidRequest) as refused:
+        documents.kept(DOCUMENT, None, {"password": "x"})
+    assert list(refused.value.fields) == ["inputs.password"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text + "#" * 300_000, "the server takes 262144"),
+        (lambda text: text.replace("{type: integer}", "{type: string, pattern: (a+)+$}"), "has a pattern"),
+        (
+            lambda text: text.replace("inputs: {type: object", "inputs: {patternProperties: {a: {}}, type: object"),
+            "has a pattern",
+        ),
+        (
+            lambda text: text.replace("inputs: {type", "inputs: {$ref: '#/x-far'} \n    x-was: {type") + _FAR,
+            "has a pattern",
+        ),
+    ],
+    ids=["length", "pattern", "names", "far away"],
+)
+def test_what_could_hold_up_the_server_is_refused(change: Callable[[str], str], said: str) -> None:
+    assert change(DOCUMENT) != DOCUMENT
+    with pytest.raises(InvalidRequest, match=said):
+        documents.kept(change(DOCUMENT), None, {})
+
+
+# The conductor
+
+
+@dataclass
+class Api:
+    """An API in the place of ours. It remembers keys as ours does."""
+
+    made: dict[str, int] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    looks: int = 0
+    busy: int = 3
+    gate: asyncio.Event | None = None
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v2/consumer/workflows", self.submit, methods=["POST"]),
+                Route("/v2/consumer/workflows/{id}", self.get),
+            ]
+        )
+
+    async def submit(self, request: Request) -> Response:
+        self.asked.append(request.headers["authorization"])
+        number = self.made.setdefault(request.headers["idempotency-key"], len(self.made))
+        if self.gate is not None:
+            await self.gate.wait()
+        return JSONResponse({"id": f"wf_{number}"}, 202)
+
+    async def get(self, request: Request) -> Response:
+        self.looks += 1
+        return JSONResponse({"id": request.path_params["id"], "status": "busy" if self.looks <= self.busy else "done"})
+
+
+QUICK = Pace(poll_s=0.02, beat_s=0.02, lease_s=30)
+
+
+def conductor(db: Database, api: Api) -> Conductor:
+    return Conductor(db, api.app(), Passes(), "http://127.0.0.1:1", pace=QUICK)
+
+
+async def ended(db: Database, account_id: int, name: str = "run_1") -> ArazzoRun:
+    async with asyncio.timeout(20):
+        while (run := await db.read(rows.get, name, account_id)).ended_at is None:
+            await asyncio.sleep(0.01)
+    return run
+
+
+@contextlib.asynccontextmanager
+async def at_work(one: Conductor | Aside) -> Any:
+    task = asyncio.create_task(one.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_run_comes_to_its_end(db: Database, account_id: int) -> None:
+    async def go() -> None:
+        api = Api()
+        async with at_work(Aside(conductor(db, api))):
+            await db.write(rows.insert, new(account_id))
+            run = await ended(db, account_id)
+        assert run.status == "succeeded"
+        assert run.result is not None
+        assert run.result["outputs"] == {"status": "done"}
+        assert "Bearer run_" in api.asked[0]
+        assert api.asked[0].partition(" ")[2] not in str(run.result)
+
+    asyncio.run(go())
+
+
+def test_another_takes_up_what_one_left_and_submits_once(db: Database, account_id: int) -> None:
+    """The first is stopped while its submit is under way; the server has carried that out already."""
+
+    async def go() -> None:
+        api = Api(gate=asyncio.Event())
+        await db.write(rows.insert, new(account_id))
+        async with at_work(conductor(db, api)), asyncio.timeout(10):
+            while not api.made:
+                await asyncio.sleep(0.01)
+        assert api.gate is not None
+        api.gate.set()
+        async with at_work(conductor(db, api)):
+            run = await ended(db, account_id)
+        assert (run.status, len(api.made), len(api.asked)) == ("succeeded", 1, 2)
+
+    asyncio.run(go())
+
+
+def test_two_at_work_share_and_never_do_the_same(db: Database, account_id: int) -> None:
+    async def go() -> None:
+        api = Api(busy=0)
+        names = [f"run_{n:02}" for n in range(12)]
+        async with at_work(conductor(db, api)), at_work(conductor(db, api)):
+            for name in names:
+                await db.write(rows.insert, new(account_id, name))
+            runs = [await ended(db, account_id, name) for name in names]
+        assert {run.status for run in runs} == {"succeeded"}
+        assert len(api.made) == len(api.asked) == 12
+
+    asyncio.run(go())
+
+
+def test_a_run_is_canceled_while_it_polls(db: Database, account_id: int) -> None:
+    async def go() -> None:
+        api = Api(busy=10**9)
+        await db.write(rows.insert, new(account_id))
+        async with at_work(conductor(db, api)), asyncio.timeout(20):
+            while not api.looks:
+                await asyncio.sleep(0.01)
+            await db.write(rows.cancel, rows.Cancel(run_id="run_1", account_id=account_id, at=AT))
+            run = await ended(db, account_id)
+        assert (run.status, run.result) == ("canceled", {"reason": "the caller canceled it"})
+
+    asyncio.run(go())
+
+
+def test_a_document_that_no_longer_fits_ends_its_run(db: Database, account_id: int) -> None:
+    async def go() -> None:
+        await db.write(rows.insert, new(account_id, document="arazzo: 9"))
+        async with at_work(conductor(db, Api())):
+            run = await ended(db, account_id)
+        assert run.status == "failed"
+        assert "document" in str(run.result)
+
+    asyncio.run(go())
