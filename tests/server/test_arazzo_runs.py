@@ -39,6 +39,10 @@ def query(name: str = "list", **more: Any) -> dict[str, Any]:
     return {"stepId": name, "operationId": "queryWorkflows", **more}
 
 
+DEEP: Any = 1
+for _ in range(150):
+    DEEP = [DEEP]
+
 #: Polls for ever.
 ENDLESS = query(onSuccess=[{"name": "again", "type": "goto", "stepId": "list", "criteria": [{"condition": "true"}]}])
 
@@ -115,6 +119,7 @@ def test_runs_are_listed_newest_first(client: httpx.Client) -> None:
         ({"document": "arazzo: 1.0.1"}, "document", "document:1:1"),
         ({"document": "a: [" * 50}, "document", "document:"),
         ({"document": "\x00"}, "document", "no text"),
+        ({"document": document([query()]), "inputs": {"a": DEEP}}, "body", "nested deeper"),
         ({"document": document([query()]), "workflow": "other"}, "document", "there is no workflow 'other'"),
         ({"document": document([query()]), "inputs": {"n": 1}}, "inputs", "has no input 'n'"),
         (
@@ -123,7 +128,7 @@ def test_runs_are_listed_newest_first(client: httpx.Client) -> None:
             "no source has the operation 'no'",
         ),
     ],
-    ids=["nothing", "shape", "depth", "null byte", "workflow", "input", "operation"],
+    ids=["nothing", "shape", "depth", "null byte", "deep input", "workflow", "input", "operation"],
 )
 def test_what_cannot_run_is_refused_at_once(client: httpx.Client, body: Any, field: str, said: str) -> None:
     answer = client.post(RUNS, json=body)

@@ -116,6 +116,21 @@ def test_a_run_that_is_over_is_nobodys(db: Database, account_id: int) -> None:
     assert (run.status, run.result, run.started_at, run.ended_at) == ("succeeded", {"outputs": {}}, AT, at(3))
 
 
+def test_a_run_that_kills_its_processes_is_given_up(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    for n in range(rows.MOST_CLAIMS):
+        assert claim(db, f"owner {n}", 20 * n) == ["run_1"]
+    assert claim(db, "last", 1000) == []
+    assert db.look(rows.get, "run_1", account_id).status == "failed"
+
+
+def test_a_run_that_is_given_back_alive_counts_for_nothing(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    for n in range(2 * rows.MOST_CLAIMS):
+        assert claim(db, f"owner {n}", n) == ["run_1"]
+        db.apply(rows.renew, rows.Lease(run_id="run_1", owner=f"owner {n}", until=at(n + 0.5), back=True))
+
+
 def test_a_cancel_ends_what_waits_and_is_told_to_who_runs(db: Database, account_id: int) -> None:
     insert(db, account_id, "run_1")
     insert(db, account_id, "run_2")
@@ -297,6 +312,25 @@ def test_a_run_is_canceled_while_it_polls(db: Database, account_id: int) -> None
             await db.write(rows.cancel, rows.Cancel(run_id="run_1", account_id=account_id, at=AT))
             run = await ended(db, account_id)
         assert (run.status, run.result) == ("canceled", {"reason": "the caller canceled it"})
+
+    asyncio.run(go())
+
+
+def test_a_bug_ends_one_run_and_not_the_conductor(
+    db: Database, account_id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Passes):
+        def make(self, account: Any) -> str:
+            return "\udcff"  # no header can hold it
+
+    async def go() -> None:
+        one = Conductor(db, Api().app(), Broken(), "http://127.0.0.1:1", pace=QUICK)
+        async with at_work(one) as task:
+            await db.write(rows.insert, new(account_id))
+            run = await ended(db, account_id)
+            assert not task.done()
+        assert (run.status, "its log says more" in str(run.result)) == ("failed", True)
+        assert "met a bug" in caplog.text
 
     asyncio.run(go())
 

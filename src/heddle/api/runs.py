@@ -21,6 +21,7 @@ from heddle.runs import rows
 from heddle.runs.rows import ArazzoRun
 
 _MOST_VALUES = 100_000
+_DEEPEST = 100
 
 
 async def create_arazzo_run(request: Request) -> Response:
@@ -43,7 +44,7 @@ async def create_arazzo_run(request: Request) -> Response:
 async def query_arazzo_runs(request: Request) -> Response:
     """List Arazzo runs, newest first."""
     parts, who = deps(request), await account(request)
-    wanted = base.validate(QueryArazzoRuns, dict(request.query_params))
+    wanted = base.validate(QueryArazzoRuns, _asked(request))
     found = await parts.db.read(rows.page, who.id, wanted.take, wanted.cursor)
     more = found[wanted.take - 1].id if len(found) > wanted.take else None
     return answer(page([_shown(run) for run in found[: wanted.take]], more))
@@ -58,7 +59,7 @@ async def get_arazzo_run(request: Request) -> Response:
 async def get_arazzo_run_events(request: Request) -> Response:
     """Show what an Arazzo run did so far."""
     parts, who = deps(request), await account(request)
-    wanted = base.validate(QueryArazzoEvents, dict(request.query_params))
+    wanted = base.validate(QueryArazzoEvents, _asked(request))
     run = await parts.db.read(rows.get, request.path_params["runId"], who.id)
     events = _events(await parts.db.read(rows.records, run.id))
     items = [event for event in events if event["number"] > wanted.after]
@@ -80,9 +81,28 @@ def _decoded(body: bytes) -> Any:
         raise InvalidRequest.of("body", f"not valid JSON: {error}") from error
     if base.count_values(raw) > _MOST_VALUES:
         raise TooLarge(f"the body has more than {_MOST_VALUES} values")
+    if _depth(raw) > _DEEPEST:
+        raise InvalidRequest.of("body", f"is nested deeper than {_DEEPEST} levels")
     if isinstance(raw, dict):
         return {name: value for name, value in raw.items() if value is not None}  # pyright: ignore[reportUnknownVariableType]
     return raw
+
+
+def _depth(value: Any) -> int:
+    """Without recursion, which deep values are out to break."""
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        item, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        inside: Any = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        waiting += [(one, depth + 1) for one in inside]
+    return deepest
+
+
+def _asked(request: Request) -> dict[str, str]:
+    for name, value in request.query_params.multi_items():
+        base.refuse_placeholder(name, value)
+    return dict(request.query_params)
 
 
 def _text(document: str | dict[str, Any]) -> str:

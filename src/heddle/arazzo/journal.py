@@ -23,6 +23,8 @@ from heddle.errors import HeddleError, UsageError
 VERSION = 1
 _BEGINNING = b'{"heddle":"arazzo-run",'
 
+_NO_FACTS: Mapping[str, Any] = {"parts": {}, "servers": {}, "inputs": {}}
+
 Record: TypeAlias = Mapping[str, Any]
 """One line of a journal, as JSON values."""
 
@@ -83,7 +85,7 @@ class JournalFile:
         if self._whole is not None:
             os.ftruncate(self._handle, self._whole)
             self._whole = None
-        line = memoryview(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        line = memoryview(json.dumps(record, separators=(",", ":")).encode() + b"\n")
         while line:
             line = line[os.write(self._handle, line) :]
         os.fdatasync(self._handle)
@@ -161,7 +163,7 @@ class Journal:
         if "heddle" in record:
             if record["version"] != VERSION:
                 raise JournalError(f"the checkpoint has version {record['version']}; this heddle reads {VERSION}")
-            self.head = record
+            self.head = {**record, "facts": {**_NO_FACTS, **record["facts"]}}
         elif self.head is None:
             raise JournalError("this is not a checkpoint of heddle run: its first line names no run")
         elif "sent" in record:

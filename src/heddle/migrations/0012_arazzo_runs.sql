@@ -10,6 +10,7 @@ CREATE TABLE arazzo_runs (
     canceling BIGINT NOT NULL DEFAULT 0,
     lease_owner TEXT,
     lease_until BIGINT,
+    claims BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     started_at BIGINT,
     ended_at BIGINT

@@ -158,7 +158,8 @@ class Conductor:
         except asyncio.CancelledError:
             await self._stopped(work)
             with suppress(HeddleError):
-                await self._db.write(rows.renew, rows.Lease(run_id=run.id, owner=self._owner, until=self._now()))
+                back = rows.Lease(run_id=run.id, owner=self._owner, until=self._now(), back=True)
+                await self._db.write(rows.renew, back)
             raise
         finally:
             beat.cancel()
@@ -189,6 +190,9 @@ class Conductor:
             from heddle.arazzo.durable import Unsure  # noqa: PLC0415 - here the runner is there already
 
             await self._end(run, "undecided" if isinstance(error, Unsure) else "failed", {"reason": error.message})
+        except Exception:
+            log.exception("the run %s met a bug", run.id)  # taken up again, it would meet the same one
+            await self._end(run, "failed", {"reason": "the server made a mistake; its log says more"})
         finally:
             self._passes.end(token)
 

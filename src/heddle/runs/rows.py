@@ -14,6 +14,8 @@ from heddle.errors import HeddleError, NotFound, TooManyRequests
 
 #: How many runs of one account may be open.
 MOST_OPEN = 100
+#: How many processes may die over a run before it is given up: it may be what they die of.
+MOST_CLAIMS = 10
 
 WAITING, RUNNING, CANCELED = "waiting", "running", "canceled"
 
@@ -53,11 +55,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A run that `owner` has and wants to keep until `until`; in the past, to give it back."""
+    """A run that `owner` has and wants to keep until `until`; or gives `back` alive, at that moment."""
 
     run_id: str
     owner: str
     until: datetime
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,11 @@ def claim(tx: Tx, items: Sequence[Claim]) -> list[list[ArazzoRun]]:
 
 def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
     at = to_ms(item.at)
+    tx.run(
+        "UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ?"
+        " WHERE ended_at IS NULL AND lease_until <= ? AND claims >= ?",
+        ("failed", json.dumps({"reason": f"{MOST_CLAIMS} processes died over it"}), at, at, MOST_CLAIMS),
+    )
     found = tx.all(
         f"SELECT {_COLUMNS} FROM arazzo_runs WHERE ended_at IS NULL AND (lease_until IS NULL OR lease_until <= ?)"  # noqa: S608
         f" ORDER BY id LIMIT ?{tx.skip_locked}",
@@ -152,7 +160,7 @@ def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
     if found:
         ids = [row["id"] for row in found]
         tx.run(
-            "UPDATE arazzo_runs SET lease_owner = ?, lease_until = ?, status = ?,"  # noqa: S608
+            "UPDATE arazzo_runs SET lease_owner = ?, lease_until = ?, status = ?, claims = claims + 1,"  # noqa: S608
             f" started_at = COALESCE(started_at, ?) WHERE id IN ({marks(ids)})",
             (item.owner, to_ms(item.until), RUNNING, at, *ids),
         )
@@ -166,8 +174,9 @@ def renew(tx: Tx, items: Sequence[Lease]) -> list[bool | HeddleError]:
 
 def _renew(tx: Tx, item: Lease) -> bool | HeddleError:
     kept = tx.run(
-        "UPDATE arazzo_runs SET lease_until = ? WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
-        (to_ms(item.until), item.run_id, item.owner),
+        "UPDATE arazzo_runs SET lease_until = ?, claims = claims - ?"
+        " WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
+        (to_ms(item.until), int(item.back), item.run_id, item.owner),
     )
     row = tx.one("SELECT canceling FROM arazzo_runs WHERE id = ?", (item.run_id,))
     return bool(row["canceling"]) if kept and row is not None else LeaseLost(f"{item.run_id} has another owner")
