@@ -157,7 +157,7 @@ def _querystring(shape: ParameterShape, value: Any) -> str:
     if _is_other_form(shape):
         return quote(as_text(value), safe="")
     if isinstance(value, dict):
-        return _form_bytes(cast("dict[str, Any]", value), BodyShape()).decode()
+        return _form_bytes(cast("dict[str, Any]", value), BodyShape("application/x-www-form-urlencoded")).decode()
     return quote(as_text(value).removeprefix("?"), safe="%&=+:/?@!$'()*,;[]~")
 
 

@@ -107,7 +107,7 @@ class LlamaCpp:
             output=answer,
         )
 
-    def _server(self, model: str, context: LoadContext) -> Server:
+    def _server(self, model: str, context: LoadContext | JobContext) -> Server:
         """The one that runs; a new one where it ended by itself, as it does when it runs out of memory."""
         from heddle.engines.llama_cpp.server import Server  # noqa: PLC0415 - the server only plans
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from heddle.engines import LoadContext
+from heddle.engines import JobContext, LoadContext
 from heddle.engines.llama_cpp.options import Options
 from heddle.errors import EngineFailed, JobError
 from heddle.settings import child_environment
@@ -34,7 +34,7 @@ _MOST_LOG = 1_000_000
 class Server:
     """A model in memory: where its server listens, and the key that it wants."""
 
-    def __init__(self, path: str, options: Options, context: LoadContext) -> None:
+    def __init__(self, path: str, options: Options, context: LoadContext | JobContext) -> None:
         self.key = secrets.token_urlsafe(24)
         self._path = path
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the child
@@ -87,7 +87,7 @@ class Server:
         self._child.stdin.write(line)
         self._child.stdin.flush()
 
-    def _address(self, load_s: float, context: LoadContext) -> str:
+    def _address(self, load_s: float, context: LoadContext | JobContext) -> str:
         """Where it listens, as soon as the model is in memory. Raises JobError."""
         assert self._child.stdout is not None
         until, read = time.monotonic() + load_s, b""
