@@ -21,8 +21,9 @@ from heddle.arazzo.requests import PlannedBody, PlannedParameter, Request, Reque
 from heddle.arazzo.selectors import compile_selector
 from heddle.arazzo.templates import Compiler
 from heddle.arazzo.tree import Place, Tree
+from heddle.errors import UsageError
 
-INPUTS = {"text", "list", "object", "file", "missing", "nothing", "number"}
+INPUTS = {"text", "list", "object", "file", "missing", "nothing", "number", "bytes"}
 
 
 def operation(name: str, server: str = "http://h/base") -> Operation:
@@ -38,6 +39,7 @@ def built(
     payload: Any = None,
     kind: str | None = None,
     binary: frozenset[str] = frozenset(),
+    part_types: dict[str, str] | None = None,
     replacements: dict[str, Any] | None = None,
     leniency: Leniency | None = None,
     server: str = "http://h/base",
@@ -55,7 +57,9 @@ def built(
             (Target(at, compile_selector("jsonpointer", None, at)), compiler.value(value))
             for at, value in (replacements or {}).items()
         )
-        body = PlannedBody(kind, BodyShape(kind, binary), compiler.value(payload), swaps, Place("d", 1, 1))
+        body = PlannedBody(
+            kind, BodyShape(kind, binary, part_types or {}), compiler.value(payload), swaps, Place("d", 1, 1)
+        )
     return build_request(target, planned, body, Scope(inputs=inputs, steps={}), leniency or Leniency())
 
 
@@ -189,6 +193,8 @@ def test_text_for_a_binary_part_is_a_text_part(serve: Callable[[Handler], Stub])
     data = "data:image/gif;base64,R0lG"
     got = received(serve, kind="multipart/form-data", payload={"file": data}, binary=binary)
     assert got.parts() == [Part("file", "file", b"GIF", "image/gif")]
+    with pytest.raises(RequestError, match="would hold a control character"):
+        built(ID, kind="multipart/form-data", payload={"file": "data:a/b\r\nX: 1,x"}, binary=binary)
     with pytest.raises(RequestError, match="give the input as `@path`"):
         built(ID, kind="multipart/form-data", payload={"file": "x"}, binary=binary, leniency=strict())
 
@@ -197,6 +203,40 @@ def test_a_binary_body_is_the_file(serve: Callable[[Handler], Stub]) -> None:
     got = received(serve, kind="image/png", payload="$inputs.file", file=file_value(Path("photo.png")))
     assert got.body == png()
     assert got.headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent"),
+    [
+        ("image/webp", "image/webp"),
+        ("application/octet-stream", "application/octet-stream"),
+        ("image/*", "image/png"),
+        ("image/jpeg, image/png", "image/png"),
+        ("image/jpeg, image/webp", "image/png"),
+        ("", "image/png"),
+    ],
+)
+def test_the_type_of_a_part(serve: Callable[[Handler], Stub], declared: str, sent: str) -> None:
+    got = received(
+        serve,
+        kind="multipart/form-data",
+        payload={"file": "$inputs.file"},
+        binary=frozenset({"file"}),
+        part_types={"file": declared},
+        file=file_value(Path("photo.png")),
+    )
+    assert got.parts() == [Part("file", "photo.png", png(), sent)]
+
+
+def test_bytes_of_an_answer(serve: Callable[[Handler], Stub]) -> None:
+    payload = {"file": "$inputs.bytes"}
+    got = received(serve, kind="multipart/form-data", payload=payload, bytes=png())
+    assert got.parts() == [Part("file", "file", png(), "application/octet-stream")]
+    assert received(serve, kind="image/png", payload="$inputs.bytes", bytes=png()).body == png()
+    with pytest.raises(UsageError, match="this place of the request holds text only"):
+        built(ID, kind="application/json", payload=payload, bytes=png())
+    with pytest.raises(UsageError, match="this place of the request holds text only"):
+        built({**ID, ("q", "query"): "$inputs.bytes"}, bytes=png())
 
 
 def test_a_document_cannot_name_a_file() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -16,22 +15,20 @@ from urllib.parse import urljoin
 
 import httpx
 
-from heddle.arazzo.floods import is_deeper
+from heddle.arazzo.decoding import decoded
 from heddle.arazzo.hosts import GuardedTransport, HostRefused
-from heddle.arazzo.openapi import media_type, origin
+from heddle.arazzo.openapi import origin
 from heddle.arazzo.requests import Request
 from heddle.arazzo.security import with_credentials
 from heddle.errors import HeddleError
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-MAX_ANSWER_DEPTH = 200
 MAX_REDIRECTS = 5
 TIMEOUT = {"connect": 10.0, "read": 130.0, "write": 60.0, "pool": 10.0}
 #: How often a read is sent when its connection breaks off: a replica behind a balancer may go at any time.
 _TRIES = 3
 _BROKE_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _REDIRECTS = (301, 302, 303, 307, 308)
-_TEXT_TYPES = ("application/xml", "application/yaml", "application/x-www-form-urlencoded")
 
 
 class ExchangeError(HeddleError):
@@ -53,18 +50,8 @@ class Answer:
     seconds: float
 
     def body(self) -> Any:
-        """JSON as values, text as text, everything else as bytes; no content is null.
-
-        What is JSON by name only, or nested deeper than anybody means it, stays text.
-        """
-        if not self.content:
-            return None
-        kind = media_type(self.headers.get("content-type", ""))
-        if kind in ("", "application/json") or kind.endswith("+json"):
-            return self._json()
-        if kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith("+xml"):
-            return self.content.decode("utf-8", "replace")
-        return self.content
+        """JSON as values, text as text, everything else as bytes; no content is null."""
+        return decoded(self.content, self.headers.get("content-type", ""))
 
     def retry_after(self) -> float | None:
         """Seconds until the server wants to be asked again."""
@@ -77,14 +64,6 @@ class Answer:
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-    def _json(self) -> Any:
-        try:
-            value = json.loads(self.content)
-        except (ValueError, RecursionError):
-            return self.content.decode("utf-8", "replace")
-        deep = self.content.count(b"[") + self.content.count(b"{") > MAX_ANSWER_DEPTH
-        return self.content.decode("utf-8", "replace") if deep and is_deeper(value, MAX_ANSWER_DEPTH) else value
 
 
 class Sender(Protocol):

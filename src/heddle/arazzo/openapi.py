@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from heddle.errors import UsageError
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_REFS = 30
+_MAX_COMBINED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,11 @@ class Operation:
         return self.parameters.get(key) or default_shape(name, where)
 
     def body(self, content_type: str) -> BodyShape:
+        """The one of this type, else of the narrowest range (`image/*`, `*/*`) with it, else an empty one."""
         wanted = media_type(content_type)
-        return next((body for body in self.bodies if body.content_type == wanted), BodyShape(wanted))
+        fitting = [body for body in self.bodies if fits(wanted, body.content_type)]
+        ordered = sorted(fitting, key=lambda body: body.content_type.count("*"))
+        return replace(ordered[0], content_type=wanted) if ordered else BodyShape(wanted)
 
 
 class Description:
@@ -206,18 +210,26 @@ class Description:
         content = _object(self._resolved(fields.get("requestBody")).get("content"))
         for name, media in content.items():
             schema = self._resolved(_object(media).get("schema"))
-            properties = _object(schema.get("properties"))
+            properties = dict(self._properties(schema))
             binary = frozenset(part for part, one in properties.items() if self._is_binary(one))
             encoding = {part: _object(one) for part, one in _object(_object(media).get("encoding")).items()}
             types = {part: str(one["contentType"]) for part, one in encoding.items() if "contentType" in one}
             styles = {part: _styled(part, one) for part, one in encoding.items() if _STYLING & one.keys()}
             yield BodyShape(media_type(name), binary, types, styles)
 
+    def _properties(self, schema: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+        """Also of the schemas that it is combined of."""
+        if depth < _MAX_COMBINED:
+            for one in (one for name in ("allOf", "anyOf", "oneOf") for one in _items(schema, name)):
+                yield from self._properties(self._resolved(one), depth + 1)
+        yield from _object(schema.get("properties")).items()
+
     def _is_binary(self, schema: Any) -> bool:
+        """Bytes that are written as text, `contentEncoding: base64`, are a text."""
         fields = self._resolved(schema)
-        if fields.get("type") == "array":
+        if "items" in fields or fields.get("type") == "array":
             fields = self._resolved(fields.get("items") or {})
-        return fields.get("format") == "binary" or "contentMediaType" in fields
+        return fields.get("format") == "binary" or ("contentMediaType" in fields and "contentEncoding" not in fields)
 
     def _resolved(self, value: Any) -> Mapping[str, Any]:
         """The object at the end of its local `$ref`s."""
@@ -268,9 +280,19 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_json(kind: str) -> bool:
+    return kind == "application/json" or kind.endswith("+json")
+
+
 def is_xml(content_type: str) -> bool:
     kind = media_type(content_type)
     return kind in ("application/xml", "text/xml") or kind.endswith("+xml")
+
+
+def fits(kind: str, wanted: str) -> bool:
+    """Whether a media type is `wanted`, which may be a range: `image/*`."""
+    kind, wanted = media_type(kind), media_type(wanted)
+    return wanted in (kind, "*/*", f"{kind.partition('/')[0]}/*")
 
 
 def _first_server(fields: Mapping[str, Any]) -> str | None:

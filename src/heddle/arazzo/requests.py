@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode
 from heddle.arazzo.expressions import ABSENT, Expression, Message, Scope
 from heddle.arazzo.files import FileValue
 from heddle.arazzo.leniency import Leniency
-from heddle.arazzo.openapi import BodyShape, Operation, ParameterShape, media_type
+from heddle.arazzo.openapi import BodyShape, Operation, ParameterShape, is_json, is_xml, media_type
 from heddle.arazzo.security import Lock, choose, place
 from heddle.arazzo.selectors import Nowhere, Selector
 from heddle.arazzo.templates import Literal, Template, Text, as_text
@@ -121,7 +121,12 @@ def _rendered(
                 cause = f"; {absent[-1]} did not resolve" if value is ABSENT and absent else ""
                 raise RequestError(f"the path parameter {shape.name!r} has no value{cause}")
             continue
-        yield shape, value
+        yield shape, _as_described(shape, value)
+
+
+def _as_described(shape: ParameterShape, value: Any) -> Any:
+    """A parameter that the description wants as JSON; a text counts as written out already."""
+    return as_text(value) if is_json(shape.media) else value
 
 
 def _url(operation: Operation, rendered: Sequence[tuple[ParameterShape, Any]]) -> str:
@@ -157,7 +162,7 @@ def _querystring(shape: ParameterShape, value: Any) -> str:
     if _is_other_form(shape):
         return quote(as_text(value), safe="")
     if isinstance(value, dict):
-        return _form_bytes(cast("dict[str, Any]", value), BodyShape("application/x-www-form-urlencoded")).decode()
+        return _form_bytes(cast("dict[str, Any]", value), BodyShape(shape.media)).decode()
     return quote(as_text(value).removeprefix("?"), safe="%&=+:/?@!$'()*,;[]~")
 
 
@@ -262,18 +267,18 @@ def _form_object(shape: ParameterShape, name: str, value: Mapping[str, Any], enc
 
 
 def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Leniency) -> None:
-    kind = media_type(body.content_type)
-    is_json = kind == "application/json" or kind.endswith("+json")
-    payload = _payload(body, scope, request.absent, is_json=is_json)
+    payload = _payload(body, scope, request.absent, is_json=is_json(media_type(body.content_type)))
     if payload is ABSENT:
         return
+    content_type = _sent_type(body.content_type, payload)
+    kind = media_type(content_type)
     request.message.body = payload
     if kind.startswith("multipart/"):
         request.parts = list(_parts(body, payload, leniency))
         return
     if not any(name.lower() == "content-type" for name, _ in request.headers):
-        request.headers.append(("Content-Type", _header_text("Content-Type", body.content_type)))
-    if is_json:
+        request.headers.append(("Content-Type", _header_text("Content-Type", content_type)))
+    if is_json(kind):
         raw = isinstance(payload, str) and _is_written_out(body)
         request.content = _json_bytes(payload, raw=raw)
         if raw:
@@ -281,7 +286,29 @@ def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Lenie
     elif kind == "application/x-www-form-urlencoded":
         request.content = _form_bytes(payload, body.shape)
     else:
-        request.content = payload.read() if isinstance(payload, FileValue) else as_text(payload).encode()
+        request.content = _bytes(kind, payload)
+
+
+def _sent_type(content_type: str, payload: Any) -> str:
+    """Where the description has only a range (`image/*`), the payload says what it is."""
+    if "*" not in content_type:
+        return content_type
+    if isinstance(payload, FileValue):
+        return payload.media_type
+    if isinstance(payload, bytes):
+        return "application/octet-stream"
+    return "text/plain; charset=utf-8" if isinstance(payload, str) else "application/json"
+
+
+def _bytes(kind: str, value: Any) -> bytes:
+    """A body or a part that is no form."""
+    if isinstance(value, FileValue):
+        return value.read()
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, (dict, list)) and is_xml(kind):
+        raise RequestError(f"{kind} must be written out as text: an object could become XML in many ways")
+    return as_text(value).encode()
 
 
 def _payload(body: PlannedBody, scope: Scope, absent: list[Expression], *, is_json: bool) -> Any:
@@ -380,16 +407,26 @@ def _part(body: PlannedBody, name: str, value: Any, leniency: Leniency) -> tuple
     declared = body.shape.part_types.get(name)
     _header_text(f"Content-Type of the part {name}", declared or "")
     if isinstance(value, FileValue):
-        return value.name, value.read(), value.media_type
+        return value.name, value.read(), _part_type(declared, value.media_type)
+    if isinstance(value, bytes):
+        return name, value, _part_type(declared, "application/octet-stream")
     if name in body.shape.binary:
         data = _data_url(value)
         if data is not None:
-            return name, data[1], data[0]
+            return name, data[1], _part_type(declared, data[0])
         if not leniency.allows("multipart-text", lambda: body.place, name):
             raise RequestError(f"the part {name!r} is a file, and its value is text; give the input as `@path`")
-    if isinstance(value, (dict, list)):
-        return None, as_text(value).encode(), declared or "application/json"
-    return None, as_text(value).encode(), declared
+    kind = _part_type(declared, "application/json" if isinstance(value, (dict, list)) else None)
+    return None, _bytes(media_type(kind or ""), value), kind
+
+
+def _part_type(declared: str | None, own: str | None) -> str | None:
+    """What the description names; of a range or a choice, what the part is by itself."""
+    kinds = [kind.strip() for kind in (declared or "").split(",") if kind.strip()]
+    named = [kind for kind in kinds if "*" not in kind]
+    if own is None:
+        return named[0] if named else None
+    return named[0] if len(kinds) == len(named) == 1 else own
 
 
 def _data_url(value: Any) -> tuple[str, bytes] | None:
@@ -399,7 +436,7 @@ def _data_url(value: Any) -> tuple[str, bytes] | None:
     head, comma, data = value[5:].partition(",")
     if not comma:
         return None
-    kind = head.removesuffix(";base64") or "text/plain"
+    kind = _header_text("Content-Type", head.removesuffix(";base64") or "text/plain")
     try:
         content = base64.b64decode(data, validate=True) if head.endswith(";base64") else unquote_to_bytes(data)
     except (binascii.Error, ValueError) as error:

@@ -27,6 +27,7 @@ from heddle.arazzo.files import FileValue
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.selectors import KINDS, SelectorError, compile_selector
 from heddle.arazzo.tree import Place
+from heddle.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +266,20 @@ def as_text(value: Any) -> str:
     """A value inside a text: JSON for everything that is not text already."""
     if isinstance(value, FileValue):
         return value.text()
+    if isinstance(value, bytes):
+        return _decoded(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _decoded(value: bytes) -> str:
+    """For places that hold text only: JSON, headers, queries."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"an answer of {len(value)} bytes is not text, and this place of the request holds text only",
+            "send bytes as a multipart or binary body",
+        ) from error
 
 
 def _whole(text: str) -> Expression | None:
