@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
 from heddle.arazzo.security import Alternatives, Keys, Lock, demanded, scheme_of
+from heddle.arazzo.servers import first_server, variables
 from heddle.arazzo.swagger import is_swagger, operation_of, translated
 from heddle.arazzo.tree import Tree
 from heddle.errors import UsageError
@@ -73,11 +73,23 @@ class Operation:
 
 
 class Description:
-    """One OpenAPI description. `server` replaces its own first server where given; `keys` open its security schemes."""
+    """One OpenAPI description.
 
-    def __init__(self, source: str, tree: Tree, server: str | None = None, keys: Keys | None = None) -> None:
+    `server` replaces its own first server where given, `keys` open its security schemes, `variables` are those of
+    servers.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        tree: Tree,
+        server: str | None = None,
+        keys: Keys | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.source = source
         self._keys = keys or Keys()
+        self._variables = variables or {}
         self.tree = tree
         self._root = _object(tree.value)
         self._old = is_swagger(self._root)
@@ -89,8 +101,13 @@ class Description:
         self.server = server or self.own_server()
 
     def own_server(self) -> str:
-        """The first server that the description names, its variables at their defaults."""
-        return _first_server(self._root) or "/"
+        """The first server that the description names."""
+        return first_server(self._root, self._variables) or "/"
+
+    def server_variables(self) -> set[str]:
+        """Of its own servers, and of those of paths and operations."""
+        items = map(self._resolved, _object(self._root.get("paths")).values())
+        return set(variables([self._root, *items, *(fields for _, _, fields in self._operations())]))
 
     def schemes(self) -> list[str]:
         """Names of its security schemes."""
@@ -201,7 +218,7 @@ class Description:
 
     def _server_of(self, item: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
         """A server named at the operation or its path wins; where the source was moved, only its path counts."""
-        own = _first_server(fields) or _first_server(item)
+        own = first_server(fields, self._variables) or first_server(item, self._variables)
         if own is None:
             return self.server
         return relocated(own, origin(self.server)) if self._moved else own
@@ -293,16 +310,6 @@ def fits(kind: str, wanted: str) -> bool:
     """Whether a media type is `wanted`, which may be a range: `image/*`."""
     kind, wanted = media_type(kind), media_type(wanted)
     return wanted in (kind, "*/*", f"{kind.partition('/')[0]}/*")
-
-
-def _first_server(fields: Mapping[str, Any]) -> str | None:
-    servers = _items(fields, "servers")
-    if not servers or not isinstance(servers[0], dict):
-        return None
-    server = cast("dict[str, Any]", servers[0])
-    variables = cast("dict[str, Any]", server.get("variables") or {})
-    url = str(server.get("url", "/"))
-    return re.sub(r"\{([^{}]+)\}", lambda match: str(variables.get(match[1], {}).get("default", "")), url)
 
 
 def _version(root: Mapping[str, Any]) -> str:

@@ -13,16 +13,21 @@ from urllib.parse import unquote, urlsplit
 from heddle.arazzo.document import Document, Source, document_of
 from heddle.arazzo.openapi import Description, origin, relocated
 from heddle.arazzo.security import Keys
+from heddle.arazzo.servers import given_for
 from heddle.arazzo.tree import Tree, read_tree
 from heddle.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Base URLs: `named` is taken as it is; under `default` every source keeps the path of its own server URL."""
+    """Base URLs: `named` is taken as it is; under `default` every source keeps the path of its own server URL.
+
+    `variables` are those of the URLs in descriptions, by `NAME` or `SOURCE.NAME`.
+    """
 
     named: Mapping[str, str] = field(default_factory=dict[str, str])
     default: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def base(self, source: str, own_server: str) -> str | None:
         if source in self.named:
@@ -48,6 +53,7 @@ def load_linked(document: Document, servers: Servers, paths: Mapping[str, Path],
     loader = _Loader(servers, paths, keys or Keys())
     linked = loader.load(document)
     loader.check_names(document)
+    loader.check_variables()
     loader.check_keys()
     return linked
 
@@ -90,13 +96,27 @@ class _Loader:
                     f"its sources are: {', '.join(self._names)}",
                 )
 
+    def check_variables(self) -> None:
+        if not self._servers.variables:
+            return
+        known = {one.source: one.server_variables() for one in self._described()}
+        names = {name for source, own in known.items() for plain in own for name in (plain, f"{source}.{plain}")}
+        unknown = next((name for name in self._servers.variables if name not in names), None)
+        if unknown is not None:
+            listed = ", ".join(sorted({plain for own in known.values() for plain in own})) or "none"
+            raise UsageError(f"--server-var names {unknown!r}, which no server has", f"there are: {listed}")
+
+    def _described(self) -> list[Description]:
+        return [one for linked in self._loaded.values() for one in linked.descriptions.values()]
+
     def check_keys(self) -> None:
-        described = [one for linked in self._loaded.values() for one in linked.descriptions.values()]
+        described = self._described()
         self._keys.check((one.source, origin(one.server), scheme) for one in described for scheme in one.schemes())
 
     def _description(self, name: str, tree: Tree) -> Description:
-        own = Description(name, tree)
-        return Description(name, tree, self._servers.base(name, own.own_server()), self._keys)
+        variables = given_for(name, self._servers.variables)
+        own = Description(name, tree, variables=variables)
+        return Description(name, tree, self._servers.base(name, own.own_server()), self._keys, variables)
 
 
 def is_arazzo(source: Source, tree: Tree) -> bool:

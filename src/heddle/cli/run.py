@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,6 +61,7 @@ class Asked:
     servers: tuple[str, ...]
     sources: tuple[str, ...]
     auths: tuple[str, ...]
+    server_vars: tuple[str, ...]
     uploads: tuple[str, ...]
     allow_hosts: tuple[str, ...]
     save: Path | None
@@ -96,6 +97,9 @@ class Target:
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; NAME=@FILE sends a file.")
 @click.option("--inputs", "input_values", metavar="FILE_OR_JSON", help="Inputs as a JSON or YAML object.")
 @click.option("--server", "servers", multiple=True, metavar="[NAME=]URL", help="The server of one source, or of all.")
+@click.option(
+    "--server-var", "server_vars", multiple=True, metavar="[SOURCE.]NAME=VALUE", help="A variable of a server's URL."
+)
 @click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where the description of a source is.")
 @click.option(
     "--auth", "auths", multiple=True, metavar="[SOURCE.]SCHEME=VALUE", help="A credential; SCHEME=@FILE reads it."
@@ -443,7 +447,9 @@ def _plan(asked: Asked, document: Document, target: Target) -> Plan:
     from heddle.arazzo.sources import load_linked  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    linked = load_linked(document, target.servers, paths, auth.keys_of(asked.auths))
+    variables = dict(pairs(asked.server_vars, "--server-var", "NAME=VALUE"))
+    servers = replace(target.servers, variables=variables)
+    linked = load_linked(document, servers, paths, auth.keys_of(asked.auths))
     plan = make_plan(document, asked.workflow, linked.descriptions, _leniency(asked), linked.others)
     _check_covered(plan, target.servers)
     return plan
