@@ -74,7 +74,7 @@ def test_other_answers_with_another_seed(described: Callable[..., Path], play: C
     for seed, name in ((0, "one"), (1, "two"), (2, "one")):
         assert play(path, "--mock", "--mock-seed", str(seed), *trace).code == 0
         lines = [json.loads(line) for line in Path("t.trace").read_text().splitlines()]
-        body = next(line["answer"]["body"]["text"] for line in lines if line["kind"] == "exchange")
+        body = next(line["answer"]["body"]["text"] for line in lines if line["type"] == "exchange")
         assert json.loads(body)["n"] == name
 
 

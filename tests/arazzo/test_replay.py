@@ -211,7 +211,7 @@ def test_a_document_that_is_gone(polled: Path, replay: Callable[..., Played]) ->
 
 def test_a_trace_of_an_interrupted_run(polled: Path, replay: Callable[..., Played]) -> None:
     lines = Path("t.trace").read_text().splitlines()
-    at = next(at for at, line in enumerate(lines) if json.loads(line)["kind"] == "exchange")
+    at = next(at for at, line in enumerate(lines) if json.loads(line)["type"] == "exchange")
     Path("cut.trace").write_text("\n".join(lines[: at + 1]) + "\n")
     played = replay("cut.trace")
     assert played.code == 1

@@ -32,7 +32,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def exchanges_of(path: Path) -> list[dict[str, Any]]:
-    return [line for line in lines_of(path) if line["kind"] == "exchange"]
+    return [line for line in lines_of(path) if line["type"] == "exchange"]
 
 
 def make(**fields: Any) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def test_a_run_from_its_first_line_to_its_last(seed_api: SeedApi, play: Callable
     lines = lines_of(trace)
     assert TOKEN not in trace.read_text()
     assert stat.S_IMODE(trace.stat().st_mode) == 0o600
-    assert (lines[0]["kind"], lines[0]["version"], lines[0]["inputs"]["apiKey"]) == ("trace", 1, "***")
+    assert (lines[0]["type"], lines[0]["version"], lines[0]["inputs"]["apiKey"]) == ("trace", 1, "***")
     assert base64.b64decode(lines[0]["inputs"]["file"]["$file"]["content"]) == png()
-    assert [line["kind"] for line in lines if line["kind"] in ("runStarted", "runEnded", "end")] == [
+    assert [line["type"] for line in lines if line["type"] in ("runStarted", "runEnded", "end")] == [
         "runStarted",
         "runEnded",
         "end",
@@ -175,7 +175,7 @@ def test_an_interrupted_run_leaves_a_trace(write: Callable[..., Path], serve: Ca
     assert lines_of(Path("t.trace"))[-1]["interrupted"] is True
 
 
-HEADER = {"kind": "trace", "version": 1, "document": "a", "sha256": "", "workflow": None, "inputs": {}}
+HEADER = {"type": "trace", "version": 1, "document": "a", "sha256": "", "workflow": None, "inputs": {}}
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ HEADER = {"kind": "trace", "version": 1, "document": "a", "sha256": "", "workflo
         ("[" * 100_000 + "\n", ":1: this is no line of a trace"),
         (json.dumps({**HEADER, "version": 7}) + "\n", "is a trace of version 7"),
         (json.dumps({**HEADER, "inputs": 3}) + "\n", ":1: this is no line of a trace: Expected `object`, got `int`"),
-        (json.dumps(HEADER) + '\n{"kind": "stepEnded", "step": 3}\n', ":2: this is no line of a trace"),
-        (json.dumps(HEADER) + '\n{"kind": "exchange", "number": 1}\n', ":2: this is no line of a trace"),
+        (json.dumps(HEADER) + '\n{"type": "stepEnded", "step": 3}\n', ":2: this is no line of a trace"),
+        (json.dumps(HEADER) + '\n{"type": "exchange", "number": 1}\n', ":2: this is no line of a trace"),
     ],
     ids=["empty", "no header", "no JSON", "too deep", "another version", "wrong header", "wrong event", "half"],
 )
@@ -202,7 +202,7 @@ def test_what_is_no_trace(tmp_path: Path, text: str, said: str) -> None:
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "t.trace"
-    path.write_text(json.dumps(HEADER) + '\n{"kind": "later", "at": 1}\n{"kind": "excha')
+    path.write_text(json.dumps(HEADER) + '\n{"type": "later", "at": 1}\n{"type": "excha')
     assert read_trace(path).lines == ()
 
 

@@ -1,7 +1,7 @@
 """A run as lines of JSON, written while it goes on and read again afterwards.
 
 The first line is the header; then comes, in the order of happening, a line for every event and every exchange. Each
-has `kind`, and `at`, the seconds since the run began. A line is written at once, so a run that is interrupted leaves
+has `type`, and `at`, the seconds since the run began. A line is written at once, so a run that is interrupted leaves
 a trace that ends early, and is as readable as any other.
 """
 
@@ -163,7 +163,7 @@ class TraceWriter:
             return
         at = round(perf_counter() - self._started, 6)
         try:
-            self._file.write(json.dumps({"kind": kind, "at": at, **fields}, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps({"type": kind, "at": at, **fields}, ensure_ascii=False) + "\n")
             self._file.flush()
         except OSError as error:
             self._problem = error
@@ -266,7 +266,7 @@ class _Reader:
         self._path = path
 
     def line(self, number: int, text: str) -> Header | Told | Exchange | None:
-        """None for a kind that this version does not know."""
+        """None for a type that this version does not know."""
         try:
             fields = json.loads(text)
             if not isinstance(fields, dict):
@@ -276,7 +276,7 @@ class _Reader:
             raise self._problem(number, str(error)) from error
 
     def _read(self, number: int, fields: dict[str, Any]) -> Header | Told | Exchange | None:
-        kind = fields.pop("kind", None)
+        kind = fields.pop("type", None)
         if kind == "trace":
             self._check_version(fields.get("version"))
             return _converted(fields, Header)
