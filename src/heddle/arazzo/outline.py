@@ -79,7 +79,7 @@ def mermaid(picture: Drawn, workflows: Sequence[Workflow]) -> str:
     return "\n".join(lines)
 
 
-class _Reader:
+class Reader:
     """What both drawings ask about one Arazzo workflow."""
 
     def __init__(self, linked: Linked, workflow: Workflow) -> None:
@@ -125,7 +125,7 @@ class _Reader:
             return
 
 
-class _Outline(_Reader):
+class _Outline(Reader):
     def lines(self) -> Iterator[Line]:
         workflow = self._workflow
         yield Line(0, workflow.id + (f": {workflow.summary}" if workflow.summary else ""), "title")
@@ -159,7 +159,7 @@ class _Outline(_Reader):
         if taken:
             yield Line(3, f"takes {', '.join(taken)}", "data")
         if step.success_criteria:
-            yield Line(3, f"succeeds if {_conditions(step.success_criteria)}")
+            yield Line(3, f"succeeds if {conditions(step.success_criteria)}")
         for name in step.outputs:
             users = self.receivers(step, name)
             yield Line(3, f"gives {name}" + (f" → {', '.join(users)}" if users else ""), "data")
@@ -173,10 +173,10 @@ class _Outline(_Reader):
             plain = not merged_actions(self._workflow.steps[at].on_success, self._workflow.success_actions)
             return "" if plain else f"otherwise → {self._name(move)}"
         sign = "↻" if move.end == at else "■" if move.end == END and move.action.workflow is None else "→"
-        when = f" if {_conditions(move.action.criteria)}" if move.action.criteria else ""
+        when = f" if {conditions(move.action.criteria)}" if move.action.criteria else ""
         failing = "" if move.success else "on failure, "
         handed = f" ({self._handed(move.action)})" if move.action.parameters else ""
-        return f"{failing}{move.action.name}: {sign} {self._name(move)}{handed}{_pace(move.action)}{when}"
+        return f"{failing}{move.action.name}: {sign} {self._name(move)}{handed}{pace(move.action)}{when}"
 
     def _handed(self, action: Action) -> str:
         return ", ".join(f"{one.name} ← {self.origin(one.value)}" for one in action.parameters)
@@ -190,7 +190,7 @@ class _Outline(_Reader):
         return "end" if move.end == END else self._workflow.steps[move.end].id
 
 
-class _Chart(_Reader):
+class _Chart(Reader):
     def __init__(self, linked: Linked, workflow: Workflow, prefix: str) -> None:
         super().__init__(linked, workflow)
         self._prefix = prefix
@@ -221,8 +221,8 @@ class _Chart(_Reader):
         line = "-->" if move.success else "-.->"
         if move.action is None:
             return line
-        words = [move.action.name + _pace(move.action)]
-        words += [_conditions(move.action.criteria)] if move.action.criteria else []
+        words = [move.action.name + pace(move.action)]
+        words += [conditions(move.action.criteria)] if move.action.criteria else []
         return f"{line}|{_quoted(*words)}|"
 
 
@@ -242,18 +242,18 @@ def _sources(expressions: Iterable[Expression]) -> list[str]:
     return list(names)
 
 
-def _conditions(criteria: Sequence[CriterionText]) -> str:
-    text = " and ".join(_condition(one) for one in criteria)
+def conditions(criteria: Sequence[CriterionText]) -> str:
+    text = " and ".join(condition_of(one) for one in criteria)
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
-def _condition(text: CriterionText) -> str:
+def condition_of(text: CriterionText) -> str:
     if text.kind == "simple" or text.context is None:
         return text.condition
     return f"{text.context} has {text.kind} {text.condition}"
 
 
-def _pace(action: Action) -> str:
+def pace(action: Action) -> str:
     if action.kind != "retry":
         return ""
     times = 1 if action.retry_limit is None else action.retry_limit

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from heddle.cli.output import Command
+from heddle.errors import UsageError
 
 if TYPE_CHECKING:
+    from heddle.arazzo.document import Workflow
     from heddle.arazzo.findings import Finding
+    from heddle.arazzo.outline import Drawn
 
 
 @click.group()
@@ -78,13 +81,18 @@ def lint(**options: Any) -> None:
 @click.option("-w", "--workflow", metavar="ID", help="Only this Arazzo workflow.")
 @click.option("--source", "sources", multiple=True, metavar="NAME=PATH", help="Where a description is.")
 @click.option("--mermaid", is_flag=True, help="Write a Mermaid flowchart.")
-def show(file: Path, workflow: str | None, sources: tuple[str, ...], mermaid: bool) -> None:
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a drawing.")
+@click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="With --html: draw this run on it.")
+def show(
+    file: Path, workflow: str | None, sources: tuple[str, ...], mermaid: bool, html: Path | None, trace: Path | None
+) -> None:
     """Show the steps of a document, where they lead, and which data goes where.
 
     \b
     Examples:
       heddle arazzo show flow.arazzo.yaml
       heddle arazzo show flow.arazzo.yaml --mermaid > flow.mmd
+      heddle arazzo show flow.arazzo.yaml --html flow.html --trace flow.trace
     """
     from heddle.arazzo import outline  # noqa: PLC0415
     from heddle.arazzo.document import read_document  # noqa: PLC0415
@@ -96,11 +104,30 @@ def show(file: Path, workflow: str | None, sources: tuple[str, ...], mermaid: bo
     paths = {name: Path(path) for name, path in pairs(sources, "--source", "NAME=PATH")}
     picture = outline.drawn(document, paths)
     chosen = document.workflows if workflow is None else (choose_workflow(document, workflow),)
+    if trace is not None and html is None:
+        raise UsageError("--trace draws a run on a page", "add --html FILE")
+    if html is not None:
+        _write_page(picture, chosen, file, html, trace)
+        return
     if mermaid:
         click.echo(printable(outline.mermaid(picture, chosen)))
         return
     for line in outline.outline(picture, chosen):
         click.echo(click.style("  " * line.depth + printable(line.text), **_STYLES.get(line.mark, {})))
+
+
+def _write_page(picture: Drawn, workflows: Sequence[Workflow], file: Path, html: Path, trace: Path | None) -> None:
+    from heddle.arazzo.traces import read_trace  # noqa: PLC0415
+    from heddle.cli.document_page import document_page  # noqa: PLC0415
+    from heddle.cli.pages import write_page  # noqa: PLC0415
+
+    recorded = None if trace is None else read_trace(trace)
+    names = [workflow.id for workflow in workflows]
+    if recorded is not None and recorded.header.workflow not in names:
+        raise UsageError(
+            f"{trace} is a run of the workflow {recorded.header.workflow!r}", f"here there are: {', '.join(names)}"
+        )
+    write_page(html, document_page(picture, workflows, recorded, file.read_bytes()), "page")
 
 
 @arazzo.command(cls=Command)
