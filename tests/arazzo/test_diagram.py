@@ -187,8 +187,9 @@ def test_a_hostile_document_stays_text(write: Callable[..., Path]) -> None:
         (["--html", "page.html", "--trace", "t.trace", "-w", "inner"], "is a run of the workflow 'main'"),
         (["--html", "nowhere/page.html"], "the page nowhere/page.html cannot be written: No such file or directory"),
         (["--html", "page.html", "--trace", "none.trace"], "there is no file none.trace"),
+        (["--html", "tangle.yaml"], "the page tangle.yaml would take the place of what it shows"),
     ],
-    ids=["no page", "another workflow", "no folder", "no trace"],
+    ids=["no page", "another workflow", "no folder", "no trace", "the document"],
 )
 def test_what_cannot_be_drawn(ran: Path, args: list[str], said: str) -> None:
     shown = show(ran, *args)

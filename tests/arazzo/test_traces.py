@@ -117,6 +117,19 @@ def test_secrets_are_masked_wherever_they_stand(
         assert "***" in content
 
 
+def test_a_secret_out_of_a_file_and_one_in_an_address(
+    write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Played], tmp_path: Path
+) -> None:
+    (tmp_path / "key.txt").write_text(SECRET)
+    path = keyed(write, make(requestBody={"payload": {"key": "$inputs.apiKey"}}))
+    server = serve(lambda got: Reply(200, {})).url.replace("//", "//me:pass-of-nobody@")
+    played = play(path, "--server", server, "-i", "apiKey=@key.txt", "--trace", "t.trace", "--report", "html=t.html")
+    assert played.code == 0
+    for told in (Path("t.trace").read_text(), Path("t.html").read_text(), played.stdout):
+        assert SECRET not in told
+        assert "pass-of-nobody" not in told
+
+
 @pytest.mark.parametrize("cut", [1000, 1018, 1024, 1030])
 def test_no_half_of_a_secret_is_left_where_a_body_is_cut(
     write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Played], tmp_path: Path, cut: int
@@ -210,10 +223,11 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     ("args", "said"),
     [
         (["--trace", "nowhere/t.trace"], "nowhere is no folder"),
+        (["--trace", "flow.yaml"], "the trace flow.yaml would take the place of the document"),
         (["--trace", "t.trace", "--trace-bodies", "much"], "--trace-bodies 'much' is no size"),
         (["--trace", "/dev/full"], "the trace /dev/full cannot be written: No space left on device"),
     ],
-    ids=["no folder", "no size", "no room"],
+    ids=["no folder", "the document", "no size", "no room"],
 )
 def test_what_cannot_be_written(
     write: Callable[..., Path],

@@ -24,7 +24,9 @@ DEFAULT_CAP = 1024 * 1024
 BOUNDARY = "boundary-of-the-recording"
 """Every multipart body is told with this boundary: the real ones are random, and two runs shall compare."""
 
-_SECRET_NAMES = re.compile(r"(authorization|cookie|api[-_]?key|token|secret|passwo?r?d)$", re.IGNORECASE)
+_SECRET_NAMES = re.compile(
+    r"(authorization|cookie|(api|access|private|secret)[-_]?key|token|secret|passw(or)?d)$", re.IGNORECASE
+)
 _MIN_SECRET = 8  # `"token": "fog"` in an answer is a word; what opens doors is longer
 
 Headers = tuple[tuple[str, str], ...]

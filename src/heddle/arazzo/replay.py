@@ -6,7 +6,8 @@ import asyncio
 import difflib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -55,7 +56,7 @@ class Replayer(httpx.AsyncBaseTransport):
 
     def __init__(self, exchanges: Sequence[Exchange], clock: ReplayClock, secrets: Secrets) -> None:
         self.differences: list[Difference] = []
-        self._left = list(exchanges)
+        self._shelf = _Shelf(exchanges)
         self._clock = clock
         self._sent = _Sent(secrets)
 
@@ -65,18 +66,17 @@ class Replayer(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         sent = await self._sent.told(request)
-        found = self._find(sent)
+        found = self._shelf.take(sent, self._sent.step)
         if found is None:
             self._differ("request", f"{_named(sent)} was not sent in the recorded run, so there is no answer to it")
             raise httpx.ConnectError("the trace has no answer to this request")
-        self._left.remove(found)
         self.differences += (Difference("request", self._sent.step, text) for text in _changes(found.request, sent))
         self._clock.pass_by(found.seconds)
         return self._answer(found)
 
     def finish(self, recorded: Result | None, result: Result, mask: Callable[[Any], Any]) -> None:
         """What can be said only when the run is over."""
-        for one in self._left:
+        for one in self._shelf.left():
             text = f"{_named(one.request)} (number {one.number}) is no longer sent"
             self.differences.append(Difference("unsent", one.step, text))
         if recorded is None:
@@ -85,17 +85,6 @@ class Replayer(httpx.AsyncBaseTransport):
             )
             return
         self.differences += (Difference("end", "", text) for text in _ends(recorded, result, mask))
-
-    def _find(self, sent: Sent) -> Exchange | None:
-        """The next one if it is the same; else the same one later; else what its step sent; else the same address."""
-        wanted: list[Callable[[Exchange], bool]] = [
-            lambda one: one is self._left[0] and _same(one.request, sent),
-            lambda one: _same(one.request, sent) and one.step == self._sent.step,
-            lambda one: _same(one.request, sent),
-            lambda one: bool(one.step) and one.step == self._sent.step,
-            lambda one: _address(one.request) == _address(sent),
-        ]
-        return next((one for fits in wanted for one in self._left if fits(one)), None)
 
     def _answer(self, found: Exchange) -> httpx.Response:
         answer, fault = found.answer, found.fault
@@ -117,6 +106,48 @@ class Replayer(httpx.AsyncBaseTransport):
 
     def _differ(self, kind: str, message: str) -> None:
         self.differences.append(Difference(kind, self._sent.step, message))
+
+
+class _Shelf:
+    """Recorded exchanges, found by what is known of a request. A recording may have ten thousand of them."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self._left = dict(enumerate(exchanges))
+        self._places: dict[Hashable, deque[int]] = {}
+        for at, one in self._left.items():
+            for key in _keys(one.request, one.step):
+                self._places.setdefault(key, deque()).append(at)
+
+    def left(self) -> Iterable[Exchange]:
+        return self._left.values()
+
+    def take(self, sent: Sent, step: str) -> Exchange | None:
+        """The next one if it is the same; else the same one later; else what its step sent; else the same address."""
+        first = next(iter(self._left), None)
+        if first is not None and _identity(self._left[first].request) == _identity(sent):
+            return self._left.pop(first)
+        found = next((at for at in map(self._first, _keys(sent, step)) if at is not None), None)
+        return None if found is None else self._left.pop(found)
+
+    def _first(self, key: Hashable) -> int | None:
+        places = self._places.get(key, deque())
+        while places and places[0] not in self._left:
+            places.popleft()
+        return places[0] if places else None
+
+
+def _keys(sent: Sent, step: str) -> Iterator[Hashable]:
+    """From what fits best to what fits at all."""
+    identity = _identity(sent)
+    yield "step and request", step, identity
+    yield "request", identity
+    if step:
+        yield "step", step
+    yield "address", sent.method, urlsplit(_plain_url(sent.url)).path
+
+
+def _identity(sent: Sent) -> Hashable:
+    return sent.method, _plain_url(sent.url), tuple(sorted(_told_headers(sent).items())), _hash(sent.body)
 
 
 class _Sent:
@@ -165,14 +196,6 @@ def _error(kind: str, message: str) -> Exception:
     shape = getattr(httpx, kind, None)
     known = isinstance(shape, type) and issubclass(shape, httpx.TransportError)
     return cast("type[httpx.TransportError]", shape)(message) if known else httpx.ConnectError(message)
-
-
-def _same(recorded: Sent, sent: Sent) -> bool:
-    return not any(_changes(recorded, sent))
-
-
-def _address(sent: Sent) -> tuple[str, str]:
-    return sent.method, urlsplit(_plain_url(sent.url)).path
 
 
 def _changes(recorded: Sent, sent: Sent) -> Iterator[str]:

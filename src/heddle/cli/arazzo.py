@@ -121,6 +121,8 @@ def _write_page(picture: Drawn, workflows: Sequence[Workflow], file: Path, html:
     from heddle.cli.document_page import document_page  # noqa: PLC0415
     from heddle.cli.pages import write_page  # noqa: PLC0415
 
+    if html.exists() and any(html.samefile(one) for one in (file, trace) if one is not None and one.exists()):
+        raise UsageError(f"the page {html} would take the place of what it shows", "name another file")
     recorded = None if trace is None else read_trace(trace)
     names = [workflow.id for workflow in workflows]
     if recorded is not None and recorded.header.workflow not in names:

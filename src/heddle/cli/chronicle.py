@@ -153,9 +153,11 @@ def size_of(text: str) -> int:
     return min(size, MAX_ANSWER_BYTES)
 
 
-def check(path: Path | None, bodies: str) -> None:
+def check(path: Path | None, bodies: str, document: Path) -> None:
     """Raises UsageError before anything is sent."""
     size_of(bodies)
+    if path is not None and path.exists() and document.exists() and path.samefile(document):
+        raise UsageError(f"the trace {path} would take the place of the document", "name another file")
     if path is not None and (not path.parent.is_dir() or path.is_dir()):
         where = path if path.is_dir() else path.parent
         raise UsageError(f"the trace {path} cannot be written", f"{where} is {'a' if path.is_dir() else 'no'} folder")

@@ -38,10 +38,12 @@ from heddle.errors import UsageError
 def replay(path: Path, document: Path | None, sources: Mapping[str, Path], *, as_json: bool, strict: bool) -> int:
     """The exit status of the run as it goes now; with `strict`, 1 where anything is different."""
     trace = read_trace(path)
-    place = document or _document(trace, path)
+    place = document or _near(Path(trace.header.document), path)
+    if not place.is_file():
+        raise UsageError(f"the document {place} of the trace is not there", "name it with --document FILE")
     with tempfile.TemporaryDirectory(prefix="heddle-replay-") as folder:
         files = _Files(Path(folder), path.parent)
-        again = _Again(trace, place, sources, files)
+        again = _Again(trace, path, place, sources, files)
         result, differences = again.run(_Quiet() if as_json else None)
     if as_json:
         click.echo(
@@ -55,7 +57,7 @@ def replay(path: Path, document: Path | None, sources: Mapping[str, Path], *, as
 class _Again:
     """One replay of one trace."""
 
-    def __init__(self, trace: Trace, path: Path, sources: Mapping[str, Path], files: _Files) -> None:
+    def __init__(self, trace: Trace, trace_path: Path, path: Path, sources: Mapping[str, Path], files: _Files) -> None:
         header = trace.header
         self.secrets = Secrets()
         self._trace = trace
@@ -66,7 +68,7 @@ class _Again:
         if schema.closed:
             given = {name: value for name, value in given.items() if name in schema.names}
         self._gone = sorted(header.inputs.keys() - given.keys())
-        paths = {name: Path(place) for name, place in header.sources.items()} | dict(sources)
+        paths = {name: _near(Path(place), trace_path) for name, place in header.sources.items()} | dict(sources)
         linked = load_linked(document, _servers(header, [source.name for source in document.sources]), paths)
         self._plan = make_plan(document, header.workflow, linked.descriptions, _leniency(header), linked.others)
         self._values = schema.bind(given)
@@ -153,13 +155,10 @@ class _Quiet:
         pass
 
 
-def _document(trace: Trace, path: Path) -> Path:
-    """Where the trace says, from here or from where the trace lies."""
-    recorded = Path(trace.header.document)
-    found = next((place for place in (recorded, path.parent / recorded) if place.is_file()), None)
-    if found is None:
-        raise UsageError(f"the document {recorded} of the trace is not there", "name it with --document FILE")
-    return found
+def _near(place: Path, trace: Path) -> Path:
+    """A path of a trace: from here, else from where the trace lies."""
+    beside = trace.parent / place
+    return beside if not place.is_file() and beside.is_file() else place
 
 
 def _servers(header: Header, names: Sequence[str]) -> Servers:

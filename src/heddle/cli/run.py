@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -208,7 +209,7 @@ def _run(asked: Asked) -> int:
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
     given = {**asked.checkpoint.inputs(), **_given_inputs(asked, schema)}
     written = [reports.asked_of(text) for text in asked.reports]
-    chronicle.check(asked.trace, asked.trace_bodies)
+    chronicle.check(asked.trace, asked.trace_bodies, asked.document)
     _hosts(asked, ())  # a text that is no host is told before anything starts
     opened = nullcontext(_made_up()) if asked.mock else _target(asked)
     if opened is None:
@@ -218,7 +219,7 @@ def _run(asked: Asked) -> int:
     with opened as target:
         plan = _plan(asked, document, target)
         filled = _filled(plan, given, target)
-        secrets = Secrets(_secret_texts(schema, {**given, **filled}))
+        secrets = Secrets([*_secret_texts(schema, {**given, **filled}), *_passwords(target.servers)])
         narrator = _narrator(asked, secrets)
         kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets, written)
         if written and not asked.dry_run:
@@ -262,6 +263,7 @@ def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fas
         cases = _cases(every, rows, target, own)
         first.checkpoint.make_folder()
         secrets = Secrets(text for case in cases for text in _secret_texts(case.plan.main.inputs, case.inputs))
+        secrets.add(*_passwords(target.servers))
         batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets)
         from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
 
@@ -312,7 +314,7 @@ def _case(
         values = schema.bind(given)
     except UsageError as error:
         raise row.error(error) from error
-    secrets, options = Secrets(_secret_texts(schema, given)), _options(asked)
+    secrets, options = Secrets([*_secret_texts(schema, given), *_passwords(target.servers)]), _options(asked)
     kept = asked.checkpoint.of_run(number)
     files = joint_reports.of_run(own, number)
     steps = [step.id for step in plan.main.steps]
@@ -659,7 +661,18 @@ def pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]
 
 
 def _secret_texts(schema: InputSchema, values: Mapping[str, Any]) -> list[str]:
-    return [value for name, value in values.items() if isinstance(value, str) and schema.is_secret(name)]
+    """Values of secret inputs, also out of files."""
+    from heddle.arazzo.files import FileValue  # noqa: PLC0415
+
+    secret = [value for name, value in values.items() if schema.is_secret(name)]
+    read = [value.read().decode("utf-8", "ignore").strip() for value in secret if isinstance(value, FileValue)]
+    return [*(one for one in secret if isinstance(one, str)), *read]
+
+
+def _passwords(servers: Servers) -> list[str]:
+    """Of servers that are given as `https://name:password@host`."""
+    urls = [urlsplit(url) for url in (*servers.named.values(), servers.default) if url]
+    return [url.password for url in urls if url.password]
 
 
 def _narrator(asked: Asked, secrets: Secrets) -> Narrator:
