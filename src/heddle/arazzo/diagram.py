@@ -8,7 +8,7 @@ import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from heddle.arazzo.document import CriterionText, Workflow
+from heddle.arazzo.document import Workflow
 from heddle.arazzo.flow import END, Move
 from heddle.arazzo.outline import Reader, condition_of, pace
 from heddle.arazzo.sources import Linked
@@ -31,7 +31,8 @@ MAX_LANES = 30
 """More branches than that side by side share the last one."""
 _LABEL_GAP = 14
 _LETTER = 7.0
-_LONG = 74
+LONG = 74
+"""More letters than that of a label are left to whoever draws it to cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ class _Layout(Reader):
         nodes = list(self._nodes())
         branches = list(self._branches())
         lanes = _lanes(branches)
-        labels = max((max(len(one.label) + 2, len(one.when)) for one in branches), default=0) * _LETTER
+        letters = max((max(len(one.label) + 4, len(one.when)) for one in branches), default=0)
+        labels = min(letters, LONG) * _LETTER
         first = LEFT + NODE_WIDTH + _LABEL_GAP + labels + _LABEL_GAP
         arrows = [
             *self._straight(nodes),
@@ -180,16 +182,7 @@ class _Layout(Reader):
         label = f"{failing}{action.name}{pace(action)}"
         if action.workflow is not None and action.kind != "retry":
             label += f" → {leads}"
-        return _short(label), _short(_all(action.criteria)), leads
-
-
-def _all(criteria: Sequence[CriterionText]) -> str:
-    return " and ".join(map(condition_of, criteria))
-
-
-def _short(text: str) -> str:
-    plain = " ".join(text.split())
-    return plain if len(plain) <= _LONG else f"{plain[: _LONG - 1]}…"
+        return label, " and ".join(map(condition_of, action.criteria)), leads
 
 
 def _arrow(branch: _Branch, first: float, lane: int) -> Arrow:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from heddle.arazzo.diagram import DATA, END_WIDTH, LEFT, NODE_WIDTH, START_WIDTH, Arrow, Diagram, Node, diagram_of
+from heddle.arazzo.diagram import DATA, END_WIDTH, LEFT, LONG, NODE_WIDTH, START_WIDTH, Arrow, Diagram, Node, diagram_of
 from heddle.arazzo.document import Document, Workflow
 from heddle.arazzo.outline import Drawn, outline
 from heddle.arazzo.traces import Trace
@@ -213,9 +213,9 @@ class _Drawing:
             return
         x, y = arrow.points[0]
         count = tag("tspan", f"  {TIMES}{taken}", class_="count") if taken else None
-        yield tag("text", arrow.label, count, x=f"{x + 12:.1f}", y=f"{y - 6:.1f}")
+        yield tag("text", _cut(arrow.label, LONG - 6), count, x=f"{x + 12:.1f}", y=f"{y - 6:.1f}")
         if arrow.when:
-            yield _text(x + 12, y + 14, arrow.when, "when")
+            yield _text(x + 12, y + 14, _cut(arrow.when, LONG), "when")
 
 
 def _head_of(arrow: Arrow) -> Markup:

@@ -42,7 +42,7 @@ class Row:
 def run_page(report: Mapping[str, Any], lines: Sequence[Told | Exchange], started: datetime, folder: Path) -> str:
     """`report` is masked, and so are the lines; `folder` is where the page will lie."""
     rows, others = _rows(lines)
-    length = max((row.end or row.start for row in rows), default=0.0)
+    length = max((_latest(row, started) for row in rows), default=0.0)
     return page(
         f"{report['workflow']}: {report['status']}",
         _head(report, started),
@@ -90,6 +90,12 @@ def _end_waits(rows: list[Row]) -> None:
     for row, following in itertools.pairwise(rows):
         if row.wait is not None:
             row.end = following.start
+
+
+def _latest(row: Row, started: datetime) -> float:
+    """The last that is known of a row: a step that was interrupted never ended, but its exchange did."""
+    ends = ((one.started - started).total_seconds() + one.seconds for one in row.exchanges)
+    return max(row.end or row.start, *ends, 0.0)
 
 
 def _action(event: ActionTaken) -> str:
