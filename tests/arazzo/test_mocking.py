@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 import yaml
 
 from conftest import EXAMPLES, Played
+from heddle.arazzo.mocking import SERVER, Mock
+from heddle.arazzo.openapi import Description
+from heddle.arazzo.replay import ReplayClock
+from heddle.arazzo.sources import Linked
+from heddle.arazzo.tree import Tree
 
 GIVEN = {
     "text-to-image.yaml": [],
@@ -94,3 +101,31 @@ def test_no_server_and_no_file(described: Callable[..., Path], play: Callable[..
     assert played.code == 0
     assert "note: --save has no effect: nothing stands behind a made-up link" in played.stdout
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "fits"),
+    [
+        ("/a", "/a", True),
+        ("/a/{b}", "/a/x", True),
+        ("/a/{b}", "/a/", False),
+        ("/a/{b}", "/a/x/y", False),
+        ("/{a}.{b}", "/x.y.z", True),
+        ("/{a}.{b}", "/x.", False),
+        ("/x-{a}", "/y-1", False),
+        ("/{a}{b}", "/xy", True),
+        ("/{a}{b}", "/x", False),
+        ("/" + "{a}-" * 60 + "x", "/" + "--" * 60 + "y", False),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_paths(template: str, path: str, fits: bool) -> None:
+    description = Description(
+        "api", Tree("api.yaml", json.dumps(DESCRIBED | {"paths": {template: {"get": {}}}})), SERVER
+    )
+    mock = Mock(Linked(cast("Any", None), {"api": description}, {}), 0, ReplayClock())
+    response = asyncio.run(mock.handle_async_request(httpx.Request("GET", SERVER + path)))
+    assert (response.status_code == 200) is fits
+
+
+DESCRIBED: dict[str, Any] = {"openapi": "3.1.0", "info": {"title": "x", "version": "1"}}

@@ -98,6 +98,15 @@ def test_a_schema_inside_itself_comes_to_an_end() -> None:
     assert sample(wide)["a"]["a"]
 
 
+def test_a_small_schema_of_billions_of_values() -> None:
+    wide: dict[str, Any] = {"type": "object", "properties": {}}
+    wide["properties"] |= {f"p{at}": wide for at in range(40)}
+    assert len(sample(wide)) == 40
+    many: dict[str, Any] = {"allOf": []}
+    many["allOf"] += [many] * 40
+    assert isinstance(sample(many), str)
+
+
 schemas = st.recursive(
     st.fixed_dictionaries(
         {"type": st.sampled_from(["string", "integer", "number", "boolean"])},

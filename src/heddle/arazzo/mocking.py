@@ -66,13 +66,16 @@ class _Route:
         self.description = description
         self._method = operation.method
         self._fields = fields
-        literal = re.split(r"\{[^{}]*\}", urlsplit(operation.server).path.rstrip("/") + operation.path)
-        self._pattern = re.compile("[^/]+".join(map(re.escape, literal)))
-        self.variables = len(literal) - 1
+        path = urlsplit(operation.server).path.rstrip("/") + operation.path
+        self._segments = [re.split(r"\{[^{}]*\}", segment) for segment in path.split("/")]
+        self.variables = path.count("{")
 
     def fits(self, request: httpx.Request) -> bool:
         path = request.url.raw_path.partition(b"?")[0].decode("ascii", "replace")
-        return request.method == self._method and self._pattern.fullmatch(path) is not None
+        if request.method != self._method:
+            return False
+        segments = path.split("/")
+        return len(segments) == len(self._segments) and all(map(_fits, self._segments, segments))
 
     def answer(self, samples: Samples, turn: int) -> httpx.Response:
         responses = self._fields.get("responses")
@@ -85,6 +88,23 @@ class _Route:
             return _answer(status, ABSENT, headers)
         kind, shape = media
         return _answer(status, samples.of_media(samples.resolved(shape), turn), headers, kind)
+
+
+def _fits(literals: Sequence[str], segment: str) -> bool:
+    """Whether a part of a path is these literals with something between each two. Takes no longer for being odd."""
+    first, *rest = literals
+    if not rest:
+        return segment == first
+    last = rest.pop()
+    at, end = len(first), len(segment) - len(last)
+    if not segment.startswith(first) or not segment.endswith(last):
+        return False
+    for literal in rest:
+        at = segment.find(literal, at + 1, end)
+        if at < 0:
+            return False
+        at += len(literal)
+    return at < end
 
 
 def _descriptions(linked: Linked, seen: frozenset[int] = frozenset()) -> Iterator[Description]:

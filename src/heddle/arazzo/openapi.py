@@ -119,9 +119,13 @@ class Description:
                 yield fields["operationId"]
 
     def operations(self) -> Iterator[tuple[Operation, Mapping[str, Any]]]:
-        """Each with the Operation Object that describes it."""
+        """Each that can be read, with the Operation Object that describes it."""
         for path, method, fields in self._operations():
-            yield self._build(path, method, fields), fields
+            try:
+                operation = self._build(path, method, fields)
+            except UsageError:  # whoever needs it has been told by `operation`
+                continue
+            yield operation, fields
 
     def operation(self, name: str) -> Operation | None:
         for path, method, fields in self._operations():

@@ -18,6 +18,7 @@ MAX_DEPTH = 8
 MAX_REFS = 30
 MAX_ITEMS = 20
 MAX_TEXT = 10_000
+MAX_VALUES = 5_000
 
 _FORMATS: Mapping[str, str] = {
     "date-time": "2030-01-01T00:00:00Z",
@@ -51,13 +52,13 @@ class Samples:
             return media["example"]
         examples = media.get("examples")
         if isinstance(examples, dict) and examples:
-            one = self.resolved(self._pick(list(cast("dict[str, Any]", examples).values()), turn))
+            one = self.resolved(_picked(list(cast("dict[str, Any]", examples).values()), self.seed, turn))
             if "value" in one:
                 return one["value"]
         return self.of_schema(media["schema"], turn) if "schema" in media else ABSENT
 
     def of_schema(self, schema: Any, turn: int) -> Any:
-        return self._value(schema, turn, 0, "")
+        return _Maker(self, turn).value(schema, 0, "")
 
     def resolved(self, value: Any) -> Mapping[str, Any]:
         """The object at the end of its local references; an empty one where they lead nowhere, or round in a circle."""
@@ -78,48 +79,56 @@ class Samples:
             return {}
         return {} if found is ABSENT else found
 
-    def _pick(self, choices: Sequence[Any], turn: int) -> Any:
-        """The next one each turn; the last one stays."""
-        at = self.seed % len(choices)
-        return [*choices[at:], *choices[:at]][min(turn, len(choices) - 1)]
 
-    def _value(self, schema: Any, turn: int, depth: int, way: str) -> Any:
+class _Maker:
+    """Makes one value. It has a limited number of parts, because a schema of ten lines can describe billions."""
+
+    def __init__(self, samples: Samples, turn: int) -> None:
+        self._samples = samples
+        self._turn = turn
+        self._left = MAX_VALUES
+
+    def _pick(self, choices: Sequence[Any]) -> Any:
+        return _picked(choices, self._samples.seed, self._turn)
+
+    def value(self, schema: Any, depth: int, way: str) -> Any:
         fields = self._merged(schema)
         if "example" in fields:
             return fields["example"]
         examples = fields.get("examples")
         if isinstance(examples, list) and examples:
-            return self._pick(cast("list[Any]", examples), turn)
+            return self._pick(cast("list[Any]", examples))
         if "const" in fields:
             return fields["const"]
         if "default" in fields:
             return fields["default"]
         if isinstance(fields.get("enum"), list) and fields["enum"]:
-            return self._pick(fields["enum"], turn)
-        return self._by_type(fields, turn, depth, way)
+            return self._pick(fields["enum"])
+        return self._by_type(fields, depth, way)
 
     def _merged(self, schema: Any, depth: int = 0) -> Mapping[str, Any]:
         """With everything that allOf adds, and the first choice of oneOf and anyOf."""
-        fields = dict(self.resolved(schema))
-        if depth > MAX_DEPTH:
+        fields = dict(self._samples.resolved(schema))
+        self._left -= 1
+        if depth > MAX_DEPTH or self._left <= 0:
             return fields
         parts = _items(fields.pop("allOf", None))
         for name in ("oneOf", "anyOf"):
-            choices = [one for one in _items(fields.pop(name, None)) if self.resolved(one).get("type") != "null"]
+            choices = [
+                one for one in _items(fields.pop(name, None)) if self._samples.resolved(one).get("type") != "null"
+            ]
             if choices:
-                parts = [*parts, choices[self.seed % len(choices)]]
+                parts = [*parts, choices[self._samples.seed % len(choices)]]
         for part in parts:
             fields = _joined(self._merged(part, depth + 1), fields)
         return fields
 
-    def _by_type(  # noqa: PLR0911 - a case per type
-        self, fields: Mapping[str, Any], turn: int, depth: int, way: str
-    ) -> Any:
+    def _by_type(self, fields: Mapping[str, Any], depth: int, way: str) -> Any:  # noqa: PLR0911 - a case per type
         match _type(fields):
             case "object":
-                return self._object(fields, turn, depth, way)
+                return self._object(fields, depth, way)
             case "array":
-                return self._array(fields, turn, depth, way)
+                return self._array(fields, depth, way)
             case "boolean":
                 return True
             case "integer":
@@ -131,39 +140,45 @@ class Samples:
             case _:
                 return self._text(fields, way)
 
-    def _object(self, fields: Mapping[str, Any], turn: int, depth: int, way: str) -> dict[str, Any]:
+    def _object(self, fields: Mapping[str, Any], depth: int, way: str) -> dict[str, Any]:
         properties = fields.get("properties")
         members = cast("dict[str, Any]", properties) if isinstance(properties, dict) else {}
         required = {name for name in _items(fields.get("required")) if isinstance(name, str)}
         names = [
             name for name in (*members, *sorted(required - members.keys())) if depth < MAX_DEPTH or name in required
         ]
-        if depth >= 2 * MAX_DEPTH:
+        if depth >= 2 * MAX_DEPTH or self._left <= 0:
             return {}
-        wanted = [name for name in names if self.resolved(members.get(name)).get("writeOnly") is not True]
-        return {name: self._value(members.get(name, {}), turn, depth + 1, f"{way}/{name}") for name in wanted}
+        wanted = [name for name in names if self._samples.resolved(members.get(name)).get("writeOnly") is not True]
+        return {name: self.value(members.get(name, {}), depth + 1, f"{way}/{name}") for name in wanted}
 
-    def _array(self, fields: Mapping[str, Any], turn: int, depth: int, way: str) -> list[Any]:
-        if depth >= MAX_DEPTH:
+    def _array(self, fields: Mapping[str, Any], depth: int, way: str) -> list[Any]:
+        if depth >= MAX_DEPTH or self._left <= 0:
             return []
         least = fields.get("minItems")
         most = fields.get("maxItems")
         count = max(1, least) if isinstance(least, int) else 1
         count = min(count, most) if isinstance(most, int) else count
         items = fields.get("items", {})
-        return [self._value(items, turn, depth + 1, f"{way}/{at}") for at in range(max(0, min(count, MAX_ITEMS)))]
+        return [self.value(items, depth + 1, f"{way}/{at}") for at in range(max(0, min(count, MAX_ITEMS)))]
 
     def _text(self, fields: Mapping[str, Any], way: str) -> str:
         form = str(fields.get("format", ""))
-        mark = hashlib.sha256(f"{self.seed} {way}".encode()).hexdigest()
+        mark = hashlib.sha256(f"{self._samples.seed} {way}".encode()).hexdigest()
         if form == "uuid":
             return f"{mark[:8]}-{mark[8:12]}-4{mark[13:16]}-8{mark[17:20]}-{mark[20:32]}"
         if form in ("uri", "url", "iri"):
-            return f"{self.server}/made-up/{mark[:8]}"
+            return f"{self._samples.server}/made-up/{mark[:8]}"
         text = _FORMATS.get(form) or f"{way.rsplit('/', 1)[-1] or 'text'}-{mark[:6]}"
         least, most = fields.get("minLength"), fields.get("maxLength")
         text = text.ljust(min(least, MAX_TEXT), "x") if isinstance(least, int) else text
         return text[: max(0, most)] if isinstance(most, int) else text
+
+
+def _picked(choices: Sequence[Any], seed: int, turn: int) -> Any:
+    """The next one each turn; the last one stays."""
+    at = seed % len(choices)
+    return [*choices[at:], *choices[:at]][min(turn, len(choices) - 1)]
 
 
 def _type(fields: Mapping[str, Any]) -> str:
