@@ -120,9 +120,8 @@ def test_no_server_and_no_file(described: Callable[..., Path], play: Callable[..
     ids=lambda value: str(value)[:20],
 )
 def test_paths(template: str, path: str, fits: bool) -> None:
-    description = Description(
-        "api", Tree("api.yaml", json.dumps(DESCRIBED | {"paths": {template: {"get": {}}}})), SERVER
-    )
+    described = DESCRIBED | {"paths": {"/bad": {"get": {"parameters": [{"$ref": "#/no"}]}}, template: {"get": {}}}}
+    description = Description("api", Tree("api.yaml", json.dumps(described)), SERVER)
     mock = Mock(Linked(cast("Any", None), {"api": description}, {}), 0, ReplayClock())
     response = asyncio.run(mock.handle_async_request(httpx.Request("GET", SERVER + path)))
     assert (response.status_code == 200) is fits

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
+from arazzo_pages import check as check_page
 from arazzo_stub import TOKEN, Got, Handler, Reply, SeedApi, Stub
 from click.testing import CliRunner
+from tests.arazzo.test_checklist import DOCUMENTS, Api
+from tests.arazzo.test_checklist import _check_of as check_of
 
 from conftest import EXAMPLES, Played
+from heddle.arazzo.budgets import Options
+from heddle.arazzo.document import read_document
+from heddle.arazzo.events import Event, Result, RunEnded
+from heddle.arazzo.exchange import Client
+from heddle.arazzo.leniency import Leniency
+from heddle.arazzo.masking import Secrets
+from heddle.arazzo.outline import drawn
+from heddle.arazzo.plan import make_plan
+from heddle.arazzo.recording import Recorder
+from heddle.arazzo.replay import ReplayClock, Replayer
+from heddle.arazzo.runner import Run
+from heddle.arazzo.sources import Servers, load_linked
+from heddle.arazzo.traces import Header, TraceWriter, read_trace
+from heddle.arazzo.walk import walk_of
+from heddle.cli.document_page import document_page
 from heddle.cli.main import cli
 
 SECRET = "s3cret of nobody"
@@ -233,3 +253,42 @@ def test_a_header_that_means_harm(polled: Path, replay: Callable[..., Played], f
     played = replay("bad.trace")
     assert played.code == 1
     assert "a file of the trace cannot be read" in played.stderr
+
+
+ITEMS = [path for path in DOCUMENTS if "refused" not in check_of(path)["expect"]]
+
+
+@pytest.mark.parametrize("path", ITEMS, ids=lambda path: path.name.removesuffix(".arazzo.yaml"))
+def test_the_whole_language_goes_the_same_way_again(path: Path, tmp_path: Path) -> None:
+    """Whatever a document can do: the trace is read as it was written, the replay is the same, the run can be drawn."""
+    document, check = read_document(path), check_of(path)
+    linked = load_linked(document, Servers(default="http://h"), {})
+
+    async def run(transport: httpx.AsyncBaseTransport, *follow: Callable[[Event], object]) -> Result:
+        plan = make_plan(document, "main", linked.descriptions, Leniency(), linked.others)
+        async with Client(transport) as client:
+            options, inputs = Options(max_steps=50), plan.main.inputs.bind(check.get("inputs", {}))
+            async for event in Run(plan, inputs, client, options=options, clock=ReplayClock()).events():
+                for one in follow:
+                    one(event)
+                if isinstance(event, RunEnded):
+                    return event.result
+        raise AssertionError
+
+    header = Header(document=str(path), sha256="", workflow="main", inputs={})
+    writer = TraceWriter(tmp_path / "t.trace", header)
+    recorder = Recorder(Api(check.get("answers", {})), Secrets(), writer.exchange)
+    first = asyncio.run(run(recorder, recorder.follow, lambda event: writer.event(event, recorder)))
+    writer.close()
+
+    trace = read_trace(tmp_path / "t.trace")
+    assert trace.result is not None
+    replayer = Replayer(trace.exchanges, ReplayClock(), Secrets())
+    second = asyncio.run(run(replayer, replayer.follow))
+    replayer.finish(trace.result, second, lambda value: value)
+    assert [one.message for one in replayer.differences] == []
+    assert (second.status, second.reason, second.calls) == (first.status, first.reason, first.calls)
+    walk = walk_of(told.event for told in trace.events)
+    assert sum(walk.runs.values()) == sum(step.runs for step in first.steps)
+    assert sum(walk.moves.values()) <= sum(walk.runs.values())
+    check_page(document_page(drawn(document, {}), document.workflows, trace, b""))
