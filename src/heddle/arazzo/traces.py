@@ -38,12 +38,10 @@ from heddle.arazzo.events import (
     Warned,
 )
 from heddle.arazzo.files import FileValue
-from heddle.arazzo.masking import MASK
 from heddle.arazzo.recording import Body, Exchange, Recorder
 from heddle.errors import UsageError
 
 VERSION = 1
-MAX_LINE = 256 * 1024 * 1024
 
 _EVENTS: Mapping[str, type[Event]] = {
     "runStarted": RunStarted,
@@ -234,10 +232,6 @@ def masked(event: Event, mask: Callable[[Any], Any]) -> Event:
     """The same, with every secret masked."""
     fields = mask(plain(event))
     return _converted(fields, type(event))
-
-
-def is_masked(value: Any) -> bool:
-    return isinstance(value, str) and MASK in value
 
 
 def read_trace(path: Path) -> Trace:
