@@ -168,6 +168,36 @@ def test_other_outputs(polled: Path, replay: Callable[..., Played]) -> None:
     assert messages[1:] == ['the output id is "done", and was 7']
 
 
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        {"type": "http", "scheme": "bearer"},
+        {"type": "http", "scheme": "basic"},
+        {"type": "apiKey", "in": "query", "name": "key"},
+        {"type": "apiKey", "in": "header", "name": "X-Pass"},
+        {"type": "apiKey", "in": "cookie", "name": "pass"},
+    ],
+    ids=["bearer", "basic", "query", "header", "cookie"],
+)
+def test_credentials_of_the_command_line(
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    replay: Callable[..., Played],
+    scheme: dict[str, Any],
+) -> None:
+    path = write([{"stepId": "look", "operationId": "look"}])
+    description = yaml.safe_load(path.with_name("api.yaml").read_text())
+    description |= {"components": {"securitySchemes": {"door": scheme}}, "security": [{"door": []}]}
+    path.with_name("api.yaml").write_text(yaml.safe_dump(description))
+    stub = serve(lambda got: Reply(200, {}))
+    played = play(path, "--server", stub.url, "--auth", "door=me:open sesame/1", "--trace", "t.trace")
+    assert played.code == 0
+    assert "sesame" not in Path("t.trace").read_text()
+    assert "bWU6b3Blbi" not in Path("t.trace").read_text()
+    assert replay("t.trace").stdout.splitlines()[-1] == "the same as recorded"
+
+
 def test_failures_are_replayed(
     write: Callable[..., Path], play: Callable[..., Played], replay: Callable[..., Played]
 ) -> None:

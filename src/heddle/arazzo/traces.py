@@ -80,6 +80,7 @@ class Header:
     server: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     uploads: Sequence[Mapping[str, Any]] = ()
+    credentials: Mapping[str, str] = field(default_factory=dict[str, str])
     leniencies: Sequence[str] = ()
     fall_through: bool = False
     max_steps: int = 10_000

@@ -48,6 +48,20 @@ def notes(plan: Plan) -> list[str]:
     return list(told)
 
 
+def stand_ins(plan: Plan) -> dict[str, str]:
+    """Something of the same shape for every credential that the run sends, by the variable that might hold it."""
+    from heddle.arazzo.masking import MASK  # noqa: PLC0415
+    from heddle.arazzo.security import variable  # noqa: PLC0415
+
+    found: dict[str, str] = {}
+    for step in (step for workflow in plan.workflows.values() for step in workflow.steps):
+        if step.operation is not None:
+            for lock in _choice(step).opened:
+                shape = f"{MASK}:{MASK}" if lock.scheme.kind == "basic" else MASK
+                found[variable(step.operation.source, lock.scheme.name)] = shape
+    return found
+
+
 def _choice(step: PlannedStep) -> Choice:
     from heddle.arazzo.security import choose, place  # noqa: PLC0415
 

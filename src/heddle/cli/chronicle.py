@@ -25,6 +25,7 @@ from heddle.arazzo.recording import Exchange, Recorder
 from heddle.arazzo.sources import Servers
 from heddle.arazzo.traces import Header, Told, TraceWriter, kept, masked, plain
 from heddle.arazzo.transfers import Saved
+from heddle.cli import auth
 from heddle.errors import UsageError
 
 _UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
@@ -127,6 +128,7 @@ def header_of(
         server=secrets.mask(servers.default),
         sources={name: str(place) for name, place in sources.items()},
         uploads=uploads,
+        credentials=auth.stand_ins(plan),
         leniencies=sorted(plan.leniency.allowed),
         fall_through=options.fall_through,
         max_steps=options.max_steps,

@@ -27,6 +27,7 @@ from heddle.arazzo.masking import MASK, Masked, Secrets
 from heddle.arazzo.plan import choose_workflow, make_plan
 from heddle.arazzo.replay import Difference, ReplayClock, Replayer, compare_document
 from heddle.arazzo.runner import Run
+from heddle.arazzo.security import Keys
 from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.traces import Header, Kept, Trace, read_trace
 from heddle.arazzo.transfers import Saved, Upload
@@ -69,7 +70,8 @@ class _Again:
             given = {name: value for name, value in given.items() if name in schema.names}
         self._gone = sorted(header.inputs.keys() - given.keys())
         paths = {name: _near(Path(place), trace_path) for name, place in header.sources.items()} | dict(sources)
-        linked = load_linked(document, _servers(header, [source.name for source in document.sources]), paths)
+        servers = _servers(header, [source.name for source in document.sources])
+        linked = load_linked(document, servers, paths, Keys(variables=header.credentials))
         self._plan = make_plan(document, header.workflow, linked.descriptions, _leniency(header), linked.others)
         self._values = schema.bind(given)
         self._options = _options(header, files)
