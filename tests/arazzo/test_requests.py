@@ -102,6 +102,12 @@ def test_headers_and_cookies() -> None:
         built({**ID, ("X-Trace", "header"): "a\r\nX-Evil: 1"})
 
 
+@pytest.mark.parametrize("where", ["path", "query", "header", "cookie"])
+def test_half_a_character_cannot_be_sent(where: str) -> None:
+    with pytest.raises(RequestError, match="a value holds half a character"):
+        built({**ID, ("id" if where == "path" else "x", where): "a\ud800"})
+
+
 def test_a_json_body_leaves_out_what_is_absent() -> None:
     payload = {
         "a": "$inputs.text",

@@ -199,11 +199,22 @@ HEADER = {"type": "trace", "version": 1, "document": "a", "sha256": "", "workflo
         ("nonsense\n", ":1: this is no line of a trace: Expecting value"),
         ("[" * 100_000 + "\n", ":1: this is no line of a trace"),
         (json.dumps({**HEADER, "version": 7}) + "\n", "is a trace of version 7"),
+        (json.dumps({**HEADER, "deadline": float("nan")}) + "\n", ":1: this is no line of a trace: NaN is no number"),
         (json.dumps({**HEADER, "inputs": 3}) + "\n", ":1: this is no line of a trace: Expected `object`, got `int`"),
         (json.dumps(HEADER) + '\n{"type": "stepEnded", "step": 3}\n', ":2: this is no line of a trace"),
         (json.dumps(HEADER) + '\n{"type": "exchange", "number": 1}\n', ":2: this is no line of a trace"),
     ],
-    ids=["empty", "no header", "no JSON", "too deep", "another version", "wrong header", "wrong event", "half"],
+    ids=[
+        "empty",
+        "no header",
+        "no JSON",
+        "too deep",
+        "another version",
+        "no number",
+        "wrong header",
+        "wrong event",
+        "half",
+    ],
 )
 def test_what_is_no_trace(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "t.trace"
@@ -215,7 +226,7 @@ def test_what_is_no_trace(tmp_path: Path, text: str, said: str) -> None:
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "t.trace"
-    path.write_text(json.dumps(HEADER) + '\n{"type": "later", "at": 1}\n{"type": "excha')
+    path.write_text(json.dumps(HEADER) + '\n{"type": "later", "at": 1}\n{"type": ["odd"]}\n{"type": "excha')
     assert read_trace(path).lines == ()
 
 

@@ -101,7 +101,7 @@ class Replayer(httpx.AsyncBaseTransport):
         content = body.content if body else b""
         headers = [(name, str(len(content)) if name.lower() == "content-length" else value) for name, value in headers]
         stream = _Replayed(content, fault.kind if fault else None, fault.message if fault else "")
-        encoded = [(name.encode(), value.encode()) for name, value in headers]
+        encoded = [(name.encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in headers]
         return httpx.Response(answer.status, headers=encoded, stream=stream)
 
     def _differ(self, kind: str, message: str) -> None:

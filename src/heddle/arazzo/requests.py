@@ -87,7 +87,22 @@ def build_request(
     scope: Scope,
     leniency: Leniency,
 ) -> Request:
-    """Raises RequestError where a value that the request cannot do without is missing."""
+    """Raises RequestError where a value that the request cannot do without is missing, or cannot be sent."""
+    try:
+        return _built(operation, parameters, body, scope, leniency)
+    except UnicodeEncodeError as error:  # JSON may hold such a character, and so may an answer
+        raise RequestError(
+            f"a value holds half a character, {error.object[error.start]!a}, which is no text"
+        ) from error
+
+
+def _built(
+    operation: Operation,
+    parameters: Sequence[PlannedParameter],
+    body: PlannedBody | None,
+    scope: Scope,
+    leniency: Leniency,
+) -> Request:
     request = Request(operation.method, "", takes_key=("idempotency-key", "header") in operation.parameters)
     rendered = list(_rendered(parameters, scope, request.absent))
     request.url = _url(operation, rendered)
@@ -186,6 +201,7 @@ def _header_text(name: str, text: str) -> str:
     """A value that cannot end its line and start another header."""
     if _CONTROL.search(text):
         raise RequestError(f"the header {name!r} would hold a control character")
+    text.encode()  # raises what `build_request` tells
     return text
 
 

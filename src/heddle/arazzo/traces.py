@@ -263,7 +263,7 @@ class _Reader:
     def line(self, number: int, text: str) -> Header | Told | Exchange | None:
         """None for a type that this version does not know."""
         try:
-            fields = json.loads(text)
+            fields = json.loads(text, parse_constant=_no_number)
             if not isinstance(fields, dict):
                 raise self._problem(number, "it is no object")
             return self._read(number, cast("dict[str, Any]", fields))
@@ -279,7 +279,7 @@ class _Reader:
             return _exchange(fields)
         if number == 1:
             raise self._problem(number, "a trace begins with its header")
-        if kind not in _EVENTS:
+        if not isinstance(kind, str) or kind not in _EVENTS:
             return None
         at = msgspec.convert(fields.pop("at", 0.0), float)
         return Told(at, _converted(fields, _EVENTS[kind]))
@@ -290,6 +290,10 @@ class _Reader:
 
     def _problem(self, number: int, problem: str) -> UsageError:
         return UsageError(f"{self._path}:{number}: this is no line of a trace: {problem}")
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _exchange(fields: dict[str, Any]) -> Exchange:
