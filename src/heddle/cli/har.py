@@ -71,7 +71,6 @@ def _request(sent: Sent, answer: Answered | None) -> dict[str, Any]:
     if sent.body is not None:
         request["postData"] = {
             "mimeType": _kind(sent.headers),
-            "params": [],
             "text": sent.body.text or "",
             **_cut(sent.body),
         }
