@@ -396,3 +396,44 @@ def test_content_types_cannot_start_a_header(write: Write, play: Play, serve: Se
     played = play(path, "--server", server.url)
     assert (played.code, server.got) == (1, [])
     assert "control character" in told(played)
+
+
+ID = {"name": "id", "in": "path", "value": "7"}
+HALF = b'{"a": "x\\ud800y"}'
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"parameters": [{"name": "id", "in": "path", "value": "$steps.a.outputs.x"}]},
+        {"parameters": [ID, {"name": "X-Trace", "in": "header", "value": "$steps.a.outputs.x"}]},
+        {"operationId": "make", "requestBody": {"payload": {"a": "$steps.a.outputs.x"}}},
+        {"operationId": "make", "requestBody": {"contentType": "text/plain", "payload": "{$steps.a.outputs.x}"}},
+        {
+            "operationId": "make",
+            "requestBody": {"contentType": "multipart/form-data", "payload": {"a": "$steps.a.outputs.x"}},
+        },
+    ],
+    ids=lambda step: json.dumps(step)[:70],
+)
+def test_half_a_character_of_an_answer(write: Write, play: Play, serve: Serve, step: dict[str, Any]) -> None:
+    """JSON can hold it, UTF-8 cannot: it cannot be sent, and the report still comes."""
+    path = write(
+        [{**STEP, "outputs": {"x": "$response.body#/a"}}, {"stepId": "b", "operationId": "thing", **step}],
+        outputs={"x": "$steps.a.outputs.x"},
+    )
+    server = serve(lambda _: Reply(200, HALF))
+    played = play(path, "--server", server.url, "--json", "--report", f"json={path.parent / 'report.json'}")
+    assert (played.code, len(server.got)) == (1, 1)
+    assert played.report["outputs"] == {"x": "x\ud800y"}
+    assert "half a character" in played.report["reason"]
+    written = json.loads((path.parent / "report.json").read_text())
+    assert written == {name: played.report[name] for name in written}
+
+
+def test_half_a_character_of_a_document(write: Write, tmp_path: Path) -> None:
+    document = yaml.safe_load(write([STEP]).read_text())
+    document["sourceDescriptions"][0]["url"] = "\ud800"
+    path = tmp_path / "flow.json"
+    path.write_text(json.dumps(document))
+    assert {one.code for one in lint(path)} == {"missing-description"}

@@ -279,7 +279,7 @@ class _Parser:
 
     def _reference(self, token: _Token) -> Expression:
         try:
-            return parse(token.text.strip())
+            return parse(token.text)
         except ExpressionError as error:
             raise ConditionError(self._text, token.column, error.message) from error
 

@@ -36,6 +36,7 @@ class JsonPath:
     def __init__(self, text: str, version: str | None) -> None:
         self.text = text
         self._query: JSONPathQuery | Goessner
+        self._cost = _Cost(text)
         if len(text) > MAX_QUERY:
             raise BadQuery(f"a JSONPath query may have {MAX_QUERY} characters, not {len(text)}")
         try:
@@ -54,7 +55,7 @@ class JsonPath:
         """Whether there is anything at all; raises Undecidable."""
         if isinstance(self._query, Goessner):
             return bool(self.nodes(value))
-        if not _is_harmless(self.text, value):
+        if not self._cost.is_small(value):
             return bounded.call("heddle.arazzo.jsonpaths:selects", self.text, value)
         try:
             return next(iter(self._query.finditer(value)), None) is not None
@@ -66,7 +67,7 @@ class JsonPath:
         try:
             if isinstance(self._query, Goessner):
                 return self._query.nodes(value)
-            if not _is_harmless(self.text, value):
+            if not self._cost.is_small(value):
                 return [
                     (tuple(way), one) for way, one in bounded.call("heddle.arazzo.jsonpaths:nodes", self.text, value)
                 ]
@@ -80,6 +81,7 @@ class Comparison:
 
     def __init__(self, text: str, version: str | None) -> None:
         self._text = text
+        self._cost = _Cost(f"$[?{text}]")
         if len(text) > MAX_QUERY:
             raise BadQuery(f"a comparison may have {MAX_QUERY} characters, not {len(text)}")
         self._condition: FilterExpression | Formula = _draft_formula(text) if version == GOESSNER else _filter_of(text)
@@ -87,7 +89,7 @@ class Comparison:
     def holds(self, value: Any) -> bool:
         if not isinstance(self._condition, FilterExpression):
             return truthy(self._condition(value, value))
-        if not _is_harmless(f"$[?{self._text}]", value):
+        if not self._cost.is_small(value):
             return bounded.call("heddle.arazzo.jsonpaths:compares", self._text, value)
         try:
             return bool(self._condition.evaluate(FilterContext(env=_ENVIRONMENT, current=value, root=value)))
@@ -125,19 +127,22 @@ def compares(text: str, value: Any) -> bool:
     return bool(_filter_of(text).evaluate(FilterContext(env=_ENVIRONMENT, current=value, root=value)))
 
 
-def _is_harmless(text: str, value: Any) -> bool:
-    """Whether a query looks at every value a few times at most, and searches no text for long.
+class _Cost:
+    """What a query looks like it takes: how often it looks at every value, and whether it searches texts."""
 
-    `..` inside of `..`, and a query inside a filter, start again at every value.
-    """
-    rounds = max(text.count("..") + max(text.count("?") - 1, 0), 1)
-    rounds += text.count("$") - 1 if "?" in text else 0
-    searches = _SEARCH.search(text) is not None
-    if not searches and rounds == 1:
-        return True
-    if searches and _RISKY.search(text):
-        return False
-    return _size(value) ** rounds <= _HARMLESS_VISITS
+    def __init__(self, text: str) -> None:
+        rounds = max(text.count("..") + max(text.count("?") - 1, 0), 1)
+        # `..` inside of `..`, and a query inside a filter, start again at every value.
+        self._rounds = rounds + (text.count("$") - 1 if "?" in text else 0)
+        self._searches = _SEARCH.search(text) is not None
+        self._risky = self._searches and _RISKY.search(text) is not None
+
+    def is_small(self, value: Any) -> bool:
+        if self._risky:
+            return False
+        if self._rounds == 1 and not self._searches:
+            return True
+        return _size(value) ** self._rounds <= _HARMLESS_VISITS
 
 
 def _size(value: Any) -> int:

@@ -190,7 +190,9 @@ def _headers(rendered: Sequence[tuple[ParameterShape, Any]]) -> Iterator[tuple[s
         if shape.where == "header":
             if not _HEADER_NAME.fullmatch(shape.name):
                 raise RequestError(f"{shape.name!r} is no name of a header")
-            yield shape.name, _header_text(shape.name, _simple(shape, value, safe=None))
+            text = _header_text(shape.name, _simple(shape, value, safe=None))
+            text.encode()  # half a character cannot be sent
+            yield shape.name, text
 
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

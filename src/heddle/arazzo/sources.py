@@ -175,7 +175,7 @@ def _candidates(document: Document, source: Source) -> Iterator[Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False  # a name that is too long
 
 
@@ -183,5 +183,5 @@ def _is_inside(path: Path, home: Path) -> bool:
     """A document reads nothing above its folder, also not by a link; who runs it can, with --source."""
     try:
         return path.resolve().is_relative_to(home.resolve())
-    except (OSError, RuntimeError):
-        return False  # a link to itself
+    except (OSError, RuntimeError, ValueError):
+        return False  # a link to itself, or half a character

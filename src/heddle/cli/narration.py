@@ -28,7 +28,7 @@ from heddle.arazzo.events import (
 from heddle.arazzo.leniency import Departure
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.transfers import Saved
-from heddle.cli.output import duration, size
+from heddle.cli.output import duration, json_text, size
 
 
 class Narrator(Protocol):
@@ -240,7 +240,7 @@ class Report:
     def end(self, result: Result, saved: Sequence[Saved]) -> None:
         report = {"document": self._document, "servers": list(self._servers), **report_of(result, saved)}
         report["notes"] = self._notes
-        click.echo(json.dumps(self._secrets.mask(report), indent=2, ensure_ascii=False, default=str))
+        click.echo(json_text(self._secrets.mask(report)))
 
     def close(self) -> None:
         pass

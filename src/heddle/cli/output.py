@@ -1,7 +1,9 @@
-"""What commands share when they talk to a person: usage errors, sizes, durations."""
+"""What commands share when they talk to a person or a program: usage errors, sizes, durations, JSON."""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from typing import Any
 
@@ -27,6 +29,12 @@ class _WrongUsage(click.UsageError):
 def is_terminal() -> bool:
     """Whether standard output is looked at by a person."""
     return sys.stdout.isatty()
+
+
+def json_text(value: Any) -> str:
+    """JSON to read. Half of a pair of characters, which an answer may hold and no output can, stays escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def size(count: int) -> str:

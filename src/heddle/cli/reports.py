@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from heddle.arazzo.transfers import Saved
 from heddle.cli.chronicle import Chronicle, Story
 from heddle.cli.har import har
 from heddle.cli.narration import report_of, summary
+from heddle.cli.output import json_text
 from heddle.cli.run_page import run_page
 from heddle.errors import UsageError
 
@@ -123,7 +123,7 @@ def cases_of(result: Result, steps: Sequence[str]) -> list[Case]:
 
 
 def _json(told: Told) -> str:
-    return json.dumps(told.report, indent=2, ensure_ascii=False, default=str) + "\n"
+    return json_text(told.report) + "\n"
 
 
 def _junit(told: Told) -> str:

@@ -21,7 +21,7 @@ import click
 
 from heddle.cli import auth, credentials
 from heddle.cli.checkpoints import Checkpoint
-from heddle.cli.output import Command, is_terminal
+from heddle.cli.output import Command, is_terminal, json_text
 from heddle.errors import UsageError
 
 # The runner and its HTTP client cost a fifth of a second to import; `heddle run --help` does without them.
@@ -424,7 +424,7 @@ def _rehearse(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secr
         plain({"document": str(asked.document), "dryRun": True, "inputs": dict(values), "steps": steps})
     )
     if asked.as_json:
-        click.echo(json.dumps(report, indent=2, ensure_ascii=False, default=str))
+        click.echo(json_text(report))
         return
     click.echo(f"{plan.main.id}: a dry run, nothing is sent")
     for number, step in enumerate(report["steps"], 1):
