@@ -22,6 +22,7 @@ from heddle.runs.rows import ArazzoRun
 
 _MOST_VALUES = 100_000
 _DEEPEST = 100
+_MOST_EVENTS = 1000
 
 
 async def create_arazzo_run(request: Request) -> Response:
@@ -61,9 +62,10 @@ async def get_arazzo_run_events(request: Request) -> Response:
     parts, who = deps(request), await account(request)
     wanted = base.validate(QueryArazzoEvents, _asked(request))
     run = await parts.db.read(rows.get, request.path_params["runId"], who.id)
-    events = _events(await parts.db.read(rows.records, run.id))
+    events = _events(await parts.db.read(rows.briefs, run.id))
     items = [event for event in events if event["number"] > wanted.after]
-    return answer({"items": items, "ended": run.ended_at is not None})
+    ended = run.ended_at is not None and len(items) <= _MOST_EVENTS
+    return answer({"items": items[:_MOST_EVENTS], "ended": ended})
 
 
 async def cancel_arazzo_run(request: Request) -> Response:

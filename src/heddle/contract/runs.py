@@ -101,5 +101,5 @@ class ArazzoRunEvent(Wire):
 class ArazzoRunEvents(Wire):
     """What a run did so far."""
 
-    items: list[ArazzoRunEvent]
-    ended: bool
+    items: list[ArazzoRunEvent] = Field(description="At most 1,000, in their order.")
+    ended: bool = Field(description="Whether no more will come.")

@@ -44,8 +44,8 @@ _ASKED = 64
 #: How often a transaction that met another one is tried.
 _TRIES = 4
 
-#: What a commit may wake: new jobs, new events, leases that were taken away.
-Topic = Literal["queue", "outbox", "leases"]
+#: What a commit may wake: new jobs, new events, leases that were taken away, new Arazzo runs.
+Topic = Literal["queue", "outbox", "leases", "runs"]
 
 
 class Row(Protocol):

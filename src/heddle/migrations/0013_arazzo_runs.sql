@@ -22,5 +22,6 @@ CREATE TABLE arazzo_records (
     run_id TEXT NOT NULL REFERENCES arazzo_runs (id),
     number BIGINT NOT NULL,
     body TEXT NOT NULL,
+    brief TEXT NOT NULL,
     PRIMARY KEY (run_id, number)
 );

@@ -36,7 +36,7 @@ _ANSWER_S = 130.0
 class Pace:
     """How the conductor goes about it, in seconds."""
 
-    poll_s: float = 1.0
+    poll_s: float = 2.0
     beat_s: float = 2.0
     lease_s: float = 20.0
     at_once: int = 16
@@ -107,7 +107,7 @@ class Conductor:
 
     async def run(self) -> None:
         """Take runs up as they come; at the end they are given back."""
-        self._db.listen("queue", self._wake.set)
+        self._db.listen("runs", self._wake.set)
         try:
             while True:
                 self._wake.clear()
@@ -128,6 +128,8 @@ class Conductor:
         if free <= 0:
             return
         at = self._now()
+        if not await self._db.read(rows.waiting, at):
+            return
         wanted = rows.Claim(owner=self._owner, at=at, until=self._until(at), most=free)
         for run in await self._db.write(rows.claim, wanted):
             task = asyncio.create_task(self._held(run))

@@ -22,6 +22,9 @@ WAITING, RUNNING, CANCELED = "waiting", "running", "canceled"
 _COLUMNS = "id, account_id, document, workflow, inputs, status, result, canceling, created_at, started_at, ended_at"
 
 
+_BRIEF = ("sent", "step", "method", "url", "at", "done", "status", "error", "skipped", "ended")
+
+
 class LeaseLost(HeddleError):
     """Another process has the run now, or nobody needs it any more."""
 
@@ -118,7 +121,7 @@ def _insert(tx: Tx, item: ArazzoRun) -> ArazzoRun | HeddleError:
             to_ms(item.created_at),
         ),
     )
-    tx.wake("queue")
+    tx.wake("runs")
     return item
 
 
@@ -138,6 +141,16 @@ def page(tx: Tx, account_id: int, take: int, cursor: str | None) -> list[ArazzoR
         [account_id, *params, take + 1],
     )
     return [_run(row) for row in found]
+
+
+def waiting(tx: Tx, at: datetime) -> bool:
+    """Whether there is anything to claim: asked often, and no reason to write."""
+    found = tx.one(
+        "SELECT 1 AS found FROM arazzo_runs"
+        " WHERE ended_at IS NULL AND (lease_until IS NULL OR lease_until <= ?) LIMIT 1",
+        (to_ms(at),),
+    )
+    return found is not None
 
 
 def claim(tx: Tx, items: Sequence[Claim]) -> list[list[ArazzoRun]]:
@@ -193,8 +206,8 @@ def _append(tx: Tx, item: Entry) -> HeddleError | None:
         (item.run_id, item.owner),
     )
     written = held is not None and tx.run(
-        "INSERT INTO arazzo_records (run_id, number, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (item.run_id, item.number, json.dumps(item.body)),
+        "INSERT INTO arazzo_records (run_id, number, body, brief) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (item.run_id, item.number, json.dumps(item.body), json.dumps(_brief(item.body))),
     )
     return None if written else LeaseLost(f"{item.run_id} has another owner")
 
@@ -203,6 +216,12 @@ def records(tx: Tx, run_id: str) -> list[JSON]:
     """The journal of a run."""
     found = tx.all("SELECT body FROM arazzo_records WHERE run_id = ? ORDER BY number", (run_id,))
     return [json.loads(row["body"]) for row in found]
+
+
+def briefs(tx: Tx, run_id: str) -> list[JSON]:
+    """The journal without what answers said, which may be much."""
+    found = tx.all("SELECT brief FROM arazzo_records WHERE run_id = ? ORDER BY number", (run_id,))
+    return [json.loads(row["brief"]) for row in found]
 
 
 def end(tx: Tx, items: Sequence[End]) -> list[HeddleError | None]:
@@ -237,6 +256,10 @@ def _cancel(tx: Tx, item: Cancel) -> ArazzoRun | HeddleError:
         return get(tx, item.run_id, item.account_id)
     except NotFound as error:
         return error
+
+
+def _brief(body: JSON) -> JSON:
+    return {name: body[name] for name in _BRIEF if name in body}
 
 
 def prune(tx: Tx, before: datetime, after: str, most: int) -> tuple[int, str | None]:
