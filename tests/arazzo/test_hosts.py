@@ -195,3 +195,16 @@ def test_a_wrong_host_is_told_before_anything_is_sent(
     played = play(write([LOOK]), "--server", stub.url, "--allow-host", "10.0.0.0/99")
     assert (played.code, stub.got) == (1, [])
     assert "--allow-host '10.0.0.0/99' is not a network" in played.stderr
+
+
+@pytest.mark.parametrize("location", ["http://[x/", "http://127.0.0.1:99999/", "http://xn--/", "//[::"])
+def test_a_redirect_to_what_is_no_url(serve: Callable[[Handler], Stub], location: str) -> None:
+    stub = serve(lambda got: Reply(302, None, {"Location": location}))
+    with pytest.raises(ExchangeError, match="which is not a URL"):
+        fetched(f"{stub.url}/", Names(["127.0.0.1"]))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http:///x", "http://xn--/"])
+def test_what_is_no_url(url: str) -> None:
+    with pytest.raises(ExchangeError, match="is not a URL"):
+        fetched(url, Names(["127.0.0.1"]))

@@ -161,15 +161,17 @@ def _outgoing(request: Request) -> httpx.Request:
     given = {name.lower() for name, _ in own}
     headers = [pair for index, pair in enumerate(headers) if index > 1 or pair[0].lower() not in given]
     try:
-        return httpx.Request(
-            request.method,
-            url,
-            headers=[(name.encode(), value.encode()) for name, value in headers],
-            content=request.content,
-            files=request.parts,
-            extensions={"timeout": TIMEOUT},
+        return _checked(
+            httpx.Request(
+                request.method,
+                url,
+                headers=[(name.encode(), value.encode()) for name, value in headers],
+                content=request.content,
+                files=request.parts,
+                extensions={"timeout": TIMEOUT},
+            )
         )
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, ValueError) as error:
         raise ExchangeError(f"{request.url!r} is not a URL: {error}") from error
 
 
@@ -178,12 +180,22 @@ def _redirect(response: httpx.Response, outgoing: httpx.Request) -> httpx.Reques
     location = response.headers.get("location")
     if response.status_code not in _REDIRECTS or not location or outgoing.method not in ("GET", "HEAD"):
         return None
-    target = urljoin(str(outgoing.url), location)
-    if not target.startswith(("http://", "https://")):
-        return None
-    same = origin(target) == origin(str(outgoing.url))
-    kept = [pair for pair in outgoing.headers.multi_items() if pair[0] != "host" and (same or pair[0] == "accept")]
-    return httpx.Request(outgoing.method, target, headers=kept, extensions={"timeout": TIMEOUT})
+    try:
+        target = urljoin(str(outgoing.url), location)
+        if not target.startswith(("http://", "https://")):
+            return None
+        same = origin(target) == origin(str(outgoing.url))
+        kept = [pair for pair in outgoing.headers.multi_items() if pair[0] != "host" and (same or pair[0] == "accept")]
+        return _checked(httpx.Request(outgoing.method, target, headers=kept, extensions={"timeout": TIMEOUT}))
+    except (httpx.InvalidURL, ValueError) as error:  # also of brackets that do not close, and of names
+        raise ExchangeError(f"{outgoing.url} redirects to {location!r}, which is not a URL: {error}") from error
+
+
+def _checked(request: httpx.Request) -> httpx.Request:
+    """Raises InvalidURL for what only fails when it is connected to."""
+    if not request.url.host or not 0 < (request.url.port or 1) < 65_536:
+        raise httpx.InvalidURL("it has no host, or a port that there is not")
+    return request
 
 
 def _host(url: httpx.URL) -> str:
