@@ -205,6 +205,14 @@ VALID: list[Row] = [
         [],
     ),
     (
+        "an object that only looks a little like a Selector Object",
+        {
+            ("arazzo",): "1.1.0",
+            (*ONE, "parameters", 1): {"name": "deep", "in": "query", "value": {"selector": ".a", "type": "css"}},
+        },
+        [],
+    ),
+    (
         "a step that depends on another, in 1.1",
         {("arazzo",): "1.1.0", (*TWO, "dependsOn"): ["one"]},
         [],

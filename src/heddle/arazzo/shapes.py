@@ -491,7 +491,12 @@ def _identity(item: Any, name: str) -> str | tuple[str, str] | None:
 
 def _is_meant_as_selector(value: Any) -> bool:
     """So that a missing third field is told, and an object that only looks a little like one is left alone."""
-    return isinstance(value, dict) and "selector" in value and ("context" in value or "type" in value)
+    if not isinstance(value, dict) or "selector" not in value:
+        return False
+    fields = cast("dict[str, Any]", value)
+    kind = fields.get("type")
+    named = cast("dict[str, Any]", kind).get("type") if isinstance(kind, dict) else kind
+    return named in _SELECTORS or str(fields.get("context", "")).startswith("$")
 
 
 def _near(key: str, shape: Shape) -> str:
