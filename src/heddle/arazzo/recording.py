@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
@@ -27,6 +29,9 @@ BOUNDARY = "boundary-of-the-recording"
 _SECRET_NAMES = re.compile(
     r"(authorization|cookie|(api|access|private|secret)[-_]?key|token|secret|passw(or)?d)$", re.IGNORECASE
 )
+_MEMBER = re.compile(r'"([^"\\]{1,80})"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_FIELD = re.compile(r"([^&=]{1,80})=([^&]*)")
+_PARAMETER = re.compile(r"(([^?&=#/]{1,80})=)[^&#]+")
 _MIN_SECRET = 8  # `"token": "fog"` in an answer is a word; what opens doors is longer
 
 Headers = tuple[tuple[str, str], ...]
@@ -135,10 +140,14 @@ class Recorder(httpx.AsyncBaseTransport):
         """Masked once more, with what has been learned since."""
         veil, sent, answer = self._veil, exchange.request, exchange.answer
         request = replace(
-            sent, url=str(veil.mask(sent.url)), headers=veil.headers(sent.headers), body=veil.body(sent.body)
+            sent,
+            url=veil.url(sent.url),
+            headers=veil.headers(sent.headers),
+            body=veil.body(sent.body, sent.headers),
         )
         if answer is not None:
-            answer = replace(answer, headers=veil.headers(answer.headers), body=veil.body(answer.body))
+            headers = veil.headers(answer.headers)
+            answer = replace(answer, headers=headers, body=veil.body(answer.body, headers))
         return replace(exchange, request=request, answer=answer)
 
     async def __aenter__(self) -> Self:
@@ -199,14 +208,45 @@ class Veil:
 
     def learn(self, content: bytes, headers: Sequence[tuple[str, str]]) -> None:
         """Look for secrets in an answer before it is told: a token is used only later."""
-        if any(name == "content-type" and "json" in value for name, value in headers):
+        kind = _content_type(headers)
+        if "json" in kind:
             try:
                 self._found.add(*_named_secrets(json.loads(content)))
-            except (ValueError, RecursionError):
-                return
+            except (ValueError, RecursionError):  # an answer that is told in part is cut somewhere
+                self._found.add(*_written_secrets(_MEMBER, content))
+        elif "x-www-form-urlencoded" in kind:
+            self._found.add(*_written_secrets(_FIELD, content))
 
-    def body(self, body: Body | None) -> Body | None:
-        return None if body is None else replace(body, content=self.mask_bytes(body.content))
+    def url(self, url: str) -> str:
+        """Also without what its parameters called token, key and the like hold."""
+        masked = str(self.mask(url))
+        return _PARAMETER.sub(lambda pair: pair[1] + MASK if _SECRET_NAMES.search(pair[2]) else pair[0], masked)
+
+    def content(self, content: bytes, headers: Sequence[tuple[str, str]]) -> bytes:
+        """A whole body. JSON stays JSON where a secret stands inside a number: the number becomes a text."""
+        masked = self.mask_bytes(content)
+        if masked == content or "json" not in _content_type(headers) or _is_json(masked):
+            return masked
+        try:
+            return json.dumps(self._in_json(json.loads(content)), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        except (ValueError, RecursionError):
+            return masked
+
+    def _in_json(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            members = cast("dict[str, Any]", value).items()
+            return {str(self.mask(name)): self._in_json(member) for name, member in members}
+        if isinstance(value, list):
+            return [self._in_json(item) for item in cast("list[Any]", value)]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value if self.mask(str(value)) == str(value) else MASK
+        return self.mask(value)
+
+    def body(self, body: Body | None, headers: Sequence[tuple[str, str]]) -> Body | None:
+        if body is None:
+            return None
+        masked = self.content(body.content, headers) if body.whole else self.mask_bytes(body.content)
+        return replace(body, content=masked)
 
     def headers(self, pairs: Sequence[tuple[str, str]]) -> Headers:
         return tuple((name, MASK if _SECRET_NAMES.search(name) else str(self.mask(value))) for name, value in pairs)
@@ -279,9 +319,9 @@ class _Taken:
         content, headers = _with_known_boundary(self._content, headers)
         body = None
         if content:
-            masked = veil.mask_bytes(content)
+            masked = veil.content(content, headers)
             body = _body(masked, len(self._content), hashlib.sha256(masked).hexdigest(), cap, whole=True)
-        return Sent(request.method, str(veil.mask(str(request.url))), veil.headers(headers), body)
+        return Sent(request.method, veil.url(str(request.url)), veil.headers(headers), body)
 
     def _answered(self, veil: Veil, cap: int) -> Answered | None:
         response = self._response
@@ -294,10 +334,10 @@ class _Taken:
 
     def _answer_body(self, veil: Veil, headers: Sequence[tuple[str, str]], cap: int) -> Body:
         held = self._complete and self._size <= len(self._kept)
-        content = _decoded(bytes(self._kept), headers) if held else bytes(self._kept)
-        if held:
-            veil.learn(content, headers)
-            masked = veil.mask_bytes(content)
+        content, fits = _decoded(bytes(self._kept), headers, self._recorder.keeps())
+        veil.learn(content, headers)
+        if held and fits:
+            masked = veil.content(content, headers)
             return _body(masked, self._size, hashlib.sha256(masked).hexdigest(), cap, whole=True)
         masked = veil.mask_bytes(content)
         certain = masked[: max(0, len(masked) - veil.longest())]  # its end may be the beginning of a secret
@@ -350,14 +390,36 @@ def _is_text(content: bytes) -> bool:
     return Body(0, "", content, whole=True).text is not None
 
 
-def _decoded(content: bytes, headers: Sequence[tuple[str, str]]) -> bytes:
-    """Without its content encoding."""
+def _decoded(content: bytes, headers: Sequence[tuple[str, str]], limit: int) -> tuple[bytes, bool]:
+    """Without its content encoding, and whether that is all of it; a small answer may hold a huge one.
+
+    Of what is packed in a way that cannot be undone here nothing is left: no secret could be seen in it.
+    """
+    encoding = next((value.strip().lower() for name, value in headers if name == "content-encoding"), "identity")
+    if encoding in ("", "identity"):
+        return content, True
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return b"", False
+    for kind in (_GZIP_OR_ZLIB, _RAW_DEFLATE):
+        with suppress(zlib.error):
+            plain = zlib.decompressobj(kind).decompress(content, limit + 1)
+            return plain[:limit], len(plain) <= limit
+    return b"", False
+
+
+_GZIP_OR_ZLIB, _RAW_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
+
+
+def _content_type(headers: Sequence[tuple[str, str]]) -> str:
+    return next((value.lower() for name, value in headers if name == "content-type"), "")
+
+
+def _is_json(content: bytes) -> bool:
     try:
-        return httpx.Response(
-            200, headers=[pair for pair in headers if pair[0] != "content-length"], content=content
-        ).content
-    except httpx.DecodingError:
-        return content
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _with_known_boundary(content: bytes, headers: list[tuple[str, str]]) -> tuple[bytes, list[tuple[str, str]]]:
@@ -367,6 +429,13 @@ def _with_known_boundary(content: bytes, headers: list[tuple[str, str]]) -> tupl
         return content, headers
     plain = [(name, value.replace(boundary[1], BOUNDARY)) for name, value in headers]
     return content.replace(boundary[1].encode(), BOUNDARY.encode()), plain
+
+
+def _written_secrets(pair: re.Pattern[str], content: bytes) -> Iterator[str]:
+    """The same in a text that is no whole JSON value."""
+    for name, value in pair.findall(content.decode("utf-8", "surrogateescape")):
+        if len(value) >= _MIN_SECRET and _SECRET_NAMES.search(name):
+            yield value
 
 
 def _named_secrets(value: Any) -> Iterator[str]:
