@@ -79,6 +79,16 @@ def play() -> Callable[..., Played]:
 
 
 @pytest.fixture
+def replay() -> Callable[..., Played]:
+    def replay(*args: str | Path) -> Played:
+        result = CliRunner().invoke(cli, ["arazzo", "replay", *map(str, args)], prog_name="heddle")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Played(result.exit_code, result.stdout, result.stderr)
+
+    return replay
+
+
+@pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Write an Arazzo document with one workflow `main`, and an OpenAPI description beside it."""
 

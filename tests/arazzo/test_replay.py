@@ -14,7 +14,6 @@ import pytest
 import yaml
 from arazzo_pages import check as check_page
 from arazzo_stub import TOKEN, Got, Handler, Reply, SeedApi, Stub
-from click.testing import CliRunner
 from tests.arazzo.test_checklist import DOCUMENTS, Api
 from tests.arazzo.test_checklist import _check_of as check_of
 
@@ -34,20 +33,9 @@ from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.traces import Header, TraceWriter, read_trace
 from heddle.arazzo.walk import walk_of
 from heddle.cli.document_page import document_page
-from heddle.cli.main import cli
 
 SECRET = "s3cret of nobody"
 POLL = {"name": "again", "type": "retry", "retryAfter": 900, "retryLimit": 5}
-
-
-@pytest.fixture
-def replay() -> Callable[..., Played]:
-    def replay(*args: str | Path) -> Played:
-        result = CliRunner().invoke(cli, ["arazzo", "replay", *map(str, args)], prog_name="heddle")
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return Played(result.exit_code, result.stdout, result.stderr)
-
-    return replay
 
 
 def change(path: Path, change: Callable[[dict[str, Any]], object], name: str = "changed.yaml") -> Path:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from arazzo_stub import Got, Handler, Reply, Stub
 
+from heddle.arazzo import run
 from heddle.arazzo.security import Key, Keys, Lock, Scheme, choose, scheme_of, variable
 from heddle.errors import UsageError
 
@@ -43,7 +44,7 @@ def echo(got: Got) -> Reply:
 
 
 @pytest.mark.parametrize(
-    "output", [["--json"], [], ["--report", "json=r", "--report", "junit=r2", "--report", "tap=r3"]]
+    "output", [["--json"], [], ["--report", "json=r", "--report", "har=r2", "--report", "html=r3"]]
 )
 @pytest.mark.parametrize(
     ("scheme", "value", "hidden"),
@@ -74,6 +75,33 @@ def test_a_credential_is_sent_and_not_shown(
     )
     assert "***" in shown
     assert not any(text in shown for text in hidden)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "value"), [("bearerAuth", SECRET), ("person", f"ann:{SECRET}"), ("in-query", f"{SECRET} &")]
+)
+def test_a_trace_holds_no_credential_and_replays_without_one(
+    secured: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Any],
+    replay: Callable[..., Any],
+    scheme: str,
+    value: str,
+) -> None:
+    stub = serve(echo)
+    path = secured(scheme)
+    assert play(path, "--server", stub.url, "--auth", f"{scheme}={value}", "--trace", "t").code == 0
+    assert SECRET not in Path("t").read_text()
+    again = replay("t", "--strict")
+    assert (again.code, len(stub.got)) == (0, 1), again.stdout + again.stderr
+
+
+def test_python_gives_credentials(secured: Callable[..., Path], serve: Callable[[Handler], Stub]) -> None:
+    stub = serve(echo)
+    result = run(secured(), servers=stub.url, auth={"api.bearerAuth": SECRET})
+    assert result.outputs["seen"] == f"Bearer {SECRET} "
+    with pytest.raises(UsageError, match="'other', which is no security scheme here"):
+        run(secured(), servers=stub.url, auth={"other": SECRET})
 
 
 def test_a_dry_run_tells_which_scheme(secured: Callable[..., Path], play: Callable[..., Any]) -> None:

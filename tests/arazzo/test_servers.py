@@ -49,6 +49,15 @@ def test_variables(
     assert [got.path for got in stub.got] == paths
 
 
+def test_a_replay_and_made_up_answers_know_them(
+    document: Path, serve: Callable[[Handler], Stub], play: Callable[..., Any], replay: Callable[..., Any]
+) -> None:
+    stub = serve(lambda got: Reply(200, {}))
+    assert play(document, "--server", stub.url, "--server-var", "version=v2", "--trace", "t").code == 0
+    assert replay("t", "--strict").code == 0
+    assert play(document, "--mock", "--server-var", "version=v2").code == 0
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [

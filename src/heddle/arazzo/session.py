@@ -29,6 +29,7 @@ from heddle.arazzo.lifespan import Application, started
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan, make_plan
 from heddle.arazzo.requests import Request
+from heddle.arazzo.security import Keys
 from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.tree import Tree
 from heddle.errors import UsageError
@@ -54,6 +55,8 @@ class Target(TypedDict, total=False):
     """Any transport of httpx in the place of the network."""
     allow_hosts: tuple[str, ...]
     """Private hosts (`host`, `host:port`, `*.domain` or a network) that answers may lead to, beside the servers."""
+    auth: Mapping[str, str]
+    """Credentials by security scheme, `SCHEME` or `SOURCE.SCHEME`; the environment plays no part."""
     sources: Mapping[str, Path]
     """Where the descriptions of sources are, when they do not lie beside the document."""
     options: Options
@@ -165,7 +168,7 @@ def prepare(
     if "app" in target and "transport" in target:
         raise UsageError("app and transport exclude each other", "an app is called through a transport of its own")
     servers = _servers(target)
-    linked = load_linked(document, servers, target.get("sources", {}))
+    linked = load_linked(document, servers, target.get("sources", {}), Keys(target.get("auth")))
     allowed = leniency.strict() if target.get("strict") else leniency.without(target.get("without", ()))
     plan = make_plan(document, target.get("workflow"), linked.descriptions, allowed, linked.others)
     check_covered(plan, servers)

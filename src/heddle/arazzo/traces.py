@@ -70,7 +70,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The first line: all that is needed to run the document again in the same way."""
+    """The first line: all that is needed to run the document again in the same way.
+
+    `variables` are those of servers; `credentials` has what stands for those that were given.
+    """
 
     document: str
     sha256: str
@@ -89,6 +92,7 @@ class Header:
     longest_pause: float = 2.0
     bodies: int = 0
     made_up: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
     started: str = ""
     heddle: str = ""
     version: int = VERSION

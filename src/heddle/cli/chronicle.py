@@ -137,6 +137,7 @@ def header_of(
         longest_pause=options.longest_pause,
         bodies=cap,
         made_up=made_up,
+        variables=secrets.mask(dict(servers.variables)),
         started=datetime.now(UTC).isoformat(),
         heddle=__version__,
     )

@@ -165,7 +165,8 @@ def _near(place: Path, trace: Path) -> Path:
 
 def _servers(header: Header, names: Sequence[str]) -> Servers:
     """A source that the document has not any more needs no server."""
-    return Servers({name: url for name, url in header.servers.items() if name in names}, header.server)
+    named = {name: url for name, url in header.servers.items() if name in names}
+    return Servers(named, header.server, header.variables)
 
 
 def _leniency(header: Header) -> Leniency:

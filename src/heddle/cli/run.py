@@ -374,7 +374,7 @@ def _pretense(asked: Asked, plan: Plan, narrator: Narrator) -> Pretense:
     from heddle.cli.mocking import Pretense  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    linked = load_linked(plan.document, _made_up().servers, paths)
+    linked = load_linked(plan.document, _servers_of(asked, _made_up()), paths)
     return Pretense(linked, asked.mock_seed, narrator, saves=asked.save is not None)
 
 
@@ -393,7 +393,7 @@ def _chronicle(
         plan,
         given,
         secrets,
-        servers=target.servers,
+        servers=_servers_of(asked, target),
         sources=sources,
         options=_options(asked),
         cap=cap,
@@ -449,12 +449,15 @@ def _plan(asked: Asked, document: Document, target: Target) -> Plan:
     from heddle.arazzo.sources import load_linked  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    variables = dict(pairs(asked.server_vars, "--server-var", "NAME=VALUE"))
-    servers = replace(target.servers, variables=variables)
-    linked = load_linked(document, servers, paths, auth.keys_of(asked.auths))
+    linked = load_linked(document, _servers_of(asked, target), paths, auth.keys_of(asked.auths))
     plan = make_plan(document, asked.workflow, linked.descriptions, _leniency(asked), linked.others)
     _check_covered(plan, target.servers)
     return plan
+
+
+def _servers_of(asked: Asked, target: Target) -> Servers:
+    """With the variables of the command line."""
+    return replace(target.servers, variables=dict(pairs(asked.server_vars, "--server-var", "NAME=VALUE")))
 
 
 def _check_covered(plan: Plan, servers: Servers) -> None:
