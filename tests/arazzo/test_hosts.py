@@ -208,3 +208,21 @@ def test_a_redirect_to_what_is_no_url(serve: Callable[[Handler], Stub], location
 def test_what_is_no_url(url: str) -> None:
     with pytest.raises(ExchangeError, match="is not a URL"):
         fetched(url, Names(["127.0.0.1"]))
+
+
+@pytest.mark.parametrize("url", ["http://[x", "http://xn--a/"])
+def test_an_output_that_is_no_url_is_neither_saved_nor_sent_to(
+    write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Any], url: str
+) -> None:
+    stub = serve(lambda got: Reply(200, {"url": url}))
+    path = write([LOOK], outputs={"url": "$steps.look.outputs.url"})
+    played = play(path, "--server", stub.url, "--save", "out", "--json")
+    assert "is not a server of this run" in played.report["saved"][0]["reason"]
+    uploaded = play(path, "--server", stub.url, "--upload", "look.url=@photo.png", "--json")
+    assert (uploaded.code, "could not be uploaded" in uploaded.report["reason"]) == (1, True)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://xn--a"])
+def test_a_server_that_is_no_url(write: Callable[..., Path], play: Callable[..., Any], url: str) -> None:
+    played = play(write([LOOK]), "--server", url)
+    assert (played.code, "is not a URL" in played.stderr + played.stdout) == (1, True)

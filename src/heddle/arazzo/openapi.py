@@ -292,8 +292,11 @@ def relocated(url: str, server: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Scheme and host of a URL."""
-    parts = urlsplit(url)
+    """Scheme and host of a URL; what only looks like one has nothing in common with anything else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 

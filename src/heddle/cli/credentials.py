@@ -81,7 +81,10 @@ def token_for(url: str) -> str | None:
 
 def origin_of(url: str) -> str:
     """`https://host:port` of a URL, in lower case, without the port that the scheme implies."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not a URL: {error}", "it looks like http://127.0.0.1:8765") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{url!r} is not the URL of a server", "it looks like http://127.0.0.1:8765")
     try:
