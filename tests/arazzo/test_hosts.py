@@ -150,6 +150,15 @@ def test_a_name_without_addresses() -> None:
         fetched("http://nowhere.example/", Names([]))
 
 
+def test_a_named_server_may_be_private_and_a_name_does_not_lead_to_a_metadata_service() -> None:
+    named = policy([], ["http://nas.lan:9000", "http://169.254.1.1"])
+    assert named.problem("nas.lan", 80, ip_address("192.168.1.9")) is None
+    assert named.problem("nas.lan", 80, ip_address("169.254.169.254")) == "link-local"
+    assert named.problem("169.254.1.1", 80, ip_address("169.254.1.1")) is None
+    allowed = policy(["nas.lan"], ["http://nas.lan:9000"])
+    assert allowed.problem("nas.lan", 80, ip_address("169.254.169.254")) is None
+
+
 # In a run
 
 LOOK = {"stepId": "look", "operationId": "look", "outputs": {"url": "$response.body#/url"}}

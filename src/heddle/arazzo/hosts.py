@@ -67,11 +67,15 @@ class HostPolicy:
         what = kind_of(address)
         if (
             what is None
-            or name in self.named
+            or self._is_named(name, what)
             or any(one.covers(name, port, _unwrapped(address)) for one in self.allowed)
         ):
             return None
         return what
+
+    def _is_named(self, name: str, what: str) -> bool:
+        """Who names a server names no metadata service with it, wherever its name server may point."""
+        return name in self.named and (what != "link-local" or _is_address(name))
 
 
 def policy(allowed: Iterable[str], servers: Iterable[str]) -> HostPolicy:
@@ -108,6 +112,14 @@ def _host(text: str, below: str, host: str, port: int | None) -> Allowed:
 def _alone(address: Address) -> IPv4Network | IPv6Network:
     """The network that is this one address."""
     return ip_network(f"{_unwrapped(address)}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(host: str) -> str:
