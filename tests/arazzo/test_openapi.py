@@ -109,12 +109,19 @@ def test_a_path_starts_with_a_slash(path: str) -> None:
         ({"openapi": None}, "no OpenAPI description|OpenAPI None"),
         ({"paths": {"/a": {"$ref": "other.yaml#/a"}}}, "leads to another file"),
         ({"paths": {"/a": {"$ref": "#/nowhere"}}}, "leads nowhere"),
+        ({"paths": {"/a": {"$ref": "#nowhere"}}}, r"api\.yaml: the reference '#nowhere' leads nowhere"),
         ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "refers to itself"),
     ],
 )
 def test_what_cannot_be_used_says_so(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         list(described(**fields).operation_ids())
+
+
+def test_a_reference_is_part_of_a_url() -> None:
+    fields: dict[str, Any] = {"paths": {"/a": {"$ref": "#/x-%20items"}}}
+    fields["x- items"] = {"get": {"operationId": "spaced"}}
+    assert list(described(**fields).operation_ids()) == ["spaced"]
 
 
 @pytest.mark.parametrize("name", ["civitai-orchestration-api-openapi.yml", "civitai-site-api-openapi.yml"])

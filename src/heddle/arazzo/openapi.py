@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
 from heddle.arazzo.security import Alternatives, Keys, Lock, demanded, scheme_of
@@ -269,7 +269,8 @@ class Description:
             raise UsageError(
                 f"{self.tree.name}: the reference {reference!r} leads to another file", "bundle the description"
             )
-        found = follow(self._root, pointer_tokens(reference[1:]))
+        pointer = unquote(reference[1:])
+        found = follow(self._root, pointer_tokens(pointer)) if pointer[:1] in ("", "/") else ABSENT
         if found is ABSENT:
             raise UsageError(f"{self.tree.name}: the reference {reference!r} leads nowhere")
         return found
