@@ -25,6 +25,7 @@ CASES: dict[str, tuple[bytes, str, Any]] = {
     "text with a charset": (b"caf\xe9", 'text/plain; charset="latin1"', "café"),
     "text with an unknown charset": (b"caf\xc3\xa9", "text/plain; charset=klingon", "café"),
     "text with a codec that is no charset": (b"caf\xc3\xa9", "text/plain; charset=punycode", "café"),
+    "text with a charset that no codec can have": (b"caf\xc3\xa9", "text/plain; charset=\0", "café"),
     "text with another": (b"caf\xc3\xa9", "text/plain; charset=zip", "café"),
     "text with a mark": (b"\xef\xbb\xbfa", "text/csv", "a"),
     "broken text": (b"a\xff", "text/plain", "a\N{REPLACEMENT CHARACTER}"),

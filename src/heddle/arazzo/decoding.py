@@ -77,5 +77,5 @@ def _text(content: bytes, content_type: str) -> str:
     try:
         known = _CODECS.match(codecs.lookup(charset).name)
         return content.decode(charset if known else "utf-8", "replace")
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return content.decode("utf-8", "replace")
