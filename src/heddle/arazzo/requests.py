@@ -292,6 +292,8 @@ def _add_body(request: Request, body: PlannedBody, scope: Scope, leniency: Lenie
     kind = media_type(content_type)
     request.message.body = payload
     if kind.startswith("multipart/"):
+        if kind != "multipart/form-data":
+            raise RequestError(f"a body of the type {kind} cannot be sent; of multipart, only form-data can")
         request.parts = list(_parts(body, payload, leniency))
         return
     if not any(name.lower() == "content-type" for name, _ in request.headers):
