@@ -97,8 +97,8 @@ def show(
     from heddle.arazzo import outline  # noqa: PLC0415
     from heddle.arazzo.document import read_document  # noqa: PLC0415
     from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
+    from heddle.cli.asked import pairs  # noqa: PLC0415
     from heddle.cli.narration import printable  # noqa: PLC0415
-    from heddle.cli.run import pairs  # noqa: PLC0415
 
     document = read_document(file)
     paths = {name: Path(path) for name, path in pairs(sources, "--source", "NAME=PATH")}
@@ -150,7 +150,7 @@ def replay(trace: Path, document: Path | None, sources: tuple[str, ...], strict:
       heddle arazzo replay flow.trace --document changed.arazzo.yaml --strict
     """
     from heddle.cli import replay as replaying  # noqa: PLC0415
-    from heddle.cli.run import pairs  # noqa: PLC0415
+    from heddle.cli.asked import pairs  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(sources, "--source", "NAME=PATH")}
     sys.exit(replaying.replay(trace, document, paths, as_json=as_json, strict=strict))
@@ -168,8 +168,8 @@ _STYLES: dict[str, dict[str, Any]] = {
 def _check(*, notes: bool, files: tuple[Path, ...], form: str, sources: tuple[str, ...], strict: bool) -> int:
     from heddle.arazzo.findings import Severity  # noqa: PLC0415
     from heddle.arazzo.lint import lint as findings_of  # noqa: PLC0415
+    from heddle.cli.asked import pairs  # noqa: PLC0415
     from heddle.cli.findings import FORMATS  # noqa: PLC0415
-    from heddle.cli.run import pairs  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(sources, "--source", "NAME=PATH")}
     found: list[Finding] = []

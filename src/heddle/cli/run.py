@@ -7,89 +7,48 @@ are missing; 1 when a step failed, the run could not be decided or the command l
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import sys
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli import auth, credentials
+from heddle.cli import auth
+from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of, pairs, secret_texts, show_inputs
+from heddle.cli.cases import run_many
 from heddle.cli.checkpoints import Checkpoint
-from heddle.cli.output import Command, is_terminal, json_text
+from heddle.cli.output import Command, is_terminal
+from heddle.cli.rehearsals import rehearse_run
+from heddle.cli.targets import (
+    Target,
+    embedded_target,
+    filled_in,
+    made_up,
+    nowhere,
+    passwords,
+    plan_of,
+    servers_of,
+    target_of,
+)
 from heddle.errors import UsageError
 
 # The runner and its HTTP client cost a fifth of a second to import; `heddle run --help` does without them.
 if TYPE_CHECKING:
     import httpx
 
-    from heddle.arazzo.budgets import Options
     from heddle.arazzo.document import Document
     from heddle.arazzo.events import Event
     from heddle.arazzo.exchange import Client
-    from heddle.arazzo.hosts import HostPolicy
     from heddle.arazzo.inputs import InputSchema
-    from heddle.arazzo.leniency import Leniency
     from heddle.arazzo.masking import Secrets
     from heddle.arazzo.plan import Plan
     from heddle.arazzo.runner import Run
-    from heddle.arazzo.sources import Servers
-    from heddle.arazzo.transfers import Saved, Upload
-    from heddle.cli import reports
-    from heddle.cli.boards import Board
+    from heddle.arazzo.transfers import Saved
     from heddle.cli.chronicle import Chronicle
-    from heddle.cli.many import Case
     from heddle.cli.mocking import Pretense
     from heddle.cli.narration import Narrator
-    from heddle.cli.tables import Row
-
-_PLACEHOLDER = "http://embedded.invalid"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The command line."""
-
-    document: Path
-    workflow: str | None
-    inputs: tuple[str, ...]
-    input_values: str | None
-    servers: tuple[str, ...]
-    sources: tuple[str, ...]
-    auths: tuple[str, ...]
-    server_vars: tuple[str, ...]
-    uploads: tuple[str, ...]
-    allow_hosts: tuple[str, ...]
-    save: Path | None
-    embedded: bool
-    strict: bool
-    without: tuple[str, ...]
-    fall_through: bool
-    max_steps: int
-    deadline: float
-    pause: float
-    as_json: bool
-    dry_run: bool
-    reports: tuple[str, ...]
-    checkpoint: Checkpoint
-    trace: Path | None
-    trace_bodies: str
-    mock: bool
-    mock_seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a run goes: servers for its sources, tokens by origin, and what to call the place."""
-
-    servers: Servers
-    name: str
-    tokens: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @click.command(cls=Command)
@@ -186,11 +145,11 @@ def run(
     every = [Asked(document=document, checkpoint=kept, **options) for document in documents]
     if help_inputs:
         for asked in every:
-            _show_inputs(asked)
+            show_inputs(asked)
     elif each is None and len(every) == 1:
         sys.exit(_run(every[0]))
     else:
-        sys.exit(_run_many(every, each, concurrency, fail_fast=fail_fast))
+        sys.exit(run_many(every, each, concurrency, fail_fast=fail_fast))
 
 
 def _run(asked: Asked) -> int:
@@ -207,19 +166,19 @@ def _run(asked: Asked) -> int:
         )
     document = read_document(asked.document)
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
-    given = {**asked.checkpoint.inputs(), **_given_inputs(asked, schema)}
+    given = {**asked.checkpoint.inputs(), **given_inputs(asked, schema)}
     written = [reports.asked_of(text) for text in asked.reports]
     chronicle.check(asked.trace, asked.trace_bodies, asked.document)
-    _hosts(asked, ())  # a text that is no host is told before anything starts
-    opened = nullcontext(_made_up()) if asked.mock else _target(asked)
+    hosts_of(asked, ())  # a text that is no host is told before anything starts
+    opened = nullcontext(made_up()) if asked.mock else target_of(asked)
     if opened is None:
         asked.checkpoint.check_server()
         _checked(asked, document, schema, given)
-        opened = nullcontext(_nowhere()) if asked.dry_run else _embedded()
+        opened = nullcontext(nowhere()) if asked.dry_run else embedded_target()
     with opened as target:
-        plan = _plan(asked, document, target)
-        filled = _filled(plan, given, target)
-        secrets = Secrets([*_secret_texts(schema, {**given, **filled}), *_passwords(target.servers)])
+        plan = plan_of(asked, document, target)
+        filled = filled_in(plan, given, target)
+        secrets = Secrets([*secret_texts(schema, {**given, **filled}), *passwords(target.servers)])
         narrator = _narrator(asked, secrets)
         kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets, written)
         if written and not asked.dry_run:
@@ -234,110 +193,9 @@ def _run(asked: Asked) -> int:
             narrator.note(text)
         values = schema.bind({**given, **filled})
         if asked.dry_run:
-            _rehearse(asked, plan, values, secrets)
+            rehearse_run(asked, plan, values, secrets)
             return 0
         return _carried_out(asked, plan, values, secrets, narrator, kept)
-
-
-def _run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast: bool) -> int:
-    """Each document with each row."""
-    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
-    from heddle.cli import joint_reports, many, reports, tables  # noqa: PLC0415
-
-    first = every[0]
-    first.checkpoint.check()
-    if first.dry_run:
-        raise UsageError("--dry-run looks at one run", "give one document and no --each")
-    if first.trace is not None or first.mock:
-        option = "--mock" if first.mock else "--trace"
-        raise UsageError(f"{option} is for one run", "give one document and no --each")
-    _hosts(first, ())
-    joint, own = joint_reports.split([reports.asked_of(text) for text in first.reports])
-    rows = [tables.Row("")] if each is None else tables.rows_of(each)
-    opened = _target(first)
-    if opened is None:
-        first.checkpoint.check_server()
-        _cases(every, rows, _nowhere(), own)  # everything that can be wrong, before a server is started
-        opened = _embedded()
-    with opened as target:
-        cases = _cases(every, rows, target, own)
-        first.checkpoint.make_folder()
-        secrets = Secrets(text for case in cases for text in _secret_texts(case.plan.main.inputs, case.inputs))
-        secrets.add(*_passwords(target.servers))
-        batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets)
-        from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
-
-        hosts = _hosts(first, [server for case in cases for server in case.plan.servers()])
-        batch.carry_out(lambda: _client(GuardedTransport(hosts)))
-    joint_reports.write(joint, batch)
-    click.echo(joint_reports.as_json(batch) if first.as_json else many.closing(batch), nl=False)
-    return batch.exit_code
-
-
-def _cases(every: Sequence[Asked], rows: Sequence[Row], target: Target, own: Sequence[reports.Asked]) -> list[Case]:
-    """All runs that are to be made, numbered through; a document is read and planned once."""
-    cases: list[Case] = []
-    for asked in every:
-        planned = _planned(asked, target)
-        for row in rows:
-            label = " ".join(part for part in (str(asked.document) if len(every) > 1 else "", row.place) if part)
-            cases.append(_case(asked, planned, row, target, own, number=len(cases) + 1, label=label))
-    return cases
-
-
-def _planned(asked: Asked, target: Target) -> tuple[Plan, Mapping[str, Any]]:
-    """With the inputs of the command line, which all rows share."""
-    from heddle.arazzo.document import read_document  # noqa: PLC0415
-
-    plan = _plan(asked, read_document(asked.document), target)
-    return plan, _given_inputs(asked, plan.main.inputs)
-
-
-def _case(
-    asked: Asked,
-    planned: tuple[Plan, Mapping[str, Any]],
-    row: Row,
-    target: Target,
-    own: Sequence[reports.Asked],
-    *,
-    number: int,
-    label: str,
-) -> Case:
-    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
-    from heddle.cli import joint_reports, many, reports  # noqa: PLC0415
-
-    plan, common = planned
-    schema = plan.main.inputs
-    given = {**common, **row.inputs(schema)}
-    given |= _filled(plan, given, target)
-    try:
-        values = schema.bind(given)
-    except UsageError as error:
-        raise row.error(error) from error
-    secrets, options = Secrets([*_secret_texts(schema, given), *_passwords(target.servers)]), _options(asked)
-    kept = asked.checkpoint.of_run(number)
-    files = joint_reports.of_run(own, number)
-    steps = [step.id for step in plan.main.steps]
-    return many.Case(
-        number=number,
-        label=label,
-        document=asked.document,
-        plan=plan,
-        inputs=values,
-        secrets=secrets,
-        options=options,
-        journal=lambda: kept.opened(plan, values, secrets, options),
-        save=None if asked.save is None else asked.save / str(number),
-        narrator=reports.Files(files, secrets, str(asked.document), steps) if files else None,
-    )
-
-
-def _board(asked: Asked, total: int) -> Board:
-    from heddle.cli import boards  # noqa: PLC0415
-
-    if asked.as_json:
-        return boards.Silent()
-    return boards.Terminal(total) if is_terminal() else boards.Lines(total)
 
 
 def _client(transport: httpx.AsyncBaseTransport) -> Client:
@@ -348,25 +206,10 @@ def _client(transport: httpx.AsyncBaseTransport) -> Client:
 
 def _checked(asked: Asked, document: Document, schema: InputSchema, given: Mapping[str, Any]) -> None:
     """Everything that can be wrong with document and inputs, before a server is started for them."""
-    nowhere = _nowhere()
-    plan = _plan(asked, document, nowhere)
-    schema.bind({**given, **_filled(plan, given, nowhere)})
-    _options(asked)
-
-
-def _nowhere() -> Target:
-    """The server that would be started."""
-    from heddle.arazzo.sources import Servers  # noqa: PLC0415
-
-    return Target(Servers(default=_PLACEHOLDER), "the embedded server", {_PLACEHOLDER: "token-of-the-embedded-server"})
-
-
-def _made_up() -> Target:
-    """The server that answers in a run with --mock."""
-    from heddle.arazzo.mocking import SERVER  # noqa: PLC0415
-    from heddle.arazzo.sources import Servers  # noqa: PLC0415
-
-    return Target(Servers(default=SERVER), "the made-up server", {SERVER: "token-of-the-made-up-server"})
+    target = nowhere()
+    plan = plan_of(asked, document, target)
+    schema.bind({**given, **filled_in(plan, given, target)})
+    options_of(asked)
 
 
 def _pretense(asked: Asked, plan: Plan, narrator: Narrator) -> Pretense:
@@ -374,7 +217,7 @@ def _pretense(asked: Asked, plan: Plan, narrator: Narrator) -> Pretense:
     from heddle.cli.mocking import Pretense  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    linked = load_linked(plan.document, _servers_of(asked, _made_up()), paths)
+    linked = load_linked(plan.document, servers_of(asked, made_up()), paths)
     return Pretense(linked, asked.mock_seed, narrator, saves=asked.save is not None)
 
 
@@ -393,80 +236,13 @@ def _chronicle(
         plan,
         given,
         secrets,
-        servers=_servers_of(asked, target),
+        servers=servers_of(asked, target),
         sources=sources,
-        options=_options(asked),
+        options=options_of(asked),
         cap=cap,
         made_up=asked.mock,
     )
     return chronicle.Chronicle(secrets, cap, asked.trace, header)
-
-
-def _rehearse(asked: Asked, plan: Plan, values: Mapping[str, Any], secrets: Secrets) -> None:
-    """The plan with everything that is known already."""
-    from heddle.arazzo.rehearsal import plain, rehearse  # noqa: PLC0415
-    from heddle.cli.narration import printable  # noqa: PLC0415
-
-    steps = [
-        {
-            "workflow": one.workflow,
-            "stepId": one.step,
-            "target": one.target,
-            "parameters": [{"in": where, "name": name, "value": value} for where, name, value in one.fields],
-            "contentType": one.content_type,
-            "body": one.body,
-            "security": auth.shown(one.security),
-            "unknown": list(one.unknown),
-        }
-        for one in rehearse(plan, values)
-    ]
-    report: dict[str, Any] = secrets.mask(
-        plain({"document": str(asked.document), "dryRun": True, "inputs": dict(values), "steps": steps})
-    )
-    if asked.as_json:
-        click.echo(json_text(report))
-        return
-    click.echo(f"{plan.main.id}: a dry run, nothing is sent")
-    for number, step in enumerate(report["steps"], 1):
-        other = "" if step["workflow"] == plan.main.key else f" (of {step['workflow']})"
-        click.echo(printable(f"{number}. {step['stepId']}{other}   {step['target']}"))
-        for one in step["parameters"]:
-            click.echo(printable(f"     {one['in']} {one['name']} = {_compact(one['value'])}"))
-        for line in auth.lines(step["security"]):
-            click.echo(printable(f"     {line}"))
-        if step["contentType"]:
-            body = step["body"] if isinstance(step["body"], str) else json.dumps(step["body"], indent=2, default=str)
-            click.echo(f"     {step['contentType']}")
-            click.echo(printable("\n".join(f"       {line}" for line in body.splitlines())))
-
-
-def _compact(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _plan(asked: Asked, document: Document, target: Target) -> Plan:
-    from heddle.arazzo.plan import make_plan  # noqa: PLC0415
-    from heddle.arazzo.sources import load_linked  # noqa: PLC0415
-
-    paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
-    linked = load_linked(document, _servers_of(asked, target), paths, auth.keys_of(asked.auths))
-    plan = make_plan(document, asked.workflow, linked.descriptions, _leniency(asked), linked.others)
-    _check_covered(plan, target.servers)
-    return plan
-
-
-def _servers_of(asked: Asked, target: Target) -> Servers:
-    """With the variables of the command line."""
-    return replace(target.servers, variables=dict(pairs(asked.server_vars, "--server-var", "NAME=VALUE")))
-
-
-def _check_covered(plan: Plan, servers: Servers) -> None:
-    """A request never goes to a server that nobody named: the one in a description may cost money."""
-    for source in plan.used_sources():
-        if servers.default is None and source not in servers.named:
-            raise UsageError(
-                f"no server is given for the source {source!r}", f"add --server {source}=URL, or --server URL for all"
-            )
 
 
 def _carried_out(
@@ -481,11 +257,11 @@ def _carried_out(
     from heddle.arazzo.durable import start  # noqa: PLC0415
     from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
 
-    options = _options(asked)
+    options = options_of(asked)
     holder: list[Run] = []
     pretense = _pretense(asked, plan, narrator) if asked.mock else None
     followed, folder = (pretense, None) if pretense else (narrator, asked.save)
-    transport = pretense.transport if pretense else GuardedTransport(_hosts(asked, plan.servers()))
+    transport = pretense.transport if pretense else GuardedTransport(hosts_of(asked, plan.servers()))
     transport = chronicle.over(transport) if chronicle else transport
     clock = pretense.clock if pretense else None
 
@@ -534,175 +310,9 @@ async def _saved(client: Any, plan: Plan, outputs: Mapping[str, Any], folder: Pa
     return [] if folder is None else await save_outputs(client, outputs, folder, plan.servers())
 
 
-def _target(asked: Asked) -> AbstractContextManager[Target] | None:
-    """The servers of the command line, else of the last login; None asks for an embedded one."""
-    from heddle.arazzo.sources import Servers  # noqa: PLC0415
-
-    if asked.servers:
-        named, default = _servers(asked.servers)
-        return _known(Servers(named, default), ", ".join([*named.values(), *([default] if default else [])]))
-    stored = None if asked.embedded else credentials.load().default
-    return _known(Servers(default=stored), stored) if stored else None
-
-
-@contextmanager
-def _known(servers: Servers, name: str) -> Generator[Target]:
-    stored = credentials.load()
-    urls = [*servers.named.values(), *([servers.default] if servers.default else [])]
-    found = {credentials.origin_of(url): stored.token_for(url) for url in urls}
-    yield Target(servers, name, {origin: token for origin, token in found.items() if token})
-
-
-@contextmanager
-def _embedded() -> Generator[Target]:
-    from heddle.arazzo.sources import Servers  # noqa: PLC0415
-    from heddle.cli.embedded import embedded  # noqa: PLC0415 - brings the whole server along
-
-    start: Callable[[], AbstractContextManager[tuple[str, str]]] = embedded
-    with start() as (url, token):
-        yield Target(Servers(default=url), "the embedded server", {credentials.origin_of(url): token})
-
-
-def _filled(plan: Plan, given: Mapping[str, Any], target: Target) -> dict[str, str]:
-    """Tokens for missing inputs that are bearer tokens and nothing else, where all their servers share one."""
-    filled: dict[str, str] = {}
-    for name, origins in plan.bearer_inputs().items():
-        tokens = {target.tokens.get(credentials.origin_of(origin)) for origin in origins}
-        token = tokens.pop() if len(tokens) == 1 else None
-        if name not in given and token is not None:
-            filled[name] = token
-    return filled
-
-
-def _options(asked: Asked) -> Options:
-    from heddle.arazzo.budgets import Options  # noqa: PLC0415
-
-    return Options(
-        max_steps=asked.max_steps,
-        deadline=asked.deadline,
-        first_pause=asked.pause,
-        longest_pause=asked.pause * 8,
-        fall_through=asked.fall_through,
-        uploads=tuple(_upload(text) for text in asked.uploads),
-    )
-
-
-def _hosts(asked: Asked, servers: Sequence[str]) -> HostPolicy:
-    """Which hosts the run may call. `servers` come from the command line or the login, never from a description."""
-    from heddle.arazzo.hosts import policy  # noqa: PLC0415
-
-    return policy(asked.allow_hosts, servers)
-
-
-def _upload(text: str) -> Upload:
-    from heddle.arazzo.files import file_value  # noqa: PLC0415
-    from heddle.arazzo.transfers import Upload  # noqa: PLC0415
-
-    match = re.fullmatch(r"([^.=]+)\.([^=]+)=@(.+)", text)
-    if match is None:
-        raise UsageError(f"--upload {text!r} is not STEP.OUTPUT=@FILE", "for example requestUploadUrl.uploadUrl=@a.png")
-    return Upload(match[1], match[2], file_value(Path(match[3])))
-
-
-def _leniency(asked: Asked) -> Leniency:
-    from heddle.arazzo import leniency  # noqa: PLC0415
-
-    return leniency.strict() if asked.strict else leniency.without(asked.without)
-
-
-def _servers(texts: Sequence[str]) -> tuple[dict[str, str], str | None]:
-    named: dict[str, str] = {}
-    default: str | None = None
-    for text in texts:
-        match = re.fullmatch(r"([A-Za-z0-9_\-]+)=(.+)", text)
-        url = match[2] if match else text
-        credentials.origin_of(url)
-        if match:
-            named[match[1]] = url.rstrip("/")
-        else:
-            default = url.rstrip("/")
-    return named, default
-
-
-def _given_inputs(asked: Asked, schema: InputSchema) -> dict[str, Any]:
-    given = _input_object(asked.input_values) if asked.input_values else {}
-    for name, text in pairs(asked.inputs, "-i", "NAME=VALUE"):
-        given[name] = _input_value(schema, name, text)
-    return given
-
-
-def _input_value(schema: InputSchema, name: str, text: str) -> Any:
-    """`@file` is a file, `@@text` the text `@text`; a file for a list or an object is read as JSON."""
-    from heddle.arazzo.files import file_value  # noqa: PLC0415
-
-    if text.startswith("@@") or not text.startswith("@"):
-        return schema.parse(name, text[1:] if text.startswith("@@") else text)
-    file = file_value(Path(text[1:]))
-    return schema.parse(name, file.text()) if schema.is_structured(name) else file
-
-
-def _input_object(text: str) -> dict[str, Any]:
-    from heddle.arazzo.tree import Tree, read_tree  # noqa: PLC0415
-    from heddle.cli.tables import file_or_value  # noqa: PLC0415
-
-    inline = text.lstrip().startswith("{")
-    values = Tree("--inputs", text).value if inline else read_tree(Path(text)).value
-    if not isinstance(values, dict):
-        raise UsageError("--inputs is not an object", 'it looks like {"prompt": "a fox", "width": 512}')
-    folder = Path() if inline else Path(text).parent
-    return {name: file_or_value(value, folder) for name, value in cast("dict[str, Any]", values).items()}
-
-
-def pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} {text!r} is not {shape}", f"for example {option} {shape.lower()}")
-        pairs.append((name, value))
-    return pairs
-
-
-def _secret_texts(schema: InputSchema, values: Mapping[str, Any]) -> list[str]:
-    """Values of secret inputs, also out of files."""
-    from heddle.arazzo.files import FileValue  # noqa: PLC0415
-
-    secret = [value for name, value in values.items() if schema.is_secret(name)]
-    read = [value.read().decode("utf-8", "ignore").strip() for value in secret if isinstance(value, FileValue)]
-    return [*(one for one in secret if isinstance(one, str)), *read]
-
-
-def _passwords(servers: Servers) -> list[str]:
-    """Of servers that are given as `https://name:password@host`."""
-    urls = [urlsplit(url) for url in (*servers.named.values(), servers.default) if url]
-    return [url.password for url in urls if url.password]
-
-
 def _narrator(asked: Asked, secrets: Secrets) -> Narrator:
     from heddle.cli import narration  # noqa: PLC0415
 
     if asked.as_json:
         return narration.Report(secrets, str(asked.document))
     return narration.Terminal(secrets) if is_terminal() else narration.Lines(secrets)
-
-
-def _show_inputs(asked: Asked) -> None:
-    from heddle.arazzo.document import read_document  # noqa: PLC0415
-    from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
-    from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
-
-    document = read_document(asked.document)
-    workflow = choose_workflow(document, asked.workflow)
-    fields = list(InputSchema(workflow.inputs, document.tree.value).fields())
-    if asked.as_json:
-        shown = [
-            {"name": one.name, "type": one.kind, "required": one.required, "description": one.description}
-            for one in fields
-        ]
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
-        return
-    click.echo(f"{workflow.id}: {workflow.summary or document.title}")
-    for one in fields:
-        notes = [one.kind, "required" if one.required else "optional"]
-        notes += [f"default {one.default!r}"] if one.default is not None else []
-        click.echo(f"  {one.name} ({', '.join(notes)})" + (f": {one.description}" if one.description else ""))
