@@ -10,30 +10,27 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import re
 import resource
 import signal
 import socket
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NoReturn, cast
-
-import msgspec
+from typing import Any, NoReturn
 
 from heddle import registry
 from heddle.domain import JSON, Artifact, new_id
-from heddle.engines import MOST_OUTPUT, Batcher, Engine, Loader, Made
-from heddle.errors import EngineFailed, JobCanceled, JobError, Unavailable
+from heddle.engines import Batcher, Engine, Loader
+from heddle.errors import JobCanceled, JobError, Unavailable
+from heddle.fleet.contexts import Context, Load, Say, Unwatched
+from heddle.fleet.made import checked, is_small, thumbnail
 from heddle.fleet.messages import (
-    MOST_PREVIEW,
     Cancel,
     Done,
     Failed,
@@ -41,29 +38,21 @@ from heddle.fleet.messages import (
     Frames,
     Hello,
     Key,
-    LivePreview,
     Loading,
-    Log,
     Message,
     Ping,
     Pong,
-    Progress,
     Ready,
     Run,
     Shelf,
     Started,
-    encoder,
     frame,
     to_worker,
 )
 from heddle.fleet.scratch import Scratch
 from heddle.fleet.together import Shared, companions
 from heddle.storage import Storage
-from heddle.studio import previews
 from heddle.studio.previews import Preview
-
-#: Hands a message to the executor; callable from every thread.
-Say = Callable[[Message], None]
 
 #: The reason of an attempt after which the process ends, because only that gives the memory back.
 OUT_OF_MEMORY = "out_of_memory"
@@ -71,146 +60,8 @@ OUT_OF_MEMORY = "out_of_memory"
 #: Artifacts of one job.
 MOST_MADE = 100
 
-_PROGRESS_EVERY_S = 0.2
-#: Of a job's time, what its previews may take: one that took long waits so many times as long for the next.
-_PREVIEW_REST = 20
 _CANCEL_LOOK_S = 0.05
-_LOG_LINES = 1000
-_LOG_LENGTH = 2000
 _MESSAGE_LENGTH = 500
-
-#: What an artifact may say of itself. A signed 32-bit number is what every database and client takes.
-_MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
-_LARGEST = 2**31 - 1
-_METADATA_BYTES = 64 * 1024
-_ROLE = re.compile(r"[a-z0-9_-]{0,32}")
-_METADATA_DEPTH = 16
-
-
-class Context:
-    """What a running job sees of the world: the `JobContext` of engines."""
-
-    def __init__(
-        self, run: Run, storage: Storage, say: Say, scratch: Scratch | None = None, *, preview_s: float = 0.0
-    ) -> None:
-        self.job_id = run.job_id
-        self.attempt = run.attempt
-        self.canceled = False
-        #: Whether the executor was told that the engine began.
-        self.started = False
-        self._inputs = run.inputs
-        self._storage = storage
-        self._say = say
-        self._scratch = scratch or Scratch("")
-        self._lines = 0
-        self._next_progress = 0.0
-        self._pending: Progress | None = None
-        self._flushing = threading.Lock()
-        self._preview_s = preview_s
-        #: When the next one is due; None: nobody has begun to show anything.
-        self._next_preview: float | None = None
-        self._shown_any = False
-
-    def progress(self, fraction: float, note: str = "") -> None:
-        self.check()
-        # In this order, because `max` answers its first argument for a NaN.
-        self._pending = Progress(
-            job_id=self.job_id, attempt=self.attempt, fraction=min(1.0, max(0.0, float(fraction))), note=note
-        )
-        if time.monotonic() >= self._next_progress:
-            self.flush()
-
-    def check(self) -> None:
-        """Let a cancel through."""
-        if self.canceled:
-            raise JobCanceled("the job was canceled")
-
-    def flush(self) -> None:
-        """Say the latest progress that was held back. The lock keeps two threads from saying it out of order."""
-        with self._flushing:
-            pending, self._pending = self._pending, None
-            if pending is not None:
-                self._next_progress = time.monotonic() + _PROGRESS_EVERY_S
-                self._say(pending)
-
-    def preview(self, draw: Callable[[int], Preview]) -> None:
-        if self._preview_s <= 0:
-            return
-        began = time.monotonic()
-        if self._next_preview is None:  # what is done at once is not shown before
-            self._next_preview = began + self._preview_s
-        if began >= self._next_preview:
-            self._show(draw)
-            took = time.monotonic() - began
-            # The first one loads what the others have then.
-            rest = took * _PREVIEW_REST if self._shown_any else 0.0
-            self._shown_any = True
-            self._next_preview = began + max(self._preview_s, took, rest)
-
-    def _show(self, draw: Callable[[int], Preview]) -> None:
-        """Say a preview. Whatever is wrong with it is no reason to lose the job, nor to try it again at every step."""
-        try:
-            data, mime = _shown(draw(0))
-        except JobCanceled:
-            raise
-        except Exception as error:  # noqa: BLE001 - engines are strangers' code
-            self._preview_s = 0.0
-            self.log(f"there are no live previews: {type(error).__name__}: {error}")
-            return
-        self._say(LivePreview(job_id=self.job_id, attempt=self.attempt, data=data, mime=mime))
-
-    def log(self, text: str) -> None:
-        self._lines += 1
-        if self._lines > _LOG_LINES:
-            return
-        if self._lines == _LOG_LINES:
-            text = f"(line {_LOG_LINES} of this attempt: no more are taken)"
-        self._say(Log(job_id=self.job_id, attempt=self.attempt, text=str(text)[:_LOG_LENGTH]))
-
-    def read(self, blob_id: str) -> bytes:
-        if blob_id not in self._inputs:
-            raise EngineFailed(f"{blob_id!r} is not an input of this job; it has {sorted(self._inputs)}")
-        try:
-            with self._storage.open(self._inputs[blob_id]) as file:
-                return file.read()
-        except KeyError as error:
-            raise JobError(f"the input {blob_id!r} is no longer in storage", reason="input_missing") from error
-        except Unavailable as error:
-            raise JobError(f"storage did not give it: {error}", reason="storage_failed", retryable=True) from error
-
-    def scratch(self) -> Path:
-        return self._scratch.of(self.job_id)
-
-
-class Load:
-    """What a load sees of the world: the `LoadContext` of engines."""
-
-    def __init__(self, context: Context, say: Say, memory_mb: int) -> None:
-        self.memory_mb = memory_mb
-        self._context = context
-        self._say = say
-        self._next = 0.0
-
-    def progress(self, fraction: float, note: str = "") -> None:
-        self.check()
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _PROGRESS_EVERY_S
-            held = min(1.0, max(0.0, float(fraction)))
-            self._say(Loading(job_id=self._context.job_id, attempt=self._context.attempt, fraction=held))
-
-    def check(self) -> None:
-        """Let a cancel through."""
-        self._context.check()
-
-
-class _Unwatched:
-    """The `LoadContext` of a load that no job waits for yet."""
-
-    def __init__(self, memory_mb: int) -> None:
-        self.memory_mb = memory_mb
-
-    def progress(self, fraction: float, note: str = "") -> None:
-        pass
 
 
 class Worker:
@@ -266,7 +117,7 @@ class Worker:
                 return
             with self._loading:
                 if wanted.model not in self._shelf:
-                    engine.load(wanted.model, _Unwatched(wanted.memory_mb))
+                    engine.load(wanted.model, Unwatched(wanted.memory_mb))
                     self._shelf[wanted.model] = (wanted.engine, wanted.memory_mb)
             self._tell_shelf()
         except BaseException:  # noqa: BLE001 - engines are strangers' code
@@ -444,8 +295,8 @@ class Worker:
     def _keep(self, made: Any, run: Run, context: Context) -> Artifact:
         """Put one artifact into storage; it is synced when this returns."""
         context.check()
-        metadata, output = _check(made)
-        preview = made.preview or _thumbnail(made)
+        metadata, output = checked(made)
+        preview = made.preview or thumbnail(made)
         if preview is not None and preview.blurhash is not None:
             metadata.setdefault("blurhash", preview.blurhash)
         return replace(
@@ -454,7 +305,7 @@ class Worker:
             metadata=metadata,
             role=made.role,
             output=output,
-            preview=None if preview is None or _is_small(made) else self._put_preview(preview),
+            preview=None if preview is None or is_small(made) else self._put_preview(preview),
         )
 
     def _put_preview(self, preview: Preview) -> Artifact:
@@ -483,21 +334,6 @@ def _alike(one: Run, other: Run) -> bool:
     return (one.engine, one.model) == (other.engine, other.model) and not one.evict
 
 
-def _thumbnail(made: Made) -> Preview | None:
-    """Of a picture that came without one; None for what cannot be opened, which is the engine's own affair."""
-    if not made.mime.startswith("image/") or made.role:
-        return None
-    try:
-        return previews.of_picture(made.data)
-    except Exception:  # noqa: BLE001 - a decoder of strangers' bytes may fail in any way
-        return None
-
-
-def _is_small(made: Made) -> bool:
-    """Whether a picture is as small as its preview would be."""
-    return made.mime.startswith("image/") and 0 < max(made.width or 0, made.height or 0) <= previews.SIDE
-
-
 def _load(name: str, targets: dict[str, str]) -> Engine:
     """Import and build an engine. It is not kept when that fails, so that the next attempt tries anew."""
     if name not in targets:
@@ -516,95 +352,6 @@ def _load(name: str, targets: dict[str, str]) -> Engine:
 def _iterate(made: Any) -> Iterator[Any]:
     """What `run` returned, as an iterator; an engine that returned nothing made nothing."""
     return iter(() if made is None else made)
-
-
-def _check(made: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An artifact is what it should be, before its bytes go anywhere; returns its metadata and output as plain JSON.
-
-    The server records what comes from here as it is: what slipped through would fail there, again and again.
-    """
-    if not isinstance(made, Made):
-        raise _bad(f"made a {type(made).__name__}; it should make heddle.engines.Made")
-    # Strangers' code: the annotations of `Made` are promises only.
-    given: Any = made
-    if not isinstance(given.data, bytes):
-        raise _bad(f"made data that is a {type(given.data).__name__}; it should be bytes")
-    if not (isinstance(given.mime, str) and _MIME.fullmatch(given.mime)):
-        raise _bad(f"made something of the type {_short(given.mime)}; it should be one like 'image/png'")
-    for name, low in (("width", 1), ("height", 1), ("duration_ms", 0)):
-        value = getattr(given, name)
-        if value is not None and not _is_int(value, low, _LARGEST):
-            raise _bad(f"made something whose {name} is {_short(value)}; it should be an int from {low} to {_LARGEST}")
-    if not (isinstance(given.role, str) and _ROLE.fullmatch(given.role)):
-        raise _bad(f"made something whose role is {_short(given.role)}; it should be a lower-case word or empty")
-    if given.preview is not None:
-        _check_preview(given.preview)
-    return _metadata(given.metadata), _plain(given.output, "output", MOST_OUTPUT)
-
-
-def _check_preview(given: Any) -> None:
-    if not isinstance(given, Preview):
-        raise _bad(f"made a preview that is a {type(given).__name__}; it should be heddle.studio.previews.Preview")
-    one: Any = given
-    right = isinstance(one.data, bytes) and isinstance(one.mime, str) and _MIME.fullmatch(one.mime)
-    if not (right and _is_int(one.width, 1, _LARGEST) and _is_int(one.height, 1, _LARGEST)):
-        raise _bad("made a preview whose data, mime, width or height is not what it should be")
-
-
-def _shown(given: Any) -> tuple[bytes, str]:
-    """The bytes of a live preview and their type. Raises JobError."""
-    _check_preview(given)
-    if given.mime not in previews.MIMES:
-        raise _bad(f"made a live preview of the type {_short(given.mime)}; it should be one of {previews.MIMES}")
-    if len(given.data) > MOST_PREVIEW:
-        raise _bad(f"made a live preview of {len(given.data)} bytes; {MOST_PREVIEW} may be")
-    return given.data, given.mime
-
-
-def _plain(given: Any, what: str, most: int) -> dict[str, Any]:
-    """JSON as the server and the callers will see it."""
-    if not isinstance(given, dict):
-        raise _bad(f"made {what} that is a {type(given).__name__}; it should be a dict")
-    try:
-        text = msgspec.json.encode(given)
-        if len(text) > most:
-            raise _bad(f"made {what} of {len(text)} bytes; {most} may be")
-        plain = msgspec.json.decode(text)
-        encoder.encode(plain)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _bad(f"made {what} that is no JSON: {error}") from error
-    if not _is_flat(plain, _METADATA_DEPTH):
-        raise _bad(f"made {what} nested deeper than {_METADATA_DEPTH} levels")
-    return plain
-
-
-def _metadata(given: Any) -> dict[str, Any]:
-    plain = _plain(given, "metadata", _METADATA_BYTES)
-    for name, low, high in (("nsfwLevel", 0, 32), ("seed", -(2**63), 2**63 - 1)):
-        if name in plain and not _is_int(plain[name], low, high):
-            raise _bad(f"made metadata whose {name} is {_short(plain[name])}; it should be an int from {low} to {high}")
-    return plain
-
-
-def _bad(what: str) -> JobError:
-    return JobError(f"the engine {what}", reason="bad_output")
-
-
-def _is_int(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_flat(value: Any, levels: int) -> bool:
-    """Whether nothing lies deeper: what can be written here must be readable in any thread of the server."""
-    if not isinstance(value, dict | list):
-        return True
-    items = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
-    return levels > 0 and all(_is_flat(item, levels - 1) for item in items)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _canceled(key: Key) -> Failed:
