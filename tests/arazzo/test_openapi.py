@@ -95,6 +95,17 @@ def test_the_path_is_kept(own: str, server: str, base: str) -> None:
     assert relocated(own, server) == base
 
 
+def test_a_schema_that_is_combined_of_itself_many_times_takes_no_time() -> None:
+    itself = {"$ref": "#/components/schemas/up"}
+    up = {"allOf": [itself] * 20_000, "properties": {"one": {"type": "string", "format": "binary"}}}
+    more = {"anyOf": [itself, {"properties": {"two": {"type": "string", "format": "binary"}}}]}
+    body = {"content": {"multipart/form-data": {"schema": {"allOf": [more, itself], "properties": {"one": {}}}}}}
+    paths = {"/a": {"post": {"operationId": "a", "requestBody": body}}}
+    operation = described(paths=paths, components={"schemas": {"up": up}}).operation("a")
+    assert operation is not None
+    assert operation.body("multipart/form-data").binary == {"two"}
+
+
 @pytest.mark.parametrize("path", [".example.org", "@example.org/x", "x-hidden"])
 def test_a_path_starts_with_a_slash(path: str) -> None:
     description = described(paths={path: {"get": {"operationId": "a"}}})

@@ -16,7 +16,6 @@ from heddle.errors import UsageError
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_REFS = 30
-_MAX_COMBINED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +230,26 @@ class Description:
         content = _object(self._resolved(fields.get("requestBody")).get("content"))
         for name, media in content.items():
             schema = self._resolved(_object(media).get("schema"))
-            properties = dict(self._properties(schema))
+            properties = self._properties(schema)
             binary = frozenset(part for part, one in properties.items() if self._is_binary(one))
             encoding = {part: _object(one) for part, one in _object(_object(media).get("encoding")).items()}
             types = {part: str(one["contentType"]) for part, one in encoding.items() if "contentType" in one}
             styles = {part: _styled(part, one) for part, one in encoding.items() if _STYLING & one.keys()}
             yield BodyShape(media_type(name), binary, types, styles)
 
-    def _properties(self, schema: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
-        """Also of the schemas that it is combined of."""
-        if depth < _MAX_COMBINED:
-            for one in (one for name in ("allOf", "anyOf", "oneOf") for one in _items(schema, name)):
-                yield from self._properties(self._resolved(one), depth + 1)
-        yield from _object(schema.get("properties")).items()
+    def _properties(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Also of the schemas that it is combined of, each looked at once; its own win."""
+        found: dict[str, Any] = {}
+        looked_at: dict[int, Mapping[str, Any]] = {}
+        waiting = [schema]
+        while waiting:
+            fields = waiting.pop()
+            if id(fields) in looked_at:
+                continue
+            looked_at[id(fields)] = fields
+            found = {**_object(fields.get("properties")), **found}
+            waiting += (self._resolved(one) for name in ("allOf", "anyOf", "oneOf") for one in _items(fields, name))
+        return found
 
     def _is_binary(self, schema: Any) -> bool:
         """Bytes that are written as text, `contentEncoding: base64`, are a text."""
