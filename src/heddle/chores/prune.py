@@ -1,9 +1,8 @@
 """Pruning: what ended longer ago than the retention goes, with what it made. What was paid stays in the books.
 
 A finished workflow goes whole: its rows, its events, and the records of its blobs; uploads go by their own age, and
-Arazzo runs with their journals. What
-something unfinished still wants stays, and the workflow that made it. The bytes go with the next sweep, as bytes that
-no record names.
+Arazzo runs with their journals. What something unfinished still wants stays, and the workflow that made it. The bytes
+go with the next sweep, as bytes that no record names.
 """
 
 from __future__ import annotations

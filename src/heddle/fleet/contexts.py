@@ -33,8 +33,6 @@ class Context:
         self.job_id = run.job_id
         self.attempt = run.attempt
         self.canceled = False
-        #: Whether the executor was told that the engine began.
-        self.started = False
         self._inputs = run.inputs
         self._storage = storage
         self._say = say

@@ -38,6 +38,7 @@ from heddle.fleet.messages import (
     frame,
 )
 from heddle.fleet.process import Exit, StartFailed
+from heddle.fleet.together import HANDED_BACK
 from heddle.matching import Resident, SlotReport
 from heddle.settings import Settings
 
@@ -388,7 +389,7 @@ class Crew:
             return
         match message:
             case Started():
-                self._begin(attempt)
+                self._begin(attempt, message.together)
                 attempt.running = True
                 self._tell(message)
                 self._change()
@@ -405,7 +406,7 @@ class Crew:
         if not attempt.started:
             self._begin(attempt)
 
-    def _begin(self, attempt: _Attempt) -> None:
+    def _begin(self, attempt: _Attempt, together: int = 1) -> None:
         attempt.disarm()
         attempt.started = True
         attempt.began = self._loop.time()
@@ -414,7 +415,7 @@ class Crew:
         if attempt.canceled:
             self._give_grace(attempt)
         else:
-            attempt.alarm = self._loop.call_later(attempt.run.timeout_s, self._overstayed, attempt)
+            attempt.alarm = self._loop.call_later(attempt.run.timeout_s * together, self._overstayed, attempt)
 
     def _overstayed(self, attempt: _Attempt) -> None:
         took = f"the attempt did not end within {attempt.run.timeout_s:g} s"
@@ -425,8 +426,10 @@ class Crew:
         attempt.alarm = self._loop.call_later(self._limits.cancel_s, self._kill, attempt, attempt.failed(*_CANCELED))
 
     def _kill(self, attempt: _Attempt, end: Failed) -> None:
-        """End a running attempt by ending its worker."""
+        """End a running attempt by ending its worker. What is made in one go with it is lost at no fault of its own."""
         assert attempt.slot is not None
+        for other in [other for other in attempt.slot.sent.values() if other.running and other is not attempt]:
+            self._end(other, other.failed(HANDED_BACK, "its worker was ended for another job", retryable=True))
         worker, attempt.slot.worker = attempt.slot.worker, None
         if worker is not None:
             log.warning("%s is killed: %s of %s: %s", worker.name, attempt.key, attempt.run.engine, end.reason)

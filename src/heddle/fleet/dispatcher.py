@@ -33,6 +33,7 @@ from heddle.fleet.messages import (
     Started,
 )
 from heddle.fleet.paces import Paces
+from heddle.fleet.together import HANDED_BACK
 from heddle.matching import Policy, SlotReport
 from heddle.settings import Settings
 from heddle.storage import Storage
@@ -454,7 +455,7 @@ def _failure(event: Failed) -> Failure:
         reason=event.reason,
         message=event.message,
         retryable=event.retryable,
-        blameless=event.reason in {"worker_stopped", "no_worker"},
+        blameless=event.reason in {"worker_stopped", "no_worker", HANDED_BACK},
         lost=event.reason == "no_worker",
     )
 

@@ -15,7 +15,7 @@ from heddle.workflows.advance import Attempt
 MOST_EVENTS = 500
 
 #: Ends for which neither the engine nor the caller is to blame.
-_LOST = frozenset({"attempt_lost", "no_worker", "worker_died", "worker_hung", "worker_stopped"})
+_LOST = frozenset({"attempt_lost", "handed_back", "no_worker", "worker_died", "worker_hung", "worker_stopped"})
 
 log = logging.getLogger("heddle.jobs")
 

@@ -113,11 +113,12 @@ class Pong(Message, tag="pong", frozen=True):
 
 
 class Started(Message, tag="started", frozen=True):
-    """The engine begins this attempt now."""
+    """The engine begins this attempt now, in one go with others: `together` of them in all, which take their time."""
 
     job_id: str
     attempt: int
     slot: str = ""
+    together: int = 1
 
 
 class Loading(Message, tag="loading", frozen=True):

@@ -12,6 +12,9 @@ from heddle.errors import JobCanceled, JobError
 from heddle.fleet.messages import Failed, Key, Run
 from heddle.studio.previews import Preview
 
+#: The reason of attempts that count for nothing: each is made again.
+HANDED_BACK = "handed_back"
+
 
 class Member(Protocol):
     """The context of one of them."""
@@ -36,6 +39,13 @@ def companions(engine: Batcher, run: Run, alike: Sequence[Run]) -> list[Run]:
 def _numbered(draw: Callable[[int], Preview], n: int) -> Callable[[int], Preview]:
     """Of one of them, which is the only one to its own context."""
     return lambda _: draw(n)
+
+
+def handed_back(run: Run) -> Failed:
+    """The end of an attempt that is to be made again by itself, which is no fault of its own."""
+    job_id, attempt = run.key
+    why = "it was made with others, which failed, and is made again by itself"
+    return Failed(job_id=job_id, attempt=attempt, reason=HANDED_BACK, message=why, retryable=True)
 
 
 class Shared:

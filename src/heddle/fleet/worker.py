@@ -50,7 +50,7 @@ from heddle.fleet.messages import (
     to_worker,
 )
 from heddle.fleet.scratch import Scratch
-from heddle.fleet.together import Shared, companions
+from heddle.fleet.together import Shared, companions, handed_back
 from heddle.storage import Storage
 from heddle.studio.previews import Preview
 
@@ -135,11 +135,14 @@ class Worker:
             if run is None:
                 continue
             beside = self._beside(run)
-            for left in self._together([run, *beside]) if beside else [run]:
-                outcome = self._attempt(left, self._contexts[left.key])
-                self._conclude(left, outcome)
-                if isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY:
-                    return
+            if not (self._together([run, *beside]) if beside else self._alone(run)):
+                return
+
+    def _alone(self, run: Run) -> bool:
+        """Run an attempt; whether the process can go on."""
+        outcome = self._attempt(run, self._contexts[run.key])
+        self._conclude(run, outcome)
+        return not (isinstance(outcome, Failed) and outcome.reason == OUT_OF_MEMORY)
 
     def _conclude(self, run: Run, outcome: Done | Failed) -> None:
         self._contexts.pop(run.key).flush()
@@ -152,7 +155,7 @@ class Worker:
     def _attempt(self, run: Run, context: Context) -> Done | Failed:
         def work() -> list[Artifact]:
             self._prepare(run, context)
-            self._start(run, context)
+            self._start(run)
             return self._make(run, context)
 
         return self._outcome(run, context, work)
@@ -171,15 +174,18 @@ class Worker:
             traceback.print_exc()
             return _failed(run, "engine_failed", f"{run.engine!r} raised {type(error).__name__}: {error}")
 
-    def _start(self, run: Run, context: Context) -> None:
-        if not context.started:
-            context.started = True
-            self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot))
+    def _start(self, run: Run, together: int = 1) -> None:
+        self._say(Started(job_id=run.job_id, attempt=run.attempt, slot=self._hello.slot, together=together))
 
     # ── several at once ───────────────────────────────────────────────────────
 
     def _beside(self, run: Run) -> list[Run]:
-        """Take attempts out of the line that may be made in one go with this one."""
+        """Take attempts out of the line that may be made in one go with this one.
+
+        Only first attempts: whoever was lost or handed back once may be what others would be lost with.
+        """
+        if run.attempt > 1:
+            return []
         alike = [other for other in list(self._waiting.values()) if _alike(other, run)]
         if not alike:
             return []
@@ -192,10 +198,11 @@ class Worker:
         # Whoever was canceled in the meantime is not there any more.
         return [other for other in together if self._waiting.pop(other.key, None) is not None]
 
-    def _together(self, runs: Sequence[Run]) -> list[Run]:
-        """Make them in one go; returns those that are still to be run, each by itself.
+    def _together(self, runs: Sequence[Run]) -> bool:
+        """Make them in one go; whether the process can go on.
 
-        What fails them together may be the fault of one of them, or of their number: that shows when each is alone.
+        What fails them together may be the fault of one of them, or of their number. So that nobody pays for another's,
+        they are handed back, and their next attempts are run one by one.
         """
         engine = self._engine(runs[0].engine)
         assert isinstance(engine, Batcher)
@@ -203,16 +210,17 @@ class Worker:
         try:
             self._prepare(runs[0], self._contexts[runs[0].key])
             for run in runs:
-                self._start(run, self._contexts[run.key])
+                self._start(run, together=len(runs))
             made = shared.matched(engine.run_together([run.payload for run in runs], shared))
-        except JobCanceled:
-            return shared.left()
-        except BaseException:  # noqa: BLE001 - engines are strangers' code
-            traceback.print_exc()
-            return shared.left()
+        except BaseException as error:  # noqa: BLE001 - engines are strangers' code
+            if not isinstance(error, JobCanceled):
+                traceback.print_exc()
+            for run in shared.left():
+                self._conclude(run, handed_back(run))
+            return not isinstance(error, MemoryError)
         for run in shared.left():
             self._conclude(run, self._of_many(run, made[run.key]))
-        return []
+        return True
 
     def _of_many(self, run: Run, made: Any) -> Done | Failed:
         context = self._contexts[run.key]
@@ -331,7 +339,7 @@ class Worker:
 
 def _alike(one: Run, other: Run) -> bool:
     """Whether they are for one engine and one model, which is there when it is there for one of them."""
-    return (one.engine, one.model) == (other.engine, other.model) and not one.evict
+    return (one.engine, one.model) == (other.engine, other.model) and not one.evict and one.attempt == 1
 
 
 def _load(name: str, targets: dict[str, str]) -> Engine:

@@ -7,15 +7,19 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from heddle.fleet.messages import Done, LivePreview, Progress, Run, Started
+from heddle.fleet.together import HANDED_BACK
 
 AHEAD = 8
 
 
-def _sheets(f: Any, texts: Sequence[str], steps: int = 3, **more: Any) -> list[Run]:
+def _sheets(f: Any, texts: Sequence[str], steps: int = 3, timeout_s: float = 60.0, **more: Any) -> list[Run]:
     """Jobs that wait in one worker, behind one that gives them time to get there."""
     front = f.run("Slow", {"steps": 15}, lookahead=AHEAD)
-    runs = [f.run("Press", {"ink": "black", "text": text, "steps": steps} | more, lookahead=AHEAD) for text in texts]
+    given = {"ink": "black", "steps": steps} | more
+    runs = [f.run("Press", given | {"text": text}, lookahead=AHEAD, timeout_s=timeout_s) for text in texts]
     assert front.key not in {run.key for run in runs}
     return runs
 
@@ -81,24 +85,41 @@ async def test_all_canceled_and_the_worker_serves_the_next(fleet: Any) -> None:
 
 
 async def test_the_fault_of_one_is_not_that_of_the_others(fleet: Any) -> None:
+    """They are handed back, and each is run by itself; a second attempt is never made with others."""
     async with fleet(lookahead=AHEAD) as f:
-        good, bad, other = _sheets(f, ["a", "smudge", "c"])
-        assert (await f.fails(bad)).message == "the ink ran"
-        assert _texts(f, await f.done(good)) == [("a", 1)]
-        assert _texts(f, await f.done(other)) == [("c", 1)]
-        assert [len(f.of(run, Started)) for run in (good, bad, other)] == [1, 1, 1]
+        runs = _sheets(f, ["a", "smudge", "c"])
+        ends = [await f.fails(run) for run in runs]
+        assert {(end.reason, end.retryable) for end in ends} == {(HANDED_BACK, True)}
+        again = [f.run("Press", run.payload, job_id=run.job_id, attempt=2, lookahead=AHEAD) for run in runs]
+        assert (await f.fails(again[1])).message == "the ink ran"
+        assert _texts(f, await f.done(again[0])) == [("a", 1)]
+        assert _texts(f, await f.done(again[2])) == [("c", 1)]
 
 
-async def test_too_much_at_once_is_made_one_by_one(fleet: Any) -> None:
+@pytest.mark.parametrize("text", ["thin", "stingy"])
+async def test_too_much_or_too_little_at_once_is_handed_back(fleet: Any, text: str) -> None:
     async with fleet(lookahead=AHEAD) as f:
-        runs = _sheets(f, ["thin", "b"])
-        assert [_texts(f, await f.done(run)) for run in runs] == [[("thin", 1)], [("b", 1)]]
+        runs = _sheets(f, [text, "b"])
+        assert [(await f.fails(run)).reason for run in runs] == [HANDED_BACK] * 2
+        again = [f.run("Press", run.payload, job_id=run.job_id, attempt=2, lookahead=AHEAD) for run in runs]
+        assert [_texts(f, await f.done(run)) for run in again] == [[(text, 1)], [("b", 1)]]
 
 
-async def test_an_engine_that_makes_too_few_is_asked_for_each(fleet: Any) -> None:
+async def test_whoever_is_killed_for_a_cancel_or_for_its_time_costs_others_nothing(fleet: Any) -> None:
     async with fleet(lookahead=AHEAD) as f:
-        runs = _sheets(f, ["stingy", "b"])
-        assert [_texts(f, await f.done(run)) for run in runs] == [[("stingy", 1)], [("b", 1)]]
+        for end in ("cancel", "time"):
+            slow, other = _sheets(f, ["deaf", "b"], timeout_s=1.0 if end == "time" else 60.0)
+            await f.started(other)
+            if end == "cancel":
+                f.cancel(slow)
+            assert (await f.fails(slow)).reason == ("canceled" if end == "cancel" else "timeout")
+            assert (await f.fails(other)).reason == HANDED_BACK
+
+
+async def test_a_call_for_several_has_the_time_of_all(fleet: Any) -> None:
+    async with fleet(lookahead=AHEAD) as f:
+        runs = _sheets(f, "abc", steps=60, timeout_s=0.8)
+        assert [_texts(f, await f.done(run))[0][1] for run in runs] == [3, 3, 3]
 
 
 async def test_a_killed_worker_loses_what_it_made_and_nothing_else(fleet: Any) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
-#: What a picture of a megapixel takes beside the weights, in megabytes, and how long any load takes, in seconds.
-_WORKING_MB, _LOAD_S = 1500, 2.0
+#: How long any load takes, in seconds.
+_LOAD_S = 2.0
 
 
 class Diffusers:
@@ -98,7 +98,7 @@ class Diffusers:
 
     @property
     def _working_mb(self) -> float:
-        return _WORKING_MB * max(1.0, self._options.batch * self._options.batch_pixels / 1e6)
+        return device.WORKING_MB * max(1.0, self._options.batch * self._options.batch_pixels / 1e6)
 
     def load(self, model: str, context: LoadContext) -> None:
         """From files into the memory of the device."""

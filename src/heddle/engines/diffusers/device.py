@@ -18,7 +18,7 @@ WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 #: Of a device's memory, what may be planned with; the rest is the driver's and fragments.
 _USABLE = 0.92
 #: What a picture of a megapixel takes beside the weights, in megabytes.
-_WORKING_MB = 2500
+WORKING_MB = 2500
 #: What is there at once of a model whose layers come one after the other: more than the largest layer that is known.
 _LAYER_MB = 600
 
@@ -61,7 +61,7 @@ def place(
         return Placement(device=device.name, dtype=dtype)
     if options.offload != "auto":
         return Placement(device=device.name, dtype=dtype, offload=options.offload)
-    room = min(device.memory_mb * _USABLE - _WORKING_MB, room_mb if room_mb is not None else math.inf)
+    room = min(device.memory_mb * _USABLE - WORKING_MB, room_mb if room_mb is not None else math.inf)
     whole, part = (count * WIDTHS[dtype] / 1e6 for count in (numbers, largest))
     return Placement(device=device.name, dtype=dtype, offload=offload(whole, part, room))
 
