@@ -32,6 +32,7 @@ from heddle.domain import JSON, now
 from heddle.errors import UsageError
 from heddle.fleet.dispatcher import Dispatcher
 from heddle.runs.conductor import Aside, Conductor, Passes
+from heddle.runs.hosts import hosts_of
 from heddle.settings import Settings, private_folder
 from heddle.storage import Storage
 from heddle.webhooks import Deliverer
@@ -70,6 +71,7 @@ def prepare(settings: Settings, *, quiet: bool = False, duties: frozenset[Duty] 
     """
     for seam, name in (("storages", settings.storage), ("executors", settings.executor)):
         _plugin(seam, name)
+    hosts_of(settings.run_hosts)
     private_folder(settings.folder)
     registry.configure(options.read(settings))
     dialect = dialects.choose(settings)
@@ -136,7 +138,8 @@ def _conductor(parts: Parts) -> Aside:
     """It has an API of its own: the tokens of its runs open nothing that listens."""
     passes = Passes()
     app = create_app(replace(parts.deps, passes=passes.known, room=_room(parts.settings), known={}))
-    return Aside(Conductor(parts.db, app, passes, public_url(parts.settings)))
+    hosts = hosts_of(parts.settings.run_hosts)
+    return Aside(Conductor(parts.db, app, passes, public_url(parts.settings), hosts=hosts))
 
 
 def _room(settings: Settings) -> Room:

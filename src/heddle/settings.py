@@ -214,6 +214,10 @@ class Settings:
     sources_wait_s: float = _setting(
         10.0, "How long a submit waits for that room before it is answered with 503.", low=0.1, high=600
     )
+    run_hosts: str = _setting(
+        "",
+        "Other hosts that Arazzo runs of the server may call, as in `api.example.org,*.example.net:8443`; empty: none.",
+    )
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -149,6 +149,12 @@ def test_an_account_has_so_many_open_runs(db: Database, account_id: int, monkeyp
     insert(db, account_id, "run_2")
     with pytest.raises(TooManyRequests, match="2 runs are open"):
         insert(db, account_id, "run_3")
+
+
+def test_sources_are_kept_with_a_run(db: Database, account_id: int) -> None:
+    sources = {"pets": {"description": "openapi: 3.0.3 # é", "server": "https://pets.example"}}
+    db.apply(rows.insert, replace(new(account_id), sources=sources))
+    assert db.look(rows.get, "run_1", account_id).sources == sources
 
 
 def test_what_ended_long_ago_goes(db: Database, account_id: int) -> None:

@@ -18,6 +18,7 @@ from heddle.contract.runs import ArazzoRunRequest, QueryArazzoEvents, QueryArazz
 from heddle.domain import new_id, now
 from heddle.errors import InvalidRequest, TooLarge
 from heddle.runs import rows
+from heddle.runs.hosts import OURS, RunHosts, hosts_of
 from heddle.runs.rows import ArazzoRun
 
 _MOST_VALUES = 100_000
@@ -29,14 +30,16 @@ async def create_arazzo_run(request: Request) -> Response:
     """Run an Arazzo document on the server."""
     parts, who = deps(request), await account(request)
     wanted = base.validate(ArazzoRunRequest, _decoded(await read_body(request)))
-    text = _text(wanted.document)
-    inputs = await asyncio.to_thread(_kept, text, wanted)
+    text = _text("document", wanted.document)
+    sources = _sources(wanted)
+    inputs = await asyncio.to_thread(_kept, text, wanted, sources, hosts_of(parts.settings.run_hosts))
     run = ArazzoRun(
         id=new_id("run"),
         account_id=who.id,
         document=text,
         workflow=wanted.workflow,
         inputs=inputs,
+        sources=sources,
         created_at=now(),
     )
     return answer(_shown(await parts.db.write(rows.insert, run)), 202)
@@ -107,23 +110,30 @@ def _asked(request: Request) -> dict[str, str]:
     return dict(request.query_params)
 
 
-def _text(document: str | dict[str, Any]) -> str:
+def _sources(wanted: ArazzoRunRequest) -> dict[str, dict[str, str]]:
+    return {
+        name: {"description": _text(f"sources.{name}.description", one.description), "server": one.server}
+        for name, one in wanted.sources.items()
+    }
+
+
+def _text(field: str, document: str | dict[str, Any]) -> str:
     if isinstance(document, str):
         text = document
     else:
         try:
             text = json.dumps(document)
         except RecursionError as error:
-            raise InvalidRequest.of("document", "is nested too deep") from error
+            raise InvalidRequest.of(field, "is nested too deep") from error
     if "\x00" in text or any("\ud800" <= one <= "\udfff" for one in text):
-        raise InvalidRequest.of("document", "holds characters that are no text")
+        raise InvalidRequest.of(field, "holds characters that are no text")
     return text
 
 
-def _kept(text: str, wanted: ArazzoRunRequest) -> dict[str, Any]:
-    from heddle.runs.documents import kept  # noqa: PLC0415 - the runner is imported where it is needed first
+def _kept(text: str, wanted: ArazzoRunRequest, sources: dict[str, dict[str, str]], hosts: RunHosts) -> dict[str, Any]:
+    from heddle.runs.documents import Sources, kept  # noqa: PLC0415 - the runner is imported where it is needed first
 
-    return kept(text, wanted.workflow, wanted.inputs)
+    return kept(text, wanted.workflow, wanted.inputs, Sources(sources, hosts))
 
 
 def _shown(run: ArazzoRun) -> dict[str, Any]:
@@ -143,12 +153,11 @@ def _events(records: list[Any]) -> list[dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for record in records:
         if "sent" in record:
-            path = "/" + record["url"].split("/", 3)[-1]
             found[record["sent"]] = {
                 "number": record["sent"] + 1,
                 "seconds": round(record["at"], 3),
                 "step": record["step"],
-                "request": f"{record['method']} {path}",
+                "request": f"{record['method']} {record['url'].removeprefix(OURS)}",
             }
         elif "done" in record:
             found[record["done"]] |= present({"status": record.get("status"), "error": record.get("error")})

@@ -63,12 +63,12 @@ class HostPolicy:
 
     def problem(self, host: str, port: int, address: Address) -> str | None:
         """What kind of address this is where it may not be called; None where it may."""
-        name = _plain(host)
+        name = plain(host)
         what = kind_of(address)
         if (
             what is None
             or self._is_named(name, what)
-            or any(one.covers(name, port, _unwrapped(address)) for one in self.allowed)
+            or any(one.covers(name, port, unwrapped(address)) for one in self.allowed)
         ):
             return None
         return what
@@ -81,7 +81,7 @@ class HostPolicy:
 def policy(allowed: Iterable[str], servers: Iterable[str]) -> HostPolicy:
     """From `--allow-host` texts and the servers that the user named himself. Raises UsageError."""
     hosts = (httpx.URL(server).raw_host.decode("ascii") for server in servers)
-    return HostPolicy(tuple(map(allowed_of, allowed)), frozenset(map(_plain, hosts)))
+    return HostPolicy(tuple(map(allowed_of, allowed)), frozenset(map(plain, hosts)))
 
 
 def allowed_of(text: str) -> Allowed:
@@ -101,7 +101,7 @@ def allowed_of(text: str) -> Allowed:
 
 def _host(text: str, below: str, host: str, port: int | None) -> Allowed:
     try:
-        name = _plain(httpx.URL(f"http://{host}/").raw_host.decode("ascii"))
+        name = plain(httpx.URL(f"http://{host}/").raw_host.decode("ascii"))
     except (httpx.InvalidURL, UnicodeError) as error:
         raise UsageError(f"--allow-host {text!r} is not a host: {error}", _EXAMPLES) from error
     with suppress(ValueError):
@@ -111,7 +111,7 @@ def _host(text: str, below: str, host: str, port: int | None) -> Allowed:
 
 def _alone(address: Address) -> IPv4Network | IPv6Network:
     """The network that is this one address."""
-    return ip_network(f"{_unwrapped(address)}")
+    return ip_network(f"{unwrapped(address)}")
 
 
 def _is_address(host: str) -> bool:
@@ -122,13 +122,14 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _plain(host: str) -> str:
+def plain(host: str) -> str:
+    """A host as it is compared: small letters, no dot at the end, no brackets."""
     return host.lower().rstrip(".").strip("[]")
 
 
 def kind_of(address: Address) -> str | None:
     """`private` and so on; None for this machine and for an address on the public Internet."""
-    plain = _unwrapped(address)
+    plain = unwrapped(address)
     if plain.is_loopback:
         return None
     kinds = {
@@ -141,7 +142,7 @@ def kind_of(address: Address) -> str | None:
     return next((kind for kind, holds in kinds.items() if holds), None)
 
 
-def _unwrapped(address: Address) -> Address:
+def unwrapped(address: Address) -> Address:
     """The IPv4 address that an IPv6 one stands for; it would carry a refused one past the question."""
     if isinstance(address, IPv4Address):
         return address
@@ -192,7 +193,7 @@ class _Guard(httpcore.AsyncNetworkBackend):
     async def _addresses(self, host: str, port: int) -> list[str]:
         """The allowed addresses of a host, as literals, so that nothing below resolves again."""
         try:
-            found = await self._found(_plain(host), port)
+            found = await self._found(plain(host), port)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the name {host!r} is not known") from error
         problems = {address: self._policy.problem(host, port, ip_address(address)) for address in found}
@@ -212,8 +213,8 @@ def _refusal(host: str, port: int, problems: dict[str, str | None]) -> str:
     if not problems:
         return f"{host!r} has no address"
     address, what = next(iter(problems.items()))
-    means = what if address == _plain(host) else f"{address}, {what}"
-    shown = f"[{_plain(host)}]" if ":" in host else host
+    means = what if address == plain(host) else f"{address}, {what}"
+    shown = f"[{plain(host)}]" if ":" in host else host
     return f"a run may not call {host} ({means}); --allow-host {shown}:{port} allows it"
 
 

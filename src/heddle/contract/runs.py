@@ -12,6 +12,13 @@ from heddle.contract.base import Wire
 Status = Literal["waiting", "running", "succeeded", "incomplete", "failed", "undecided", "exhausted", "canceled"]
 
 
+class ArazzoRunSource(Wire):
+    """A source on another host."""
+
+    description: str | dict[str, Any] = Field(description="Its OpenAPI description: as text, or as an object.")
+    server: str = Field(max_length=2000, description="Its base URL, on a host that the operator of the server allows.")
+
+
 class ArazzoRunRequest(Wire):
     """A document to run."""
 
@@ -20,6 +27,10 @@ class ArazzoRunRequest(Wire):
     inputs: dict[str, Any] = Field(
         default_factory=dict[str, Any],
         description="Inputs of the Arazzo workflow. Tokens for this server are filled in; other secrets are refused.",
+    )
+    sources: dict[str, ArazzoRunSource] = Field(
+        default_factory=dict[str, ArazzoRunSource],
+        description="Sources of the document that are not APIs of this server, by name. Descriptions are not fetched.",
     )
 
 

@@ -5,6 +5,7 @@ CREATE TABLE arazzo_runs (
     document TEXT NOT NULL,
     workflow TEXT,
     inputs TEXT NOT NULL,
+    sources TEXT NOT NULL,
     status TEXT NOT NULL,
     result TEXT,
     canceling BIGINT NOT NULL DEFAULT 0,

@@ -1,7 +1,8 @@
 """Carries out the Arazzo runs of all accounts. Several processes may do so on one database: a run is leased.
 
 A run calls our own API inside this process, as its account, with a token that exists in this process only and only
-while it runs. Whatever dies, another process (or the next start) takes the run up where its journal ends.
+while it runs; other hosts it calls where the operator allows them, without the token. Whatever dies, another process
+(or the next start) takes the run up where its journal ends.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from heddle.db import Database
 from heddle.domain import JSON
 from heddle.errors import HeddleError, Unavailable
 from heddle.runs import rows
+from heddle.runs.hosts import OURS, RunHosts, Sides
 from heddle.runs.rows import ArazzoRun, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -68,8 +70,6 @@ class Inside(httpx.AsyncBaseTransport):
         self._address = httpx.URL(address)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        from heddle.runs.documents import OURS  # noqa: PLC0415 - brings the runner along
-
         if httpx.URL(OURS).host != request.url.host or request.url.path.startswith(_REFUSED):
             raise httpx.ConnectError(f"{request.url} is not what a run on the server may call")
         url = request.url.copy_with(scheme=self._address.scheme, host=self._address.host, port=self._address.port)
@@ -92,6 +92,7 @@ class Conductor:
         passes: Passes,
         address: str,
         *,
+        hosts: RunHosts | None = None,
         pace: Pace | None = None,
         now: Callable[[], datetime] = domain.now,
     ) -> None:
@@ -99,6 +100,7 @@ class Conductor:
         self._app = app
         self._passes = passes
         self._address = address
+        self._hosts = hosts or RunHosts()
         self._pace = pace or Pace()
         self._now = now
         self._owner = secrets.token_hex(8)
@@ -206,21 +208,26 @@ class Conductor:
         from heddle.arazzo.exchange import Client  # noqa: PLC0415
         from heddle.arazzo.facts import facts_of  # noqa: PLC0415
         from heddle.arazzo.journal import Journal  # noqa: PLC0415
-        from heddle.runs.documents import ready  # noqa: PLC0415
+        from heddle.runs.documents import Sources, ready  # noqa: PLC0415
         from heddle.runs.results import result_of  # noqa: PLC0415
 
-        one = ready(run.document, run.workflow, run.inputs, token)
+        sources = Sources(run.sources, self._hosts)
+        one = ready(run.document, run.workflow, run.inputs, token, sources)
         past = await self._db.read(rows.records, run.id)
         journal = Journal(_Table(self._db, run.id, self._owner, len(past)), past)
         await go_on(journal, facts_of(one.plan, one.inputs, one.secrets), None)
         options = Options(max_steps=self._pace.max_steps, deadline=self._pace.deadline_s)
         ended: Any = None
-        async with Client(Inside(self._app, self._address), self._pace.most_bytes) as client:
+        async with Client(self._transport(run, token), self._pace.most_bytes) as client:
             _, events = start(one.plan, one.inputs, client, options=options, secrets=one.secrets, journal=journal)
             async for event in events:
                 ended = event
         assert isinstance(ended, RunEnded)
         return str(ended.result.status), one.secrets.mask(result_of(ended.result))
+
+    def _transport(self, run: ArazzoRun, token: str) -> httpx.AsyncBaseTransport:
+        inside = Inside(self._app, self._address)
+        return Sides(inside, self._hosts, token) if run.sources else inside
 
     async def _end(self, run: ArazzoRun, status: str, result: JSON) -> None:
         end = rows.End(run_id=run.id, owner=self._owner, status=status, result=result, at=self._now())

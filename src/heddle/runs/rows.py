@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,9 @@ MOST_CLAIMS = 10
 
 WAITING, RUNNING, CANCELED = "waiting", "running", "canceled"
 
-_COLUMNS = "id, account_id, document, workflow, inputs, status, result, canceling, created_at, started_at, ended_at"
+_COLUMNS = (
+    "id, account_id, document, workflow, inputs, sources, status, result, canceling, created_at, started_at, ended_at"
+)
 
 
 _BRIEF = ("sent", "step", "method", "url", "at", "done", "status", "error", "skipped", "ended")
@@ -31,7 +33,10 @@ class LeaseLost(HeddleError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArazzoRun:
-    """`status` is waiting, running, canceled, or how the runner says that it ended."""
+    """`status` is waiting, running, canceled, or how the runner says that it ended.
+
+    `sources` are those on other hosts: by name an object `{description, server}`.
+    """
 
     id: str
     account_id: int
@@ -39,6 +44,7 @@ class ArazzoRun:
     workflow: str | None
     inputs: JSON
     created_at: datetime
+    sources: JSON = field(default_factory=dict[str, Any])
     status: str = WAITING
     result: JSON | None = None
     canceling: bool = False
@@ -109,14 +115,15 @@ def _insert(tx: Tx, item: ArazzoRun) -> ArazzoRun | HeddleError:
     if row["open"] >= MOST_OPEN:
         return TooManyRequests(f"{row['open']} runs are open, and an account may have {MOST_OPEN}; wait or cancel some")
     tx.run(
-        "INSERT INTO arazzo_runs (id, account_id, document, workflow, inputs, status, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO arazzo_runs (id, account_id, document, workflow, inputs, sources, status, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             item.id,
             item.account_id,
             item.document,
             item.workflow,
             json.dumps(item.inputs),
+            json.dumps(item.sources),
             item.status,
             to_ms(item.created_at),
         ),
@@ -283,6 +290,7 @@ def _run(row: Row) -> ArazzoRun:
         document=row["document"],
         workflow=row["workflow"],
         inputs=json.loads(row["inputs"]),
+        sources=json.loads(row["sources"]),
         status=row["status"],
         result=None if result is None else json.loads(result),
         canceling=bool(row["canceling"]),
