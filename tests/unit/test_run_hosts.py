@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -231,3 +233,22 @@ def test_a_source_that_cannot_be_is_refused(sources: Sources, field: str, said: 
 def test_an_arazzo_document_cannot_be_given() -> None:
     with pytest.raises(InvalidRequest, match=r"sources\.pets: is an Arazzo document"):
         documents.kept(DOCUMENT.replace("pets.yml, type: openapi", "pets.yml, type: arazzo"), None, {}, given())
+
+
+@pytest.mark.parametrize("operation", ["getPet", "$sourceDescriptions.pets.getPet"])
+def test_many_steps_and_many_paths_take_no_minutes(operation: str) -> None:
+    """A description is looked through once, not once for each step."""
+    chain: dict[str, object] = {f"r{n}": {"$ref": f"#/chain/r{n + 1}"} for n in range(25)}
+    paths: dict[str, object] = {f"/{n}": {"$ref": "#/chain/r0"} for n in range(5000)}
+    paths["/pet"] = {"get": {"operationId": "getPet"}}
+    pets = {"openapi": "3.0.3", "chain": {**chain, "r25": {"get": {}}}, "paths": paths}
+    steps = [{"stepId": f"s{n}", "operationId": operation} for n in range(2000)]
+    document = {
+        "arazzo": "1.0.1",
+        "info": {"title": "Many", "version": "1"},
+        "sourceDescriptions": [{"name": "pets", "url": "pets.json", "type": "openapi"}],
+        "workflows": [{"workflowId": "main", "steps": steps}],
+    }
+    began = time.monotonic()
+    documents.kept(json.dumps(document), None, {}, given(description=json.dumps(pets)))
+    assert time.monotonic() - began < 20

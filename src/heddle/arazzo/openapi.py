@@ -96,6 +96,8 @@ class Description:
             self._root = translated(self._root)
         elif not str(self._root.get("openapi", "")).startswith(("3.0", "3.1", "3.2")):
             raise UsageError(f"{tree.name} is {_version(self._root)}", "descriptions are OpenAPI 3 or Swagger 2.0")
+        self._index: tuple[dict[str, tuple[str, str, Mapping[str, Any]]], UsageError | None] | None = None
+        self._built: dict[str, Operation] = {}
         self._moved = server is not None
         self.server = server or self.own_server()
 
@@ -113,9 +115,10 @@ class Description:
         return list(_object(_object(self._root.get("components")).get("securitySchemes")))
 
     def operation_ids(self) -> Iterator[str]:
-        for _, _, fields in self._operations():
-            if isinstance(fields.get("operationId"), str):
-                yield fields["operationId"]
+        known, broken = self._by_id()
+        yield from known
+        if broken is not None:
+            raise broken
 
     def operations(self) -> Iterator[tuple[Operation, Mapping[str, Any]]]:
         """Each that can be read, with the Operation Object that describes it."""
@@ -127,10 +130,14 @@ class Description:
             yield operation, fields
 
     def operation(self, name: str) -> Operation | None:
-        for path, method, fields in self._operations():
-            if fields.get("operationId") == name:
-                return self._build(path, method, fields)
-        return None
+        known, broken = self._by_id()
+        if name not in known:
+            if broken is not None:
+                raise broken
+            return None
+        if name not in self._built:
+            self._built[name] = self._build(*known[name])
+        return self._built[name]
 
     def operation_at(self, pointer: str) -> Operation | None:
         """`/paths/~1models~1{id}/get`."""
@@ -181,6 +188,20 @@ class Description:
             return fields.get("additionalProperties") not in (None, False) or "patternProperties" in fields
         combined = any(name in fields for name in ("allOf", "anyOf", "oneOf"))
         return not combined and fields.get("type") not in ("string", "number", "integer", "boolean")
+
+    def _by_id(self) -> tuple[dict[str, tuple[str, str, Mapping[str, Any]]], UsageError | None]:
+        """The first operation of each id, read once however many steps ask; and what is broken behind them."""
+        if self._index is None:
+            found: dict[str, tuple[str, str, Mapping[str, Any]]] = {}
+            broken = None
+            try:
+                for path, method, fields in self._operations():
+                    if isinstance(name := fields.get("operationId"), str):
+                        found.setdefault(name, (path, method, fields))
+            except UsageError as error:
+                broken = error
+            self._index = found, broken
+        return self._index
 
     def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         for path, item in _object(self._root.get("paths")).items():
