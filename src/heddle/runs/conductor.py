@@ -185,8 +185,9 @@ class Conductor:
     async def _carry_out(self, run: ArazzoRun) -> None:
         account = await self._db.read(accounts.of_id, run.account_id)
         assert account is not None
-        token = self._passes.make(account)
+        token = ""
         try:
+            token = self._passes.make(account)
             await self._end(run, *await self._walked(run, token))
         except (LeaseLost, Unavailable):
             raise
