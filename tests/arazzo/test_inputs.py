@@ -130,3 +130,25 @@ def test_masking_reaches_every_form() -> None:
     assert secrets.mask('{"k": "key\\"with/odd"}') == '{"k": "***"}'
     assert secrets.mask("ab") == "***"
     assert secrets.mask(5) == 5
+
+
+def test_secrets_are_found_however_deep_they_lie() -> None:
+    word = {"type": "string", "format": "password"}
+    described = {
+        "$defs": {"login": {"allOf": [{"properties": {"phrase": word}}, {"$ref": "#/$defs/login"}]}},
+        "properties": {
+            "login": {"$ref": "#/$defs/login"},
+            "words": {"type": "array", "items": word},
+            "others": {"type": "object", "additionalProperties": {"anyOf": [word, {"type": "null"}]}},
+            "broken": {"properties": {"x": {"$ref": "#/nowhere"}}},
+        },
+    }
+    values = {
+        "login": {"phrase": "a", "name": "shown", "pinToken": 8765},
+        "words": ["b", "c"],
+        "others": {"x": "d"},
+        "broken": {"x": "shown"},
+        "apiKey": {"deep": ["e", True]},
+        "key": "f",
+    }
+    assert list(InputSchema(described, {}).secrets(values, {"key"})) == ["a", 8765, "b", "c", "d", "e", "f"]

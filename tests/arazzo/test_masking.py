@@ -40,3 +40,9 @@ def test_a_secret_that_is_no_utf_8() -> None:
     secrets = Secrets(["\udcff\udcfe-word"])
     assert secrets.mask("<\udcff\udcfe-word>") == "<***>"
     assert secrets.mask_bytes(b"-word") == b"-word"
+
+
+def test_numbers_are_masked_as_values_and_inside_texts() -> None:
+    secrets = Secrets(["87654321", "7"])
+    assert secrets.mask({"pin": 87654321, "n": 7, "on": True}) == {"pin": "***", "n": 7, "on": True}
+    assert (secrets.mask("pin=87654321"), secrets.mask_bytes(b'{"pin":87654321}')) == ("pin=***", b'{"pin":***}')

@@ -21,6 +21,8 @@ from arazzo_stub import TOKEN, Got, Handler, Reply, SeedApi, Stub, png
 
 from conftest import EXAMPLES, Played
 from heddle.arazzo.traces import read_trace
+from heddle.cli import credentials
+from heddle.cli.credentials import Credentials
 from heddle.errors import UsageError
 
 BEARER = {"name": "Authorization", "in": "header", "value": "Bearer {$inputs.apiKey}"}
@@ -128,6 +130,28 @@ def test_a_secret_out_of_a_file_and_one_in_an_address(
     for told in (Path("t.trace").read_text(), Path("t.html").read_text(), played.stdout):
         assert SECRET not in told
         assert "pass-of-nobody" not in told
+
+
+def test_tokens_of_the_login_and_secrets_inside_inputs(
+    write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Played]
+) -> None:
+    """In everything that a run shows or leaves behind."""
+    word = {"type": "string", "format": "password"}
+    inputs = {"properties": {"bearer": {}, "pinToken": {"type": "integer"}, "login": {"properties": {"phrase": word}}}}
+    bearer = [{"name": "Authorization", "in": "header", "value": "Bearer {$inputs.bearer}"}]
+    body = {"payload": {"all": "$inputs.login", "pin": "$inputs.pinToken"}}
+    path = write([make(parameters=bearer, requestBody=body, outputs={"said": "$response.body"})], inputs=inputs)
+    stub = serve(lambda got: Reply(200, {"you": got.json, "token": got.headers["authorization"]}))
+    credentials.save(Credentials().with_token(stub.url, "of-the-login-1"))
+    given = ["--inputs", json.dumps({"pinToken": 87654321, "login": {"phrase": "sesame-4711"}})]
+    files = ["--trace", "t", "--report", "html=h", "--report", "har=r", "--report", "json=j", "--checkpoint", "c"]
+    shown = [play(path, *given, "--dry-run", *mode) for mode in ([], ["--json"])] + [play(path, *given, *files)]
+    assert [played.code for played in shown] == [0, 0, 0]
+    assert stub.got[0].json == {"all": {"phrase": "sesame-4711"}, "pin": 87654321}
+    told = [played.stdout + played.stderr for played in shown] + [Path(name).read_text() for name in "thrj"]
+    for secret in ("of-the-login-1", "87654321", "sesame-4711"):
+        assert not any(secret in text for text in told), secret
+        assert secret not in Path("c").read_text().splitlines()[0]
 
 
 @pytest.mark.parametrize("cut", [1000, 1018, 1024, 1030])

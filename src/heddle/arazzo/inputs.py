@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from heddle.errors import UsageError
 
 _SECRET_WORDS = ("apikey", "api_key", "api-key", "token", "secret", "password", "passwd", "credential")
 _MAX_REFS = 30
+_COMBINED = ("allOf", "anyOf", "oneOf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class InputSchema:
 
     def __init__(self, schema: Mapping[str, Any], root: Any) -> None:
         self._root = root
+        self._schema: Mapping[str, Any] = {}
         self._schema = self._resolved(schema)
         properties = self._schema.get("properties")
         self._properties = cast("dict[str, Any]", properties) if isinstance(properties, dict) else {}
@@ -76,9 +78,43 @@ class InputSchema:
             )
 
     def is_secret(self, name: str) -> bool:
-        schema = self._resolved(self._properties.get(name, {}))
-        plain = name.lower()
-        return schema.get("format") == "password" or any(plain.endswith(word) for word in _SECRET_WORDS)
+        return _is_secret(name, [self._resolved(self._properties.get(name, {}))])
+
+    def secrets(self, values: Mapping[str, Any], also: Container[str] = ()) -> Iterator[str | float | FileValue]:
+        """What is secret among values, however deep; `also` names inputs that are secret beside those of the schema."""
+        schemas = self._combined([self._schema])
+        for name, value in values.items():
+            yield from _leaves(value) if name in also else self._secrets(name, self._members(schemas, name), value)
+
+    def _secrets(self, name: str, schemas: list[Mapping[str, Any]], value: Any) -> Iterator[str | float | FileValue]:
+        if _is_secret(name, schemas):
+            yield from _leaves(value)
+        elif isinstance(value, Mapping):
+            for key, member in cast("Mapping[str, Any]", value).items():
+                yield from self._secrets(key, self._members(schemas, key), member)
+        elif isinstance(value, list):
+            items = self._combined(one.get("items") for one in schemas)
+            for item in cast("list[Any]", value):
+                yield from self._secrets("", items, item)
+
+    def _members(self, schemas: list[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+        """What schemas of an object say about one of its members."""
+        properties = [cast("dict[str, Any]", one["properties"]) for one in schemas if _is_object(one, "properties")]
+        named = [one[name] for one in properties if name in one]
+        return self._combined(named or [one.get("additionalProperties") for one in schemas])
+
+    def _combined(self, schemas: Iterable[Any]) -> list[Mapping[str, Any]]:
+        """With those that they are combined of. A reference to nothing says nothing here; `bind` tells of it."""
+        waiting, found = list(schemas), dict[int, Mapping[str, Any]]()
+        while waiting:
+            try:
+                schema = self._resolved(waiting.pop())
+            except UsageError:
+                continue
+            if id(schema) not in found:
+                found[id(schema)] = schema
+                waiting += [part for key in _COMBINED if isinstance(schema.get(key), list) for part in schema[key]]
+        return list(found.values())
 
     def is_structured(self, name: str) -> bool:
         """Whether the input is a list or an object."""
@@ -156,9 +192,34 @@ class InputSchema:
 
     def _referred(self, reference: str) -> Any:
         try:
-            return follow(self._root, pointer_tokens(reference[1:])) if reference.startswith("#/") else ABSENT
+            tokens = pointer_tokens(reference[1:]) if reference.startswith("#/") else None
+            found = ABSENT if tokens is None else follow(self._root, tokens)
+            # A schema may also keep definitions of its own.
+            return follow(self._schema, tokens) if found is ABSENT and tokens is not None else found
         except ExpressionError:
             return ABSENT
+
+
+def _is_secret(name: str, schemas: Iterable[Mapping[str, Any]]) -> bool:
+    plain = name.lower()
+    secret = any(plain.endswith(word) for word in _SECRET_WORDS)
+    return secret or any(one.get("format") == "password" for one in schemas)
+
+
+def _is_object(schema: Mapping[str, Any], key: str) -> bool:
+    return isinstance(schema.get(key), dict)
+
+
+def _leaves(value: Any) -> Iterator[str | float | FileValue]:
+    """Texts, numbers and files; what is true or false gives nothing away."""
+    if isinstance(value, Mapping):
+        for member in cast("Mapping[str, Any]", value).values():
+            yield from _leaves(member)
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            yield from _leaves(item)
+    elif isinstance(value, (str, int, float, FileValue)) and not isinstance(value, bool):
+        yield value
 
 
 def _missing_message(missing: list[InputField]) -> str:

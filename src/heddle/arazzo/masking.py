@@ -35,6 +35,11 @@ class Secrets:
         self._inside = sorted(forms, key=len, reverse=True)
 
     @property
+    def texts(self) -> frozenset[str]:
+        """All that is known, to be masked elsewhere too."""
+        return frozenset(self._texts)
+
+    @property
     def longest(self) -> int:
         """The length in bytes of the longest text that is masked inside others."""
         return max((len(_utf8(form)) for form in self._inside), default=0)
@@ -56,7 +61,12 @@ class Secrets:
             return {self._masked(name): self.mask(member) for name, member in members.items()}
         if isinstance(value, (list, tuple)):
             return [self.mask(item) for item in cast("list[Any]", value)]
-        return value
+        return MASK if isinstance(value, (int, float)) and self._is_secret_number(value) else value
+
+    def _is_secret_number(self, value: float) -> bool:
+        """Not a short one: it would take every count and every status with it."""
+        text = "" if isinstance(value, bool) else json.dumps(value)
+        return len(text) >= _MIN_INSIDE and text in self._texts
 
     def _masked(self, text: str) -> str:
         if text in self._texts:

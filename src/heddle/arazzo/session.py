@@ -29,6 +29,7 @@ from heddle.arazzo.lifespan import Application, started
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan, make_plan
 from heddle.arazzo.requests import Request
+from heddle.arazzo.secrecy import known_secrets
 from heddle.arazzo.security import Keys
 from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.tree import Tree
@@ -173,8 +174,7 @@ def prepare(
     plan = make_plan(document, target.get("workflow"), linked.descriptions, allowed, linked.others)
     check_covered(plan, servers)
     values = plan.main.inputs.bind({**_known(target), **_with_files(inputs or {})})
-    secrets = Secrets(_secret_texts(plan, values))
-    return Session(plan, values, secrets, target.get("options") or Options(), target)
+    return Session(plan, values, known_secrets(plan, values, servers), target.get("options") or Options(), target)
 
 
 def check_covered(plan: Plan, servers: Servers) -> None:
@@ -228,7 +228,3 @@ def _with_files(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _with_files(member) for name, member in cast("Mapping[str, Any]", value).items()}
     return [_with_files(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
-
-
-def _secret_texts(plan: Plan, values: Mapping[str, Any]) -> list[str]:
-    return [value for name, value in values.items() if isinstance(value, str) and plan.is_secret(name)]

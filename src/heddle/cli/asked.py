@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -117,15 +117,6 @@ def _input_object(text: str) -> dict[str, Any]:
         raise UsageError("--inputs is not an object", 'it looks like {"prompt": "a fox", "width": 512}')
     folder = Path() if inline else Path(text).parent
     return {name: file_or_value(value, folder) for name, value in cast("dict[str, Any]", values).items()}
-
-
-def secret_texts(schema: InputSchema, values: Mapping[str, Any]) -> list[str]:
-    """Values of secret inputs, also out of files."""
-    from heddle.arazzo.files import FileValue  # noqa: PLC0415
-
-    secret = [value for name, value in values.items() if schema.is_secret(name)]
-    read = [value.read().decode("utf-8", "ignore").strip() for value in secret if isinstance(value, FileValue)]
-    return [*(one for one in secret if isinstance(one, str)), *read]
 
 
 def show_inputs(asked: Asked) -> None:

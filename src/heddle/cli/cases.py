@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of, secret_texts
+from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of
 from heddle.cli.output import is_terminal
-from heddle.cli.targets import Target, embedded_target, filled_in, nowhere, passwords, plan_of, target_of
+from heddle.cli.targets import Target, embedded_target, filled_in, nowhere, plan_of, secrets_of, target_of
 from heddle.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast
     with opened as target:
         cases = _cases(every, rows, target, own)
         first.checkpoint.make_folder()
-        secrets = Secrets(text for case in cases for text in secret_texts(case.plan.main.inputs, case.inputs))
-        secrets.add(*passwords(target.servers))
+        secrets = Secrets(text for case in cases for text in case.secrets.texts)
         batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets)
         from heddle.arazzo.exchange import Client  # noqa: PLC0415
         from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
@@ -86,7 +85,6 @@ def _case(
     number: int,
     label: str,
 ) -> Case:
-    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
     from heddle.cli import joint_reports, many, reports  # noqa: PLC0415
 
     plan, common = planned
@@ -97,7 +95,7 @@ def _case(
         values = schema.bind(given)
     except UsageError as error:
         raise row.error(error) from error
-    secrets, options = Secrets([*secret_texts(schema, given), *passwords(target.servers)]), options_of(asked)
+    secrets, options = secrets_of(plan, values, target), options_of(asked)
     kept = asked.checkpoint.of_run(number)
     files = joint_reports.of_run(own, number)
     steps = [step.id for step in plan.main.steps]

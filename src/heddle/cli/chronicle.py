@@ -18,7 +18,6 @@ from heddle.arazzo.budgets import Options
 from heddle.arazzo.events import Event, Result, RunEnded
 from heddle.arazzo.exchange import MAX_ANSWER_BYTES
 from heddle.arazzo.files import FileValue
-from heddle.arazzo.inputs import InputSchema
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan
 from heddle.arazzo.recording import Exchange, Recorder
@@ -113,9 +112,8 @@ def header_of(
     made_up: bool,
 ) -> Header:
     """What a replay must know, with every secret masked."""
-    schema = plan.main.inputs
     inputs = {
-        name: _kept(schema, name, value, cap) if isinstance(value, FileValue) else secrets.mask(plain(value))
+        name: _kept(plan, name, value, cap) if isinstance(value, FileValue) else secrets.mask(plain(value))
         for name, value in given.items()
     }
     uploads = [{"step": one.step, "output": one.output, "file": plain(kept(one.file, cap))} for one in options.uploads]
@@ -143,8 +141,8 @@ def header_of(
     )
 
 
-def _kept(schema: InputSchema, name: str, file: FileValue, cap: int) -> Mapping[str, Any]:
-    return {"$file": plain(kept(file, cap, secret=schema.is_secret(name)))}
+def _kept(plan: Plan, name: str, file: FileValue, cap: int) -> Mapping[str, Any]:
+    return {"$file": plain(kept(file, cap, secret=plan.is_secret(name)))}
 
 
 def size_of(text: str) -> int:

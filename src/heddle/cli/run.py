@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli import auth
-from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of, pairs, secret_texts, show_inputs
+from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of, pairs, show_inputs
 from heddle.cli.cases import run_many
 from heddle.cli.checkpoints import Checkpoint
 from heddle.cli.output import Command, is_terminal
@@ -27,8 +27,8 @@ from heddle.cli.targets import (
     filled_in,
     made_up,
     nowhere,
-    passwords,
     plan_of,
+    secrets_of,
     servers_of,
     target_of,
 )
@@ -155,7 +155,6 @@ def run(
 def _run(asked: Asked) -> int:
     from heddle.arazzo.document import read_document  # noqa: PLC0415
     from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
-    from heddle.arazzo.masking import Secrets  # noqa: PLC0415
     from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
     from heddle.cli import chronicle, narration, reports  # noqa: PLC0415
 
@@ -178,7 +177,8 @@ def _run(asked: Asked) -> int:
     with opened as target:
         plan = plan_of(asked, document, target)
         filled = filled_in(plan, given, target)
-        secrets = Secrets([*secret_texts(schema, {**given, **filled}), *passwords(target.servers)])
+        values = schema.bind({**given, **filled})
+        secrets = secrets_of(plan, values, target)
         narrator = _narrator(asked, secrets)
         kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets, written)
         if written and not asked.dry_run:
@@ -191,7 +191,6 @@ def _run(asked: Asked) -> int:
             narrator.note(f"the input {name!r} is filled with the token of {target.name}")
         for text in [] if asked.dry_run else auth.notes(plan):
             narrator.note(text)
-        values = schema.bind({**given, **filled})
         if asked.dry_run:
             rehearse_run(asked, plan, values, secrets)
             return 0

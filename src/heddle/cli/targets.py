@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from heddle.cli import auth, credentials
 from heddle.cli.asked import Asked, leniency_of, pairs
@@ -16,6 +15,7 @@ from heddle.errors import UsageError
 
 if TYPE_CHECKING:
     from heddle.arazzo.document import Document
+    from heddle.arazzo.masking import Secrets
     from heddle.arazzo.plan import Plan
     from heddle.arazzo.sources import Servers
 
@@ -94,10 +94,11 @@ def servers_of(asked: Asked, target: Target) -> Servers:
     return replace(target.servers, variables=dict(pairs(asked.server_vars, "--server-var", "NAME=VALUE")))
 
 
-def passwords(servers: Servers) -> list[str]:
-    """Of servers that are given as `https://name:password@host`."""
-    urls = [urlsplit(url) for url in (*servers.named.values(), servers.default) if url]
-    return [url.password for url in urls if url.password]
+def secrets_of(plan: Plan, values: Mapping[str, Any], target: Target) -> Secrets:
+    """What must not be shown of a run with these inputs, bound or not."""
+    from heddle.arazzo.secrecy import known_secrets  # noqa: PLC0415
+
+    return known_secrets(plan, values, target.servers, target.tokens.values())
 
 
 def filled_in(plan: Plan, given: Mapping[str, Any], target: Target) -> dict[str, str]:
