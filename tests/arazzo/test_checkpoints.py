@@ -23,6 +23,7 @@ import yaml
 from arazzo_stub import DESCRIPTION, Got, Handler, Reply, Stub
 from test_runner import Answers, FakeClock
 
+from heddle.arazzo import run
 from heddle.arazzo.budgets import Options
 from heddle.arazzo.document import read_document
 from heddle.arazzo.durable import UnderWay, Unsure, begin, go_on, start
@@ -415,6 +416,39 @@ def test_other_inputs_are_refused_and_secrets_may_be_others(path: Path) -> None:
     with pytest.raises(UsageError, match="the server of api was http://h/base and is http://other/base"):
         live(path, store, world()[0], resume=True, inputs={"size": 4, "apiKey": "x"}, server="http://other")
     live(path, store, world()[0], resume=True, inputs={"size": 4, "apiKey": "second-secret"})
+
+
+@pytest.mark.parametrize("python", [False, True], ids=["command", "Python"])
+def test_credentials_in_addresses_are_not_written_down_and_may_be_others(
+    write: Callable[..., Path], play: Callable[..., Any], serve: Callable[[Handler], Stub], python: bool
+) -> None:
+    key = [{"name": "k", "in": "query", "value": "$inputs.apiKey"}]
+    steps = [{"stepId": name, "operationId": name, "parameters": key} for name in ("look", "fetch")]
+    flow = write(steps, inputs={"properties": {"apiKey": {}}})
+    description = yaml.safe_load((flow.parent / "api.yaml").read_text())
+    scheme = {"type": "apiKey", "in": "query", "name": "key"}
+    description |= {"security": [{"qk": []}], "components": {"securitySchemes": {"qk": scheme}}}
+    (flow.parent / "api.yaml").write_text(yaml.safe_dump(description))
+    stub = serve(lambda got: Reply(409 if got.path.endswith("fetch") else 200, {}))
+
+    def go(word: str, *, resume: bool) -> str:
+        server, checkpoint = stub.url.replace("//", f"//ann:pass-{word}@"), Path("x.run")
+        inputs, auth = {"apiKey": f"input-{word}"}, {"qk": f"auth-{word}"}
+        if python:
+            result = run(flow, inputs, servers=server, auth=auth, checkpoint=checkpoint, resume=resume)
+            return f"{result.status}"
+        args = ["--server", server, "--auth", f"qk=auth-{word}", "-i", f"apiKey=input-{word}", "--checkpoint", "x.run"]
+        played = play(flow, *args, *(["--resume"] if resume else []))
+        assert word not in played.stdout + played.stderr
+        return "succeeded" if played.code == 0 else "failed"
+
+    assert go("old.word", resume=False) == "failed"
+    stub.handler = lambda got: Reply(200, {})
+    assert go("new.word", resume=True) == "succeeded"
+    assert [got.path for got in stub.got] == ["/base/look", "/base/fetch", "/base/fetch"]
+    assert stub.got[-1].query == [("k", "input-new.word"), ("key", "auth-new.word")]
+    text = Path("x.run").read_text()
+    assert not [part for part in ("old", "new", "ann:") if part in text]
 
 
 def test_a_run_does_not_begin_over_another(path: Path) -> None:

@@ -96,6 +96,24 @@ def test_a_trace_holds_no_credential_and_replays_without_one(
     assert (again.code, len(stub.got)) == (0, 1), again.stdout + again.stderr
 
 
+def test_a_password_in_the_address_of_a_server(
+    write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Any], replay: Callable[..., Any]
+) -> None:
+    stub = serve(echo)
+    path = write([LOOK], outputs={"seen": "$steps.look.outputs.seen"})
+    server = stub.url.replace("//", f"//ann:{SECRET}%21@")
+    played = play(path, "--server", server, "--trace", "t", "--report", "html=h")
+    assert (played.code, stub.got[0].headers["authorization"]) == (0, "Basic YW5uOnMzY3JldC1vZi1hLXRlc3Qh")
+    for text in (played.stdout, Path("t").read_text(), Path("h").read_text()):
+        assert SECRET not in text
+        assert "YW5uOnMz" not in text
+    again = replay("t", "--strict")
+    assert again.code == 0, again.stdout + again.stderr
+    document = write([{**LOOK, "parameters": [{"name": "Authorization", "in": "header", "value": "mine"}]}])
+    assert run(document, servers=server).status == "succeeded"
+    assert stub.got[-1].headers["authorization"] == "mine"
+
+
 def test_python_gives_credentials(secured: Callable[..., Path], serve: Callable[[Handler], Stub]) -> None:
     stub = serve(echo)
     result = run(secured(), servers=stub.url, auth={"api.bearerAuth": SECRET})

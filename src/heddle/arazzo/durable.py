@@ -21,6 +21,7 @@ from heddle.arazzo.exchange import Answer, ExchangeError, Sender, Skipped
 from heddle.arazzo.facts import Facts, differences, remembered
 from heddle.arazzo.journal import Exchange, Journal, JournalError, JournalFile, answer_of, record_of
 from heddle.arazzo.masking import Secrets
+from heddle.arazzo.openapi import without_user
 from heddle.arazzo.plan import Plan
 from heddle.arazzo.requests import Request
 from heddle.arazzo.runner import Run
@@ -176,7 +177,7 @@ class Durable:
 
     def _recorded(self, number: int, request: Request) -> Answer:
         past = self._past[number]
-        url = self._secrets.mask(request.url)
+        url = self._told(request.url)
         if (past.step, past.method, past.url) != (self._step, request.method, url):
             raise JournalError(
                 f"the checkpoint does not fit: request {number + 1} was that of {past}, and now it is "
@@ -197,16 +198,21 @@ class Durable:
     async def _sent(self, number: int, request: Request) -> Answer:
         self._add_key(number, request)
         keyed = any(name.lower() == "idempotency-key" for name, _ in request.headers)
-        url = self._secrets.mask(request.url)
+        url = self._told(request.url)
         await self._journal.sent(number, Exchange(self._step, request.method, url, keyed, self.clock.now()))
         try:
             answer = await self._client.send(request)
         except ExchangeError as error:
             unsent = isinstance(error.__cause__, _NEVER_LEFT)
-            await self._journal.outcome(number, {"at": self.clock.now(), "error": error.message, "unsent": unsent})
+            told = self._secrets.mask(error.message)
+            await self._journal.outcome(number, {"at": self.clock.now(), "error": told, "unsent": unsent})
             raise
-        await self._journal.outcome(number, record_of(answer, self.clock.now()))
+        await self._journal.outcome(number, record_of(answer, self.clock.now(), self._told(answer.url)))
         return answer
+
+    def _told(self, url: str) -> str:
+        """As it may be written down, and the same when the run goes on with other secrets."""
+        return self._secrets.mask(without_user(url))
 
     def _add_key(self, number: int, request: Request) -> None:
         """Where the server takes a key and the document gives none, the same request gets the same key every time."""

@@ -19,7 +19,7 @@ from heddle.arazzo.decoding import decoded
 from heddle.arazzo.hosts import GuardedTransport, HostRefused
 from heddle.arazzo.openapi import origin
 from heddle.arazzo.requests import Request
-from heddle.arazzo.security import with_credentials
+from heddle.arazzo.security import basic, with_credentials
 from heddle.errors import HeddleError
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -156,11 +156,12 @@ class Client:
 
 
 def _outgoing(request: Request) -> httpx.Request:
-    url, own = with_credentials(request.url, request.headers, request.credentials)
-    headers = [("Accept", "application/json, */*;q=0.5"), ("User-Agent", "heddle"), *own]
-    given = {name.lower() for name, _ in own}
-    headers = [pair for index, pair in enumerate(headers) if index > 1 or pair[0].lower() not in given]
+    address, own = with_credentials(request.url, request.headers, request.credentials)
     try:
+        url, own = _with_user(httpx.URL(address), own)
+        headers = [("Accept", "application/json, */*;q=0.5"), ("User-Agent", "heddle"), *own]
+        given = {name.lower() for name, _ in own}
+        headers = [pair for index, pair in enumerate(headers) if index > 1 or pair[0].lower() not in given]
         return _checked(
             httpx.Request(
                 request.method,
@@ -173,6 +174,18 @@ def _outgoing(request: Request) -> httpx.Request:
         )
     except (httpx.InvalidURL, ValueError) as error:
         raise ExchangeError(f"{request.url!r} is not a URL: {error}") from error
+
+
+def _with_user(url: httpx.URL, headers: list[tuple[str, str]]) -> tuple[httpx.URL, list[tuple[str, str]]]:
+    """A name and password before the host, as the header that they stand for; one that is there already wins."""
+    if not url.userinfo:
+        return url, headers
+    added = [] if any(name.lower() == "authorization" for name, _ in headers) else [_authorization(url)]
+    return url.copy_with(userinfo=b""), [*headers, *added]
+
+
+def _authorization(url: httpx.URL) -> tuple[str, str]:
+    return "Authorization", basic(f"{url.username}:{url.password}")
 
 
 def _redirect(response: httpx.Response, outgoing: httpx.Request) -> httpx.Request | None:

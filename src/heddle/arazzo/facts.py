@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 
 from heddle.arazzo.files import FileValue, file_value
 from heddle.arazzo.masking import Secrets
-from heddle.arazzo.openapi import Operation
+from heddle.arazzo.openapi import Operation, without_user
 from heddle.arazzo.plan import Plan
 from heddle.arazzo.sources import Linked
 from heddle.arazzo.transfers import Upload
@@ -34,7 +34,7 @@ def facts_of(plan: Plan, inputs: Mapping[str, Any], secrets: Secrets, uploads: t
     given = {name: _SECRET if plan.is_secret(name) else _kept(value, secrets) for name, value in inputs.items()}
     return {
         "parts": parts,
-        "servers": {one.source: one.server for one in plan.operations()},
+        "servers": {one.source: secrets.mask(without_user(one.server)) for one in plan.operations()},
         "inputs": {**given, **files},
     }
 

@@ -178,8 +178,8 @@ class Journal:
             self._failed = record["failed"]
 
 
-def record_of(answer: Answer, at: float) -> Record:
-    """An answer as JSON values; what is not UTF-8 text as base64."""
+def record_of(answer: Answer, at: float, url: str) -> Record:
+    """An answer as JSON values; what is not UTF-8 text as base64. `url` is that of the answer, without secrets."""
     try:
         body = {"text": answer.content.decode("utf-8")}
     except UnicodeDecodeError:
@@ -188,7 +188,7 @@ def record_of(answer: Answer, at: float) -> Record:
         "at": at,
         "status": answer.status,
         "headers": answer.headers,
-        "url": answer.url,
+        "url": url,
         "seconds": answer.seconds,
         **body,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from heddle.arazzo.expressions import ABSENT, ExpressionError, follow, pointer_tokens
 from heddle.arazzo.security import Alternatives, Keys, Lock, demanded, scheme_of
@@ -326,6 +326,15 @@ def origin(url: str) -> str:
     except ValueError:
         return url
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def without_user(url: str) -> str:
+    """Without a name and password before the host; what only looks like a URL as it is."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
 
 
 def media_type(content_type: str) -> str:

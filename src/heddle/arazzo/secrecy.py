@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from heddle.arazzo.files import FileValue
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import Plan
+from heddle.arazzo.security import basic
 from heddle.arazzo.sources import Servers
 
 
@@ -30,8 +31,10 @@ def _texts(value: str | float | FileValue) -> Iterator[str]:
 
 
 def _passwords(servers: Servers) -> Iterator[str]:
-    """Of servers that are given as `https://name:password@host`, as they stand there and as they are meant."""
+    """Of servers that are given as `https://name:password@host`: as they stand there, as meant, and as sent."""
     for url in (*servers.named.values(), servers.default or ""):
-        password = urlsplit(url).password
+        parts = urlsplit(url)
+        name, password = parts.username or "", parts.password or ""
         if password:
-            yield from (password, unquote(password))
+            sent = basic(f"{unquote(name)}:{unquote(password)}")
+            yield from (password, unquote(password), sent.partition(" ")[2])

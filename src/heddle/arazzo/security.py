@@ -71,7 +71,7 @@ class Lock:
         assert self.key is not None
         value = self.key.value
         if self.scheme.kind == "basic":
-            return f"Basic {base64.b64encode(value.encode()).decode()}"
+            return basic(value)
         if self.scheme.kind == "bearer":
             return f"Bearer {re.sub('^bearer +', '', value, flags=re.IGNORECASE)}"
         return value
@@ -145,6 +145,11 @@ def _with_cookie(headers: Sequence[tuple[str, str]], pair: str) -> list[tuple[st
     before = [value for name, value in headers if name.lower() == "cookie"]
     others = [(name, value) for name, value in headers if name.lower() != "cookie"]
     return [*others, ("Cookie", "; ".join([*before, pair]))]
+
+
+def basic(text: str) -> str:
+    """`name:password` as a header."""
+    return f"Basic {base64.b64encode(text.encode()).decode()}"
 
 
 # Keys
