@@ -257,6 +257,31 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (["--inputs", '{"n": "fog"}'], "n: 'fog' is not"),
+        (["--checkpoint", "begun.run"], "holds a run already"),
+        (["--checkpoint", "begun.run", "--resume", "-i", "n=2"], "is that of another run"),
+    ],
+    ids=["inputs", "a checkpoint in use", "another run"],
+)
+def test_a_run_that_is_refused_leaves_the_trace_of_another(
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    args: list[str],
+    said: str,
+) -> None:
+    path = write([{"stepId": "look", "operationId": "look"}], inputs={"properties": {"n": {"type": "integer"}}})
+    server = ["--server", serve(lambda got: Reply(200, {})).url]
+    assert play(path, *server, "-i", "n=1", "--checkpoint", "begun.run", "--trace", "t").code == 0
+    before = Path("t").read_text()
+    played = play(path, *server, *args, "--trace", "t")
+    assert (played.code, said in played.stderr) == (1, True), played.stderr
+    assert Path("t").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
         (["--trace", "nowhere/t.trace"], "nowhere is no folder"),
         (["--trace", "flow.yaml"], "the trace flow.yaml would take the place of the document"),
         (["--trace", "t.trace", "--trace-bodies", "much"], "--trace-bodies 'much' is no size"),

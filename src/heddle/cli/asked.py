@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -139,6 +139,19 @@ def show_inputs(asked: Asked) -> None:
         notes = [one.kind, "required" if one.required else "optional"]
         notes += [f"default {one.default!r}"] if one.default is not None else []
         click.echo(f"  {one.name} ({', '.join(notes)})" + (f": {one.description}" if one.description else ""))
+
+
+def check_files(every: Sequence[Asked], reports: Iterable[Path], table: Path | None = None) -> None:
+    """Raises UsageError where the trace, the checkpoint or a report would take the place of another file."""
+    from heddle.cli.places import Place, check_apart  # noqa: PLC0415
+
+    first = every[0]
+    values = first.input_values if first.input_values and not first.input_values.lstrip().startswith("{") else None
+    read = [Place("the document", one.document) for one in every]
+    read += [Place(what, Path(path)) for what, path in (("the table", table), ("the inputs", values)) if path]
+    written = [("the trace", first.trace), ("the checkpoint", first.checkpoint.path)]
+    files = [Place(what, path) for what, path in written if path is not None]
+    check_apart(read, [*files, *(Place("the report", path) for path in reports)])
 
 
 def pairs(texts: Sequence[str], option: str, shape: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of
+from heddle.cli.asked import Asked, check_files, given_inputs, hosts_of, options_of
 from heddle.cli.output import is_terminal
 from heddle.cli.targets import Target, embedded_target, filled_in, nowhere, plan_of, secrets_of, target_of
 from heddle.errors import UsageError
@@ -36,6 +36,9 @@ def run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast
     hosts_of(first, ())
     joint, own = joint_reports.split([reports.asked_of(text) for text in first.reports])
     rows = [tables.Row("")] if each is None else tables.rows_of(each)
+    numbers = range(1, len(every) * len(rows) + 1)
+    files = [one.path for number in numbers for one in joint_reports.of_run(own, number)]
+    check_files(every, [*files, *(one.path for one in joint)], each)
     opened = target_of(first)
     if opened is None:
         first.checkpoint.check_server()

@@ -50,9 +50,15 @@ class Chronicle:
         self._secrets = secrets
         self._cap = cap
         self._started = perf_counter()
-        self._writer = TraceWriter(path, header) if path is not None and header is not None else None
+        self._trace = (path, header) if path is not None and header is not None else None
+        self._writer: TraceWriter | None = None
         self._recorder: Recorder | None = None
         self._ended = False
+
+    def begin(self) -> None:
+        """Open the trace, which takes the place of what was there: not before it is sure that the run begins."""
+        if self._trace is not None:
+            self._writer = TraceWriter(*self._trace)
 
     def over(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         """The transport of the run, recorded."""
@@ -154,11 +160,9 @@ def size_of(text: str) -> int:
     return min(size, MAX_ANSWER_BYTES)
 
 
-def check(path: Path | None, bodies: str, document: Path) -> None:
+def check(path: Path | None, bodies: str) -> None:
     """Raises UsageError before anything is sent."""
     size_of(bodies)
-    if path is not None and path.exists() and document.exists() and path.samefile(document):
-        raise UsageError(f"the trace {path} would take the place of the document", "name another file")
     if path is not None and (not path.parent.is_dir() or path.is_dir()):
         where = path if path.is_dir() else path.parent
         raise UsageError(f"the trace {path} cannot be written", f"{where} is {'a' if path.is_dir() else 'no'} folder")

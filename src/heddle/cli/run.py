@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli import auth
-from heddle.cli.asked import Asked, given_inputs, hosts_of, options_of, pairs, show_inputs
+from heddle.cli.asked import Asked, check_files, given_inputs, hosts_of, options_of, pairs, show_inputs
 from heddle.cli.cases import run_many
 from heddle.cli.checkpoints import Checkpoint
 from heddle.cli.output import Command, is_terminal
@@ -163,11 +163,12 @@ def _run(asked: Asked) -> int:
         raise UsageError(
             "--mock makes up every answer, so that there is nothing to go on with", "leave out --checkpoint"
         )
+    written = [reports.asked_of(text) for text in asked.reports]
+    check_files([asked], [one.path for one in written])
     document = read_document(asked.document)
     schema = InputSchema(choose_workflow(document, asked.workflow).inputs, document.tree.value)
     given = {**asked.checkpoint.inputs(), **given_inputs(asked, schema)}
-    written = [reports.asked_of(text) for text in asked.reports]
-    chronicle.check(asked.trace, asked.trace_bodies, asked.document)
+    chronicle.check(asked.trace, asked.trace_bodies)
     hosts_of(asked, ())  # a text that is no host is told before anything starts
     opened = nullcontext(made_up()) if asked.mock else target_of(asked)
     if opened is None:
@@ -266,6 +267,8 @@ def _carried_out(
 
     async def go() -> int:
         async with asked.checkpoint.opened(plan, values, secrets, options) as journal, _client(transport) as client:
+            if chronicle is not None:
+                chronicle.begin()
             _note(narrator, asked.checkpoint.told(journal))
             this_run, events = start(
                 plan, values, client, options=options, secrets=secrets, journal=journal, clock=clock
