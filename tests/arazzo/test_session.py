@@ -21,8 +21,11 @@ from tests.docs.pages import BLOCKS
 
 import heddle.arazzo
 from heddle.arazzo import Options, Status, arun, load, run, stream
+from heddle.arazzo.durable import inputs_in
 from heddle.arazzo.events import RunEnded, RunStarted, StepEnded, StepStarted
+from heddle.arazzo.files import FileValue, file_value
 from heddle.arazzo.session import prepare
+from heddle.arazzo.transfers import Upload
 from heddle.errors import UsageError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -139,6 +142,40 @@ def test_a_path_among_the_inputs_is_a_file(seed_api: SeedApi) -> None:
 def test_what_cannot_work_is_said_before_anything_is_sent(path: Path, inputs: Any, target: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
         prepare(path, inputs, **target)
+
+
+def test_a_checkpoint_knows_files_inside_inputs_and_uploads(write: Callable[..., Path]) -> None:
+    """As from the command line: their content counts, not where they lie."""
+    flow = write(STEPS, inputs={"properties": {"n": {}, "all": {"type": "object"}}})
+
+    async def taken(request: Request) -> JSONResponse:
+        return JSONResponse({})
+
+    put = Starlette(routes=[*app().routes, Route("/put", taken, methods=["PUT"])])
+
+    def go(name: str, upload: str = "one", **more: Any) -> Status:
+        options = Options(uploads=(Upload("make", "n", FileValue(Path(upload), "text/plain")),))
+        inputs = {"n": "http://localhost/put", "all": {"files": [{"a": Path(name)}], "size": 2, "none": None}}
+        return run(flow, inputs, app=put, checkpoint=Path("x.run"), options=options, **more).status
+
+    Path("one").write_text("1")
+    Path("copy").write_text("1")
+    Path("two").write_text("2")
+    assert go("one") is Status.SUCCEEDED
+    assert go("copy", "copy", resume=True) is Status.SUCCEEDED
+    kept = inputs_in(Path("x.run"))
+    assert kept["all"] == {"files": [{"a": file_value(Path("one").absolute())}], "size": 2, "none": None}
+    with pytest.raises(UsageError, match="the input 'all' was"):
+        go("two", resume=True)
+    with pytest.raises(UsageError, match=r"the input '--upload make\.n' was a file"):
+        go("one", "two", resume=True)
+
+
+def test_what_a_checkpoint_cannot_keep(write: Callable[..., Path]) -> None:
+    flow = write(STEPS, inputs={"properties": {"n": {}, "other": {}}})
+    with pytest.raises(UsageError, match="the input 'other' holds a bytes, which no checkpoint can keep"):
+        run(flow, {"other": [{"x": b"1"}]}, app=app(), checkpoint=Path("x.run"))
+    assert not Path("x.run").exists()
 
 
 def test_run_does_not_block_a_loop(path: Path) -> None:

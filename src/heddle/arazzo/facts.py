@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypeAlias, cast
 
 from heddle.arazzo.files import FileValue, file_value
@@ -18,6 +19,7 @@ from heddle.arazzo.openapi import Operation, without_user
 from heddle.arazzo.plan import Plan
 from heddle.arazzo.sources import Linked
 from heddle.arazzo.transfers import Upload
+from heddle.errors import UsageError
 
 Facts: TypeAlias = Mapping[str, Mapping[str, Any]]
 """`parts`: digests by name; `servers`: base URLs by source; `inputs`: values by name."""
@@ -26,12 +28,15 @@ _SECRET = {"$secret": True}
 
 
 def facts_of(plan: Plan, inputs: Mapping[str, Any], secrets: Secrets, uploads: tuple[Upload, ...] = ()) -> Facts:
-    """Read files among the inputs: their content counts, not their name."""
+    """Read files among the inputs: their content counts, not their name.
+
+    Raises UsageError for an input that is neither JSON nor a file.
+    """
     parts = dict(_parts(plan.linked, plan.main.id, set()))
     parts["the leniencies"] = _digest(sorted(plan.leniency.allowed))
     parts |= {f"the operation {one.id or one.path} of {one.source}": _digest(_shape(one)) for one in plan.operations()}
     files = {f"--upload {one.step}.{one.output}": _kept(one.file, secrets) for one in uploads}
-    given = {name: _SECRET if plan.is_secret(name) else _kept(value, secrets) for name, value in inputs.items()}
+    given = {name: _SECRET if plan.is_secret(name) else _input(name, value, secrets) for name, value in inputs.items()}
     return {
         "parts": parts,
         "servers": {one.source: secrets.mask(without_user(one.server)) for one in plan.operations()},
@@ -92,20 +97,38 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def _input(name: str, value: Any, secrets: Secrets) -> Any:
+    try:
+        return _kept(value, secrets)
+    except TypeError as error:
+        raise UsageError(
+            f"the input {name!r} holds {error}, which no checkpoint can keep", "give values of JSON, or paths of files"
+        ) from error
+
+
 def _kept(value: Any, secrets: Secrets) -> Any:
-    """As it stands, unless something secret is in it."""
+    """As it stands, unless something secret is in it. Raises TypeError for what is no JSON."""
     if isinstance(value, FileValue):
         return {"$file": str(value.path.absolute()), "sha256": hashlib.sha256(value.read()).hexdigest()}
     if isinstance(value, list):
         kept = [_kept(item, secrets) for item in cast("list[Any]", value)]
         return _SECRET if _SECRET in kept else kept
+    if isinstance(value, Mapping):
+        members = {str(name): _kept(member, secrets) for name, member in cast("Mapping[Any, Any]", value).items()}
+        return _SECRET if _SECRET in members.values() or secrets.mask(list(members)) != list(members) else members
+    if not isinstance(value, (str, int, float, bool, NoneType)):
+        raise TypeError(f"a {type(value).__name__}")
     return value if secrets.mask(value) == value else _SECRET
 
 
 def _given(value: Any) -> Any:
     if isinstance(value, list):
         return [_given(item) for item in cast("list[Any]", value)]
-    return file_value(Path(value["$file"])) if _is_file(value) else value
+    if _is_file(value):
+        return file_value(Path(value["$file"]))
+    if isinstance(value, dict):
+        return {name: _given(member) for name, member in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _unequal(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -117,7 +140,11 @@ def _compared(value: Any) -> Any:
     """A file is its content, wherever it lies."""
     if isinstance(value, list):
         return [_compared(item) for item in cast("list[Any]", value)]
-    return value["sha256"] if _is_file(value) else value
+    if _is_file(value):
+        return value["sha256"]
+    if isinstance(value, dict):
+        return {name: _compared(member) for name, member in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _is_file(value: Any) -> bool:

@@ -120,7 +120,7 @@ class Session:
         chosen = self.target.get("under_way")
         return opened(
             path,
-            facts_of(self.plan, self.inputs, self.secrets),
+            facts_of(self.plan, self.inputs, self.secrets, self.options.uploads),
             resume=self.target.get("resume", False),
             under_way=UnderWay(chosen) if chosen else None,
         )
