@@ -178,6 +178,19 @@ def test_what_a_checkpoint_cannot_keep(write: Callable[..., Path]) -> None:
     assert not Path("x.run").exists()
 
 
+def test_a_source_without_a_server_is_told_with_what_would_name_one(path: Path, play: Callable[..., Any]) -> None:
+    with pytest.raises(UsageError) as refused:
+        prepare(path, {})
+    assert (refused.value.hint or "").startswith("servers={'api': URL}")
+    again = path.read_text().replace(
+        "sourceDescriptions:", "sourceDescriptions:\n- {name: b, url: api.yaml, type: openapi}"
+    )
+    path.write_text(again.replace("operationId: make", "operationId: $sourceDescriptions.api.make"))
+    played = play(path, "--server", "b=http://h")
+    assert "no server is given for the source 'api'" in played.stderr
+    assert "add --server api=URL, or --server URL for all" in played.stderr
+
+
 def test_run_does_not_block_a_loop(path: Path) -> None:
     async def inside() -> None:
         with pytest.raises(RuntimeError, match="await arun"):

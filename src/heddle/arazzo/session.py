@@ -177,13 +177,14 @@ def prepare(
     return Session(plan, values, known_secrets(plan, values, servers), target.get("options") or Options(), target)
 
 
-def check_covered(plan: Plan, servers: Servers) -> None:
-    """A request never goes to a server that nobody named: the one in a description may cost money."""
+def check_covered(plan: Plan, servers: Servers, hint: str = "servers={'SOURCE': URL}, servers=URL, or app=…") -> None:
+    """A request never goes to a server that nobody named: the one in a description may cost money.
+
+    `hint` says how to name one for SOURCE.
+    """
     missing = next((one for one in plan.used_sources() if not servers.covers(one)), None)
     if missing is not None:
-        raise UsageError(
-            f"no server is given for the source {missing!r}", f"servers={{{missing!r}: URL}}, servers=URL, or app=…"
-        )
+        raise UsageError(f"no server is given for the source {missing!r}", hint.replace("SOURCE", missing))
 
 
 def _servers(target: Target) -> Servers:

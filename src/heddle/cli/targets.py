@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from heddle.cli import auth, credentials
 from heddle.cli.asked import Asked, leniency_of, pairs
-from heddle.errors import UsageError
 
 if TYPE_CHECKING:
     from heddle.arazzo.document import Document
@@ -114,19 +113,11 @@ def filled_in(plan: Plan, given: Mapping[str, Any], target: Target) -> dict[str,
 
 def plan_of(asked: Asked, document: Document, target: Target) -> Plan:
     from heddle.arazzo.plan import make_plan  # noqa: PLC0415
+    from heddle.arazzo.session import check_covered  # noqa: PLC0415
     from heddle.arazzo.sources import load_linked  # noqa: PLC0415
 
     paths = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
     linked = load_linked(document, servers_of(asked, target), paths, auth.keys_of(asked.auths))
     plan = make_plan(document, asked.workflow, linked.descriptions, leniency_of(asked), linked.others)
-    _check_covered(plan, target.servers)
+    check_covered(plan, target.servers, "add --server SOURCE=URL, or --server URL for all")
     return plan
-
-
-def _check_covered(plan: Plan, servers: Servers) -> None:
-    """A request never goes to a server that nobody named: the one in a description may cost money."""
-    for source in plan.used_sources():
-        if servers.default is None and source not in servers.named:
-            raise UsageError(
-                f"no server is given for the source {source!r}", f"add --server {source}=URL, or --server URL for all"
-            )
