@@ -45,4 +45,5 @@ def test_a_secret_that_is_no_utf_8() -> None:
 def test_numbers_are_masked_as_values_and_inside_texts() -> None:
     secrets = Secrets(["87654321", "7"])
     assert secrets.mask({"pin": 87654321, "n": 7, "on": True}) == {"pin": "***", "n": 7, "on": True}
-    assert (secrets.mask("pin=87654321"), secrets.mask_bytes(b'{"pin":87654321}')) == ("pin=***", b'{"pin":***}')
+    assert (secrets.mask("pin=87654321"), secrets.mask_bytes(b'{"pin":87654321}')) == ("pin=***", b'{"pin":"***"}')
+    assert secrets.mask_bytes(b'[87654321, 87654321,1, "x87654321"]') == b'["***", "***",1, "x***"]'

@@ -133,25 +133,31 @@ def test_a_secret_out_of_a_file_and_one_in_an_address(
 
 
 def test_tokens_of_the_login_and_secrets_inside_inputs(
-    write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Played]
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    replay: Callable[..., Played],
 ) -> None:
     """In everything that a run shows or leaves behind."""
     word = {"type": "string", "format": "password"}
-    inputs = {"properties": {"bearer": {}, "pinToken": {"type": "integer"}, "login": {"properties": {"phrase": word}}}}
+    login = {"properties": {"phrase": word, "pinToken": {"type": "integer"}}}
+    inputs = {"properties": {"bearer": {}, "pinToken": {"type": "integer"}, "login": login}}
     bearer = [{"name": "Authorization", "in": "header", "value": "Bearer {$inputs.bearer}"}]
     body = {"payload": {"all": "$inputs.login", "pin": "$inputs.pinToken"}}
     path = write([make(parameters=bearer, requestBody=body, outputs={"said": "$response.body"})], inputs=inputs)
     stub = serve(lambda got: Reply(200, {"you": got.json, "token": got.headers["authorization"]}))
     credentials.save(Credentials().with_token(stub.url, "of-the-login-1"))
-    given = ["--inputs", json.dumps({"pinToken": 87654321, "login": {"phrase": "sesame-4711"}})]
+    given = ["--inputs", json.dumps({"pinToken": 87654321, "login": {"phrase": "sesame-4711", "pinToken": 1234}})]
     files = ["--trace", "t", "--report", "html=h", "--report", "har=r", "--report", "json=j", "--checkpoint", "c"]
     shown = [play(path, *given, "--dry-run", *mode) for mode in ([], ["--json"])] + [play(path, *given, *files)]
     assert [played.code for played in shown] == [0, 0, 0]
-    assert stub.got[0].json == {"all": {"phrase": "sesame-4711"}, "pin": 87654321}
+    assert stub.got[0].json == {"all": {"phrase": "sesame-4711", "pinToken": 1234}, "pin": 87654321}
     told = [played.stdout + played.stderr for played in shown] + [Path(name).read_text() for name in "thrj"]
     for secret in ("of-the-login-1", "87654321", "sesame-4711"):
         assert not any(secret in text for text in told), secret
         assert secret not in Path("c").read_text().splitlines()[0]
+    again = replay("t", "--strict")
+    assert again.code == 0, again.stdout + again.stderr
 
 
 @pytest.mark.parametrize("cut", [1000, 1018, 1024, 1030])

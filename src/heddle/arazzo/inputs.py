@@ -161,7 +161,6 @@ class InputSchema:
         return {name: schema["default"] for name, schema in resolved if "default" in schema}
 
     def _validate(self, values: Mapping[str, Any]) -> None:
-        unknown = (FileValue, Masked)
         shown = {name: "" if isinstance(value, FileValue) else value for name, value in values.items()}
         schema = {**self._schema, "components": cast("dict[str, Any]", self._root).get("components", {})}
         try:
@@ -171,7 +170,7 @@ class InputSchema:
         problems = [
             f"{where.removeprefix('$.')}: {message}"
             for where, message, name in found
-            if not isinstance(values.get(name), unknown)
+            if not _is_unknown(values.get(name))
         ]
         if problems:
             raise UsageError("the inputs do not fit: " + "; ".join(problems))
@@ -198,6 +197,15 @@ class InputSchema:
             return follow(self._schema, tokens) if found is ABSENT and tokens is not None else found
         except ExpressionError:
             return ABSENT
+
+
+def _is_unknown(value: Any) -> bool:
+    """Whether a schema has nothing to say about a value: there is a file in it, or a secret that is masked."""
+    if isinstance(value, Mapping):
+        return any(map(_is_unknown, cast("Mapping[str, Any]", value).values()))
+    if isinstance(value, list):
+        return any(map(_is_unknown, cast("list[Any]", value)))
+    return isinstance(value, (FileValue, Masked))
 
 
 def _is_secret(name: str, schemas: Iterable[Mapping[str, Any]]) -> bool:

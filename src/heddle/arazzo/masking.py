@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _MIN_INSIDE = 4
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _RESERVED = ":/?#[]@!$&'()*+,;="
 
 
@@ -24,6 +26,7 @@ class Secrets:
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._texts: set[str] = set()
         self._inside: list[str] = []
+        self._numbers: list[re.Pattern[bytes]] = []
         self.add(*texts)
 
     def add(self, *texts: str) -> None:
@@ -33,6 +36,7 @@ class Secrets:
         self._texts.update(fresh)
         forms = {form for text in self._texts if len(text) >= _MIN_INSIDE for form in _forms(text)}
         self._inside = sorted(forms, key=len, reverse=True)
+        self._numbers = [_as_value(text) for text in self._inside if _NUMBER.fullmatch(text)]
 
     @property
     def texts(self) -> frozenset[str]:
@@ -48,6 +52,8 @@ class Secrets:
         """The same for a body: texts inside it, in UTF-8."""
         if any(content == _utf8(text) for text in self._texts):
             return MASK.encode()
+        for number in self._numbers:  # what is JSON stays JSON
+            content = number.sub(rb'\1"%b"' % MASK.encode(), content)
         for secret in self._inside:
             content = content.replace(_utf8(secret), MASK.encode())
         return content
@@ -65,7 +71,9 @@ class Secrets:
 
     def _is_secret_number(self, value: float) -> bool:
         """Not a short one: it would take every count and every status with it."""
-        text = "" if isinstance(value, bool) else json.dumps(value)
+        if not self._numbers or isinstance(value, bool):
+            return False
+        text = json.dumps(value)
         return len(text) >= _MIN_INSIDE and text in self._texts
 
     def _masked(self, text: str) -> str:
@@ -81,6 +89,11 @@ def _forms(text: str) -> tuple[str, ...]:
     in_json = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
     raw = _utf8(text)
     return text, quote(raw, safe=""), quote(raw, safe=_RESERVED), quote_plus(raw), *in_json
+
+
+def _as_value(number: str) -> re.Pattern[bytes]:
+    """A number as a member or an item in JSON."""
+    return re.compile(rb"([\[:,]\s*)%b(?=\s*[,}\]])" % re.escape(number.encode()))
 
 
 def _utf8(text: str) -> bytes:

@@ -115,8 +115,14 @@ class _Files:
         """A recorded input as the run takes it."""
         if isinstance(value, str):
             return Masked(value) if MASK in value else value
-        fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        return self.file(what, fields["$file"]) if set(fields) == {"$file"} else cast("Any", value)
+        if isinstance(value, list):
+            return [self.value(what, item) for item in cast("list[Any]", value)]
+        if not isinstance(value, dict):
+            return value
+        fields = cast("dict[str, Any]", value)
+        if set(fields) == {"$file"}:
+            return self.file(what, fields["$file"])
+        return {name: self.value(what, member) for name, member in fields.items()}
 
     def file(self, what: str, fields: Any) -> FileValue:
         kept = _kept(fields)
