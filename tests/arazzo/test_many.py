@@ -172,6 +172,37 @@ def test_saved_files_have_a_folder_for_each_run(
     assert sorted(str(one) for one in Path("out").rglob("*.png")) == ["out/1/picture.png", "out/2/picture.png"]
 
 
+def test_a_disk_that_takes_no_files_takes_no_results_back(
+    write: Callable[..., Path], play: Callable[..., Any], serve: Callable[[Handler], Stub]
+) -> None:
+    path = write(STEPS, inputs=INPUTS, outputs={"picture": "$steps.make.outputs.n"})
+    stub = serve(echo)
+    stub.handler = lambda got: Reply(200, png() if got.method == "GET" else {"n": f"{stub.url}/picture"})
+    one = play(path, "-i", "n=1", "--server", stub.url, "--save", "/proc/nope", "--json", "--report", "json=one.json")
+    assert (one.code, one.report["status"]) == (0, "succeeded")
+    assert one.report["saved"][0]["reason"] == "/proc/nope cannot be written: No such file or directory"
+    assert json.loads(Path("one.json").read_text())["status"] == "succeeded"
+    Path("rows.csv").write_text("n\n1\n2\n")
+    Path("out").mkdir()
+    Path("out/1").write_text("in the way")
+    played = play(path, "--each", "rows.csv", "--server", stub.url, "--save", "out", "--json")
+    assert (played.code, played.report["counts"]) == (0, {"succeeded": 2})
+    assert [run["saved"][0]["reason"] for run in played.report["runs"]] == [
+        "out/1 cannot be written: File exists",
+        None,
+    ]
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_of_its_run_alone(
+    path: Path, play: Callable[..., Any], serve: Callable[[Handler], Stub]
+) -> None:
+    Path("rows.csv").write_text("n\n1\n2\n")
+    Path("batch").mkdir()
+    Path("batch/1.run").symlink_to("/proc/self/mem")  # it opens, and has nothing at its beginning
+    played = play(path, "--each", "rows.csv", "--server", serve(echo).url, "--checkpoint", "batch", "--json")
+    assert (played.code, played.report["counts"]) == (1, {"refused": 1, "succeeded": 1})
+
+
 def test_a_batch_goes_on_where_it_was(path: Path, play: Callable[..., Any], serve: Callable[[Handler], Stub]) -> None:
     Path("rows.csv").write_text("n\n1\n13\n2\n")
     stub = serve(lambda got: Reply(409, {}) if got.json["n"] == 13 else echo(got))

@@ -72,28 +72,36 @@ async def save_outputs(
 
 
 async def _save(client: Client, name: str, url: str, folder: Path, origins: set[str]) -> Saved | None:
-    """None for a URL that holds nothing to save: it is there to be sent to, and refuses GET."""
+    """The file, or why there is none; None for a URL that holds nothing to save."""
     if origin(url) not in origins:
         return Saved(name, url, None, reason=f"{origin(url)} is not a server of this run")
     try:
-        async with client.open(Request("GET", url, [("Accept", "*/*")])) as response:
-            if response.status_code == 405:
-                return None
-            if response.status_code != 200:
-                return Saved(name, url, None, reason=f"the server answered {response.status_code}")
-            folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else waits for this loop
-            path, file = _fresh(folder, name, extension(response.headers.get("content-type", "")))
-            try:
-                with file:
-                    size = await _write(response, file)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
-            return Saved(name, url, path, size)
-    except ExchangeError as error:
-        return Saved(name, url, None, reason=error.message)
-    except httpx.TransportError as error:
-        return Saved(name, url, None, reason=f"the download broke off: {error}")
+        return await _download(client, name, url, folder)
+    except (ExchangeError, TransferError) as error:
+        reason = error.message
+    except httpx.RequestError as error:
+        reason = f"the download broke off: {error}"
+    except OSError as error:  # the run is over, and a disk that is full takes no result of it back
+        reason = f"{folder} cannot be written: {error.strerror or error}"
+    return Saved(name, url, None, reason=reason)
+
+
+async def _download(client: Client, name: str, url: str, folder: Path) -> Saved | None:
+    """None where the URL is there to be sent to, and refuses GET."""
+    async with client.open(Request("GET", url, [("Accept", "*/*")])) as response:
+        if response.status_code == 405:
+            return None
+        if response.status_code != 200:
+            return Saved(name, url, None, reason=f"the server answered {response.status_code}")
+        folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else waits for this loop
+        path, file = _fresh(folder, name, extension(response.headers.get("content-type", "")))
+        try:
+            with file:
+                size = await _write(response, file)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return Saved(name, url, path, size)
 
 
 async def _write(response: httpx.Response, file: BinaryIO) -> int:

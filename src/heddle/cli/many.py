@@ -158,6 +158,8 @@ class Batch:
                         return Outcome(case, event.result, await _saved(case, client, event.result))
         except HeddleError as error:
             return Outcome(case, problem=self.masked(case, error.message))
+        except OSError as error:  # of its checkpoint; the others have theirs
+            return Outcome(case, problem=self.masked(case, str(error)))
         raise AssertionError("a run ends with RunEnded")
 
 
