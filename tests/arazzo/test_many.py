@@ -155,6 +155,20 @@ def test_reports_over_all_and_of_each(path: Path, play: Callable[..., Any], serv
     assert [json.loads(Path(f"one-{n}.json").read_text())["status"] for n in (1, 2)] == ["succeeded", "failed"]
 
 
+def test_half_a_character_empties_no_report(
+    path: Path, play: Callable[..., Any], serve: Callable[[Handler], Stub]
+) -> None:
+    Path("rows.csv").write_text("n\n1\n2\n")
+    reports = [f"{form}=all.{form}" for form in ("json", "junit", "tap")]
+    args = [part for one in reports for part in ("--report", one)]
+    stub = serve(lambda got: Reply(200, {"n": "\ud800"}) if got.json["n"] == 1 else Reply(400, {"detail": "\ud800"}))
+    played = play(path, "--each", "rows.csv", "--server", stub.url, "--json", *args)
+    assert (played.code, played.report["runs"][0]["outputs"]) == (1, {"n": "\ud800"})
+    assert json.loads(Path("all.json").read_text()) == played.report
+    assert ET.parse("all.junit").getroot().tag == "testsuites"
+    assert "not ok 2 - rows.csv:3" in Path("all.tap").read_text()
+
+
 def test_saved_files_have_a_folder_for_each_run(
     write: Callable[..., Path], play: Callable[..., Any], serve: Callable[[Handler], Stub]
 ) -> None:

@@ -310,3 +310,17 @@ def test_the_whole_language_goes_the_same_way_again(path: Path, tmp_path: Path) 
     assert sum(walk.runs.values()) == sum(step.runs for step in first.steps)
     assert sum(walk.moves.values()) <= sum(walk.runs.values())
     check_page(document_page(drawn(document, {}), document.workflows, trace, b""))
+
+
+def test_half_a_character_is_told_as_json(
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    replay: Callable[..., Played],
+) -> None:
+    steps = [{"stepId": "look", "operationId": "look", "outputs": {"text": "$response.body#/text"}}]
+    path = write(steps, outputs={"text": "$steps.look.outputs.text"})
+    stub = serve(lambda got: Reply(200, {"text": "\ud800"}))
+    assert play(path, "--server", stub.url, "--trace", "t.trace").code == 0
+    played = replay("t.trace", "--json")
+    assert (played.code, played.report["outputs"]) == (0, {"text": "\ud800"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from heddle.cli import reports
 from heddle.cli.chronicle import Story
 from heddle.cli.many import Batch, Outcome
 from heddle.cli.narration import report_of
+from heddle.cli.output import json_text
 from heddle.cli.reports import Asked, Case, Told, cases_of
 from heddle.errors import UsageError
 
@@ -38,7 +38,7 @@ def of_run(asked: Sequence[Asked], number: int) -> list[Asked]:
 def write(asked: Sequence[Asked], batch: Batch) -> None:
     for one in asked:
         try:
-            one.path.write_text(FORMATS[one.form](batch), encoding="utf-8")
+            one.path.write_text(FORMATS[one.form](batch), encoding="utf-8", errors="replace")
         except OSError as error:
             raise UsageError(f"the report {one.path} cannot be written: {error.strerror}") from error
 
@@ -47,7 +47,7 @@ def as_json(batch: Batch) -> str:
     """What `--json` writes."""
     report = {"exitCode": batch.exit_code, "counts": batch.counts(), "seconds": round(batch.seconds, 3)}
     runs = [_report(batch, outcome) for outcome in batch.outcomes]
-    return json.dumps({**report, "runs": runs}, indent=2, ensure_ascii=False, default=str) + "\n"
+    return json_text({**report, "runs": runs}) + "\n"
 
 
 def _report(batch: Batch, outcome: Outcome) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -32,7 +31,7 @@ from heddle.arazzo.sources import Servers, load_linked
 from heddle.arazzo.traces import Header, Kept, Trace, read_trace
 from heddle.arazzo.transfers import Saved, Upload
 from heddle.cli.narration import Lines, Listening, Narrator, Terminal, Together, printable, report_of
-from heddle.cli.output import is_terminal
+from heddle.cli.output import is_terminal, json_text
 from heddle.errors import UsageError
 
 
@@ -47,9 +46,7 @@ def replay(path: Path, document: Path | None, sources: Mapping[str, Path], *, as
         again = _Again(trace, path, place, sources, files)
         result, differences = again.run(_Quiet() if as_json else None)
     if as_json:
-        click.echo(
-            json.dumps(_report(trace, place, again, result, differences), indent=2, ensure_ascii=False, default=str)
-        )
+        click.echo(json_text(_report(trace, place, again, result, differences)))
     else:
         _tell(differences)
     return 1 if strict and differences else result.exit_code
