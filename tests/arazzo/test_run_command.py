@@ -237,6 +237,8 @@ def test_a_known_server_is_the_default_and_fills_the_token_in(seed_api: SeedApi,
     assert f"note: the input 'apiKey' is filled with the token of {seed_api.url}" in played.stdout
     assert TOKEN not in played.stdout
     assert play(EXAMPLES / "text-to-image.yaml", "-i", "prompt=fog", "-i", "apiKey=other").code == 1
+    many = play(EXAMPLES / "text-to-image.yaml", str(EXAMPLES / "text-to-image.yaml"), "-i", "prompt=fog")
+    assert many.stdout.count(f"note: the input 'apiKey' is filled with the token of {seed_api.url}") == 1
 
 
 def test_a_token_never_goes_to_another_server(

@@ -145,6 +145,18 @@ def test_a_run_tells_what_goes_where_and_what_lacks(
     assert "authorization" not in stub.got[1].headers
 
 
+def test_many_runs_tell_once_where_credentials_go(
+    secured: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Any]
+) -> None:
+    path, stub = secured(), serve(echo)
+    Path("rows.csv").write_text("n\n1\n2\n")
+    args = ["--each", "rows.csv", "--server", stub.url]
+    given = play(path, *args, "--auth", f"api.bearerAuth={SECRET}")
+    assert given.stdout.count(f"note: {stub.url}/base gets bearerAuth from --auth api.bearerAuth\n") == 1
+    lacking = play(path, *args, "--json").report
+    assert [text.partition(": none")[0] for text in lacking["notes"]] == [f"{stub.url}/base asks for bearerAuth"]
+
+
 def test_the_environment(
     secured: Callable[..., Path],
     serve: Callable[[Handler], Stub],

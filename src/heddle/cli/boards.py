@@ -17,6 +17,8 @@ _SHOWN = 4
 class Board(Protocol):
     """Follows all runs of a command, told apart by labels. Texts are masked already; of events only names show."""
 
+    def note(self, text: str) -> None: ...
+
     def event(self, label: str, event: Event) -> None: ...
 
     def ended(self, label: str, status: str, text: str) -> None: ...
@@ -26,6 +28,9 @@ class Board(Protocol):
 
 class Silent:
     """With --json there is nothing to see until the end."""
+
+    def note(self, text: str) -> None:
+        pass
 
     def event(self, label: str, event: Event) -> None:
         pass
@@ -43,6 +48,9 @@ class Lines:
     def __init__(self, total: int) -> None:
         self._total = total
         self._done = 0
+
+    def note(self, text: str) -> None:
+        self.line(f"note: {text}", "bright_black")
 
     def event(self, label: str, event: Event) -> None:
         pass

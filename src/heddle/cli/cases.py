@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from heddle.cli import auth
 from heddle.cli.asked import Asked, check_files, given_inputs, hosts_of, options_of
 from heddle.cli.output import is_terminal
 from heddle.cli.targets import Target, embedded_target, filled_in, nowhere, plan_of, secrets_of, target_of
@@ -48,7 +49,7 @@ def run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast
         cases = _cases(every, rows, target, own)
         first.checkpoint.make_folder()
         secrets = Secrets(text for case in cases for text in case.secrets.texts)
-        batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets)
+        batch = many.Batch(cases, _board(first, len(cases)), limit, fail_fast, secrets, _notes(cases, target))
         from heddle.arazzo.exchange import Client  # noqa: PLC0415
         from heddle.arazzo.hosts import GuardedTransport  # noqa: PLC0415
 
@@ -57,6 +58,14 @@ def run_many(every: Sequence[Asked], each: Path | None, limit: int, *, fail_fast
     joint_reports.write(joint, batch)
     click.echo(joint_reports.as_json(batch) if first.as_json else many.closing(batch), nl=False)
     return batch.exit_code
+
+
+def _notes(cases: Sequence[Case], target: Target) -> list[str]:
+    """Which credentials the runs send, and which are missing; what many of them have in common is said once."""
+    filled = dict.fromkeys(name for case in cases for name in case.filled)
+    plans = {id(case.plan): case.plan for case in cases}.values()
+    about = dict.fromkeys(text for plan in plans for text in auth.notes(plan))
+    return [*(f"the input {name!r} is filled with the token of {target.name}" for name in filled), *about]
 
 
 def _cases(every: Sequence[Asked], rows: Sequence[Row], target: Target, own: Sequence[reports.Asked]) -> list[Case]:
@@ -93,7 +102,8 @@ def _case(
     plan, common = planned
     schema = plan.main.inputs
     given = {**common, **row.inputs(schema)}
-    given |= filled_in(plan, given, target)
+    filled = filled_in(plan, given, target)
+    given |= filled
     try:
         values = schema.bind(given)
     except UsageError as error:
@@ -110,6 +120,7 @@ def _case(
         inputs=values,
         secrets=secrets,
         options=options,
+        filled=tuple(filled),
         journal=lambda: kept.opened(plan, values, secrets, options),
         save=None if asked.save is None else asked.save / str(number),
         narrator=reports.Files(files, secrets, str(asked.document), steps) if files else None,

@@ -47,7 +47,7 @@ def as_json(batch: Batch) -> str:
     """What `--json` writes."""
     report = {"exitCode": batch.exit_code, "counts": batch.counts(), "seconds": round(batch.seconds, 3)}
     runs = [_report(batch, outcome) for outcome in batch.outcomes]
-    return json_text({**report, "runs": runs}) + "\n"
+    return json_text({**report, "notes": batch.secrets.mask(list(batch.notes)), "runs": runs}) + "\n"
 
 
 def _report(batch: Batch, outcome: Outcome) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from heddle.errors import HeddleError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One run to be made; `number` counts from 1."""
+    """One run to be made; `number` counts from 1, and `filled` names the inputs that a login fills."""
 
     number: int
     label: str
@@ -37,6 +37,7 @@ class Case:
     secrets: Secrets
     options: Options
     journal: Callable[[], AbstractAsyncContextManager[Journal | None]]
+    filled: Sequence[str] = ()
     save: Path | None = None
     narrator: Narrator | None = None
 
@@ -84,6 +85,7 @@ class Batch:
     limit: int
     fail_fast: bool
     secrets: Secrets
+    notes: Sequence[str] = ()
     ended: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     running: dict[int, Run] = field(default_factory=dict[int, Run])
     seconds: float = 0.0
@@ -93,6 +95,8 @@ class Batch:
     def carry_out(self, client: Callable[[], Client]) -> None:
         """Afterwards there is an outcome for every case in its order, also after Ctrl-C."""
         began = monotonic()
+        for text in self.notes:
+            self.board.note(self.secrets.mask(text))
         try:
             asyncio.run(self._all(client))
         except KeyboardInterrupt:
