@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def reported(seed_api: SeedApi, play: Callable[..., Played], tmp_path: Path) -> 
 def test_har(reported: Path, seed_api: SeedApi) -> None:
     text = (reported / "r.har").read_text()
     assert TOKEN not in text
+    modes = {stat.S_IMODE((reported / name).stat().st_mode) for name in ("r.har", "r.html")}
+    assert modes == {0o600}  # what was said is for its owner's eyes
     log = json.loads(text)["log"]
     assert (log["version"], log["creator"]["name"], log["pages"][0]["id"]) == ("1.2", "heddle", "run")
     assert [entry["request"]["method"] for entry in log["entries"]] == [got.method for got in seed_api.stub.got]

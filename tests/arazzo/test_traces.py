@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -18,10 +19,16 @@ from typing import Any
 
 import pytest
 from arazzo_stub import TOKEN, Got, Handler, Reply, SeedApi, Stub, png
+from test_runner import Answers
 
 from conftest import EXAMPLES, Played
+from heddle.arazzo.events import StepStarted
+from heddle.arazzo.exchange import Client
+from heddle.arazzo.masking import Secrets
+from heddle.arazzo.requests import Request
 from heddle.arazzo.traces import read_trace
 from heddle.cli import credentials
+from heddle.cli.chronicle import Chronicle
 from heddle.cli.credentials import Credentials
 from heddle.errors import UsageError
 
@@ -70,6 +77,19 @@ def test_a_run_from_its_first_line_to_its_last(seed_api: SeedApi, play: Callable
     assert exchanges[-1]["step"] == ""  # the download that --save made
     assert base64.b64decode(exchanges[-1]["answer"]["body"]["base64"]) == png()
     assert [at["at"] for at in lines] == sorted(at["at"] for at in lines)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_trace_alone_keeps_nothing_in_memory(tells: bool) -> None:
+    chronicle = Chronicle(Secrets(), 0, None, None, tells=tells)
+
+    async def go() -> None:
+        async with Client(chronicle.over(Answers(lambda got: Reply(200, {})))) as client:
+            chronicle.event(StepStarted("look", 1, "GET /look", "main"))
+            await client.send(Request("GET", "http://h/look", []))
+
+    asyncio.run(go())
+    assert len(chronicle.story.lines) == (2 if tells else 0)
 
 
 def test_bodies_are_cut_and_it_is_said(

@@ -172,12 +172,12 @@ class TraceWriter:
             self._problem = error
 
 
+def private(name: str, flags: int) -> int:
+    """An opener of files for their owner's eyes only: they hold what was said."""
+    return os.open(name, flags, 0o600)
+
+
 def _opened(path: Path) -> TextIO:
-    """For its owner's eyes only: a trace holds what was said."""
-
-    def private(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o600)
-
     try:
         return open(path, "w", encoding="utf-8", errors="backslashreplace", opener=private)
     except OSError as error:

@@ -43,12 +43,16 @@ class Story:
 
 
 class Chronicle:
-    """A narrator that records. `header` is for the trace; without `path` there is none, only the story."""
+    """A narrator that records. `header` is for the trace; without `path` there is none, only the story.
 
-    def __init__(self, secrets: Secrets, cap: int, path: Path | None, header: Header | None) -> None:
+    The story stays in memory until the end, so that it is kept only where somebody reads it: `tells`.
+    """
+
+    def __init__(self, secrets: Secrets, cap: int, path: Path | None, header: Header | None, *, tells: bool) -> None:
         self.story = Story(datetime.now(UTC))
         self._secrets = secrets
         self._cap = cap
+        self._tells = tells
         self._started = perf_counter()
         self._trace = (path, header) if path is not None and header is not None else None
         self._writer: TraceWriter | None = None
@@ -89,7 +93,8 @@ class Chronicle:
             if self._writer is not None:
                 self._writer.event(event, self._recorder)
         self._ended = self._ended or isinstance(event, RunEnded)
-        self.story.lines.append(Told(perf_counter() - self._started, event))
+        if self._tells:
+            self.story.lines.append(Told(perf_counter() - self._started, event))
 
     def end(self, result: Result, saved: Sequence[Saved]) -> None:
         if self._writer is not None:
@@ -100,7 +105,8 @@ class Chronicle:
             self._writer.close()
 
     def _exchange(self, exchange: Exchange) -> None:
-        self.story.lines.append(exchange)
+        if self._tells:
+            self.story.lines.append(exchange)
         if self._writer is not None:
             self._writer.exchange(exchange)
 

@@ -14,6 +14,7 @@ import yaml
 
 from heddle.arazzo.events import Event, Result, RunStarted, Status
 from heddle.arazzo.masking import Secrets
+from heddle.arazzo.traces import private
 from heddle.arazzo.transfers import Saved
 from heddle.cli.chronicle import Chronicle, Story
 from heddle.cli.har import har
@@ -95,12 +96,18 @@ class Files:
         for one in self._asked:
             text = FORMATS[one.form](Told(mask(report), cases, story, one.path.parent))
             try:
-                one.path.write_text(text, encoding="utf-8", errors="replace")
+                _write(one, text)
             except OSError as error:
                 raise UsageError(f"the report {one.path} cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
         pass
+
+
+def _write(one: Asked, text: str) -> None:
+    opener = private if one.form in WHOLE else None
+    with open(one.path, "w", encoding="utf-8", errors="replace", opener=opener) as file:
+        file.write(text)
 
 
 def cases_of(result: Result, steps: Sequence[str]) -> list[Case]:
@@ -203,4 +210,4 @@ FORMATS: Mapping[str, Callable[[Told], str]] = {
     "html": _html,
 }
 WHOLE = frozenset({"har", "html"})
-"""Formats that need more than the result: every event and every exchange."""
+"""Formats that need more than the result: every event and every exchange. Only their owner may read the files."""

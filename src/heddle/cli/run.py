@@ -227,7 +227,8 @@ def _chronicle(
     """Records the run where somebody wants to see all of it."""
     from heddle.cli import chronicle, reports  # noqa: PLC0415
 
-    if asked.trace is None and not any(one.form in reports.WHOLE for one in written):
+    tells = any(one.form in reports.WHOLE for one in written)
+    if asked.trace is None and not tells:
         return None
     cap = chronicle.size_of(asked.trace_bodies)
     sources = {name: Path(path) for name, path in pairs(asked.sources, "--source", "NAME=PATH")}
@@ -242,7 +243,7 @@ def _chronicle(
         cap=cap,
         made_up=asked.mock,
     )
-    return chronicle.Chronicle(secrets, cap, asked.trace, header)
+    return chronicle.Chronicle(secrets, cap, asked.trace, header, tells=tells)
 
 
 def _carried_out(
