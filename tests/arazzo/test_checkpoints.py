@@ -325,6 +325,57 @@ def test_an_operation_that_takes_a_key_gets_one_and_is_sent_again_with_it(path: 
     assert len(set(keys)) == 2
 
 
+def test_a_retry_without_an_answer_in_between_has_the_same_key(write: Callable[..., Path]) -> None:
+    again = {"type": "retry", "retryAfter": 1, "retryLimit": 9}
+    path = write(
+        [
+            {
+                "stepId": "make",
+                "operationId": "make",
+                "requestBody": {"contentType": "application/json", "payload": {"n": 1}},
+                "onFailure": [{"name": "again", **again}],
+            }
+        ]
+    )
+    (path.parent / "api.yaml").write_text(yaml.safe_dump(KEYED))
+    store, keys = Memory(), []
+
+    def noting(got: Got) -> Reply:
+        keys.append(got.headers["idempotency-key"])
+        if len(keys) in (1, 2, 5):
+            raise httpx.ReadError("gone")
+        return Reply(503 if len(keys) in (3, 4) else 200, {})
+
+    die(path, store, noting, 3)  # at the second try
+    assert live(path, store, noting, resume=True).result.status is Status.SUCCEEDED
+    names = dict(zip(dict.fromkeys(keys), "abcdef", strict=False))
+    assert "".join(names[key] for key in keys) == "aaabcc"
+
+
+def test_another_request_has_another_key(write: Callable[..., Path]) -> None:
+    body = {"contentType": "application/json", "payload": {"n": "$steps.look.outputs.n"}}
+    back = {"name": "back", "type": "goto", "stepId": "look"}
+    path = write(
+        [
+            {"stepId": "look", "operationId": "look", "outputs": {"n": "$response.body#/n"}},
+            {"stepId": "make", "operationId": "make", "requestBody": body, "onFailure": [back]},
+        ]
+    )
+    (path.parent / "api.yaml").write_text(yaml.safe_dump(KEYED))
+    numbers, keys = iter([1, 1, 2, 3]), []
+
+    def noting(got: Got) -> Reply:
+        if got.method == "GET":
+            return Reply(200, {"n": next(numbers)})
+        keys.append(got.headers["idempotency-key"])
+        if len(keys) < 4:
+            raise httpx.ReadError("gone")
+        return Reply(200, {})
+
+    assert live(path, Memory(), noting).result.status is Status.SUCCEEDED
+    assert (keys[0] == keys[1], len(set(keys))) == (True, 3)
+
+
 def test_a_key_of_the_document_is_left_alone(write: Callable[..., Path]) -> None:
     own = [{"name": "Idempotency-Key", "in": "header", "value": "mine"}]
     path = write([{"stepId": "make", "operationId": "make", "parameters": own}])

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -23,11 +23,14 @@ from heddle.arazzo.journal import Exchange, Journal, JournalError, JournalFile, 
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.openapi import without_user
 from heddle.arazzo.plan import Plan
-from heddle.arazzo.requests import Request
+from heddle.arazzo.requests import Part, Request
 from heddle.arazzo.runner import Run
 from heddle.errors import UsageError
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL)
+
+_Content: TypeAlias = tuple[str, str, bytes | None, list[Part] | None]
+"""What makes two requests the same to a server that takes keys."""
 
 
 class UnderWay(StrEnum):
@@ -140,6 +143,7 @@ class Durable:
         self._alone = False
         self._before = 0
         self._failed = False
+        self._unsure: dict[str, tuple[_Content, str]] = {}
         self._awake = not self._past
         self.clock = _Timeline(clock or SystemClock(), live=not self._past)
 
@@ -184,6 +188,9 @@ class Durable:
                 f"that of {self._step!r} ({request.method} {url})"
             )
         outcome = past.outcome
+        self._key_of(number, request)
+        if outcome is not None and "error" not in outcome:
+            self._unsure.pop(self._step, None)
         self.clock.passes(past.at if outcome is None else outcome["at"])
         if number + 1 == len(self._past) and self._again is None:
             self.clock.live()  # before a request that is made again, no pause is made again
@@ -208,6 +215,7 @@ class Durable:
             await self._journal.outcome(number, {"at": self.clock.now(), "error": told, "unsent": unsent})
             raise
         await self._journal.outcome(number, record_of(answer, self.clock.now(), self._told(answer.url)))
+        self._unsure.pop(self._step, None)
         return answer
 
     def _told(self, url: str) -> str:
@@ -216,8 +224,19 @@ class Durable:
 
     def _add_key(self, number: int, request: Request) -> None:
         """Where the server takes a key and the document gives none, the same request gets the same key every time."""
-        if request.takes_key and not any(name.lower() == "idempotency-key" for name, _ in request.headers):
-            request.headers.append(("Idempotency-Key", f"{self._journal.run}-{number}"))
+        key = self._key_of(number, request)
+        if key is not None:
+            request.headers.append(("Idempotency-Key", key))
+
+    def _key_of(self, number: int, request: Request) -> str | None:
+        """As long as a step has no answer to a request, the same request is another try of it, with the same key."""
+        if not request.takes_key or any(name.lower() == "idempotency-key" for name, _ in request.headers):
+            return None
+        content = request.method, request.url, request.content, request.parts
+        before, key = self._unsure.get(self._step, (None, ""))
+        key = key if before == content else f"{self._journal.run}-{number}"
+        self._unsure[self._step] = content, key
+        return key
 
 
 class _Timeline:
