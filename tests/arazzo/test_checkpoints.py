@@ -30,11 +30,14 @@ from heddle.arazzo.durable import UnderWay, Unsure, begin, go_on, start
 from heddle.arazzo.events import Event, Result, RunEnded, Status, StepEnded, StepStarted
 from heddle.arazzo.exchange import Client
 from heddle.arazzo.facts import facts_of
+from heddle.arazzo.files import FileValue
+from heddle.arazzo.hosts import HostRefused
 from heddle.arazzo.journal import Journal, JournalError, JournalFile, Record
 from heddle.arazzo.leniency import Leniency
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.plan import make_plan
 from heddle.arazzo.sources import Servers, load_linked
+from heddle.arazzo.transfers import Upload
 from heddle.errors import UsageError
 
 
@@ -428,6 +431,40 @@ def test_a_server_that_was_not_there_is_asked_again(path: Path) -> None:
     store = Memory()
     assert live(path, store, gone).result.status is Status.FAILED
     assert live(path, store, world()[0], resume=True).result.status is Status.SUCCEEDED
+
+
+def test_a_host_that_is_allowed_now_is_asked_now(path: Path) -> None:
+    def refused(got: Got) -> Reply:
+        raise HostRefused("a run may not call h (private); --allow-host h:80 allows it")
+
+    store = Memory()
+    assert "--allow-host" in live(path, store, refused).result.reason
+    assert live(path, store, world()[0], resume=True).result.status is Status.SUCCEEDED
+
+
+def test_an_upload_to_a_host_that_is_allowed_now_is_made_now(write: Callable[..., Path], tmp_path: Path) -> None:
+    path = write([{"stepId": "make", "operationId": "make", "outputs": {"url": "$response.body#/url"}}])
+    options = Options(uploads=(Upload("make", "url", FileValue(tmp_path / "photo.png", "image/png")),))
+
+    def inside(got: Got) -> Reply:
+        if got.method == "PUT":
+            raise HostRefused("a run may not call h (private); --allow-host h:80 allows it")
+        return Reply(200, {"url": "http://h/put"})
+
+    store = Memory()
+    assert live(path, store, inside, options=options).result.status is Status.FAILED
+    rest = live(path, store, lambda got: Reply(200, {}), options=options, resume=True)
+    assert (rest.result.status, rest.sent) == (Status.SUCCEEDED, ["PUT /put"])
+
+
+@pytest.mark.parametrize("url", ["http://h:99999/put", "http:///put"], ids=["port", "host"])
+def test_what_is_no_url_never_left(write: Callable[..., Path], tmp_path: Path, url: str) -> None:
+    path = write([{"stepId": "make", "operationId": "make", "outputs": {"url": "$response.body#/url"}}])
+    options = Options(uploads=(Upload("make", "url", FileValue(tmp_path / "photo.png", "image/png")),))
+    store = Memory()
+    for resume in (False, True):
+        life = live(path, store, lambda got: Reply(200, {"url": url}), options=options, resume=resume)
+        assert (life.result.status, life.sent) == (Status.FAILED, [] if resume else ["POST /make"])
 
 
 # Another run

@@ -19,6 +19,7 @@ from heddle.arazzo.budgets import Clock, Options, SystemClock
 from heddle.arazzo.events import Event, RunEnded, RunStarted, Status, StepEnded, StepStarted, Waiting
 from heddle.arazzo.exchange import Answer, ExchangeError, Sender, Skipped
 from heddle.arazzo.facts import Facts, differences, remembered
+from heddle.arazzo.hosts import HostRefused
 from heddle.arazzo.journal import Exchange, Journal, JournalError, JournalFile, answer_of, record_of
 from heddle.arazzo.masking import Secrets
 from heddle.arazzo.openapi import without_user
@@ -27,7 +28,8 @@ from heddle.arazzo.requests import Part, Request
 from heddle.arazzo.runner import Run
 from heddle.errors import UsageError
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL)
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, HostRefused, httpx.InvalidURL, ValueError)
+"""The last two for what is no URL."""
 
 _Content: TypeAlias = tuple[str, str, bytes | None, list[Part] | None]
 """What makes two requests the same to a server that takes keys."""
