@@ -324,3 +324,31 @@ def test_half_a_character_is_told_as_json(
     assert play(path, "--server", stub.url, "--trace", "t.trace").code == 0
     played = replay("t.trace", "--json")
     assert (played.code, played.report["outputs"]) == (0, {"text": "\ud800"})
+
+
+def test_a_run_with_a_checkpoint(
+    seed_api: SeedApi, play: Callable[..., Played], replay: Callable[..., Played], tmp_path: Path
+) -> None:
+    path = EXAMPLES / "text-to-image.yaml"
+    args = ["--server", seed_api.url, "-i", f"apiKey={TOKEN}", "-i", "prompt=fog", "--checkpoint", "flow.run"]
+    assert play(path, *args, "--trace", "t.trace").code == 0
+    assert any("idempotency-key" in got.headers for got in seed_api.stub.got)
+    played = replay("t.trace", "--strict")
+    assert (played.code, played.stdout.splitlines()[-1]) == (0, "the same as recorded")
+    assert play(path, *args, "--resume", "--trace", "rest.trace").code == 0
+    refused = replay("rest.trace")
+    assert (refused.code, "went on from a checkpoint" in refused.stderr) == (1, True)
+
+
+def test_a_key_that_the_document_gave_no_more(
+    write: Callable[..., Path],
+    serve: Callable[[Handler], Stub],
+    play: Callable[..., Played],
+    replay: Callable[..., Played],
+) -> None:
+    own = [{"name": "Idempotency-Key", "in": "header", "value": "mine"}]
+    path = write([{"stepId": "make", "operationId": "make", "parameters": own}])
+    assert play(path, "--server", serve(lambda got: Reply(200, {})).url, "--trace", "t.trace").code == 0
+    change(path, lambda workflow: workflow["steps"][0].pop("parameters"), path.name)
+    played = replay("t.trace", "--strict")
+    assert (played.code, 'the header idempotency-key is absent, and was "mine"' in played.stdout) == (1, True)

@@ -6,6 +6,7 @@ the past takes the time that it took, and a reader of events that stays silent u
 
 from __future__ import annotations
 
+import re
 import secrets as randomness
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -30,6 +31,9 @@ from heddle.errors import UsageError
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, HostRefused, httpx.InvalidURL, ValueError)
 """The last two for what is no URL."""
+
+OWN_KEY = re.compile(r"[0-9a-f]{16}-[0-9]+")
+"""What an Idempotency-Key looks like that no document gave: the name of the run, and the number of the request."""
 
 _Content: TypeAlias = tuple[str, str, bytes | None, list[Part] | None]
 """What makes two requests the same to a server that takes keys."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from heddle.arazzo.durable import OWN_KEY
 from heddle.arazzo.events import Event, Result
 from heddle.arazzo.masking import MASK, Secrets
 from heddle.arazzo.recording import Body, Exchange, Recorder, Sent
@@ -213,9 +214,14 @@ def _changes(recorded: Sent, sent: Sent) -> Iterator[str]:
 def _told_headers(sent: Sent) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for name, value in sent.headers:
-        if name.lower() not in _UNTOLD:
+        if name.lower() not in _UNTOLD and not _is_own_key(name, value):
             found.setdefault(name.lower(), []).append(value)
     return {name: ", ".join(values) for name, values in found.items()}
+
+
+def _is_own_key(name: str, value: str) -> bool:
+    """Whether a run with a checkpoint gave it; it is another one each time, and a replay gives none."""
+    return name.lower() == "idempotency-key" and OWN_KEY.fullmatch(value) is not None
 
 
 def _plain_url(url: str) -> str:

@@ -72,7 +72,8 @@ class Kept:
 class Header:
     """The first line: all that is needed to run the document again in the same way.
 
-    `variables` are those of servers; `credentials` has what stands for those that were given.
+    `variables` are those of servers; `credentials` has what stands for those that were given. A run that was `resumed`
+    from a checkpoint has its beginning there, and not in the trace.
     """
 
     document: str
@@ -92,6 +93,7 @@ class Header:
     longest_pause: float = 2.0
     bodies: int = 0
     made_up: bool = False
+    resumed: bool = False
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     started: str = ""
     heddle: str = ""

@@ -122,6 +122,7 @@ def header_of(
     options: Options,
     cap: int,
     made_up: bool,
+    resumed: bool = False,
 ) -> Header:
     """What a replay must know, with every secret masked."""
     inputs = {
@@ -147,6 +148,7 @@ def header_of(
         longest_pause=options.longest_pause,
         bodies=cap,
         made_up=made_up,
+        resumed=resumed,
         variables=secrets.mask(dict(servers.variables)),
         started=datetime.now(UTC).isoformat(),
         heddle=__version__,

@@ -38,6 +38,11 @@ from heddle.errors import UsageError
 def replay(path: Path, document: Path | None, sources: Mapping[str, Path], *, as_json: bool, strict: bool) -> int:
     """The exit status of the run as it goes now; with `strict`, 1 where anything is different."""
     trace = read_trace(path)
+    if trace.header.resumed:
+        raise UsageError(
+            f"{path} has only the rest of a run, which went on from a checkpoint, so that it cannot be replayed",
+            "record a run from its beginning",
+        )
     place = document or _near(Path(trace.header.document), path)
     if not place.is_file():
         raise UsageError(f"the document {place} of the trace is not there", "name it with --document FILE")

@@ -242,6 +242,7 @@ def _chronicle(
         options=options_of(asked),
         cap=cap,
         made_up=asked.mock,
+        resumed=asked.checkpoint.resume,
     )
     return chronicle.Chronicle(secrets, cap, asked.trace, header, tells=tells)
 
