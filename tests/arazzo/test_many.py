@@ -232,6 +232,31 @@ def test_a_batch_goes_on_where_it_was(path: Path, play: Callable[..., Any], serv
     assert (played.code, played.stdout.count("the checkpoint holds a run already")) == (1, 3)
 
 
+def test_what_is_saved_is_not_saved_again(
+    write: Callable[..., Path], play: Callable[..., Any], serve: Callable[[Handler], Stub]
+) -> None:
+    path = write(STEPS, inputs=INPUTS, outputs={"pictures": "$steps.make.outputs.n"})
+    stub = serve(echo)
+    pictures = {"/a": png(), "/b": png(3)}
+    stub.handler = lambda got: Reply(200, pictures.get(got.path, {"n": [f"{stub.url}/a", f"{stub.url}/b"]}))
+    Path("rows.csv").write_text("n\n1\n")
+    for name, first in (("one.run", ["-i", "n=1"]), ("many", ["--each", "rows.csv"])):
+        args = [*first, "--server", stub.url, "--checkpoint", name, "--save", f"out-{name}", "--json"]
+        before = play(path, *args).report
+        asked = len(stub.got)
+        again = play(path, *args, "--resume").report
+        assert len(stub.got) == asked
+        saved, repeated = (one.get("saved") or one["runs"][0]["saved"] for one in (before, again))
+        assert (len(saved), saved) == (2, repeated)
+        Path(saved[1]["path"]).write_text("something else")
+        play(path, *args, "--resume")
+        assert [got.path for got in stub.got[asked:]] == ["/b"]
+        play(path, *args, "--resume", "--save", "elsewhere")
+        assert [got.path for got in stub.got[asked + 1 :]] == ["/a", "/b"]
+        play(path, *args, "--resume")
+        assert len(stub.got) == asked + 3
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

@@ -120,6 +120,7 @@ class Journal:
         self._store = store
         self.head: Record | None = None
         self.exchanges: list[Exchange] = []
+        self.saved: dict[str, Record] = {}
         self._failed = False
         for record in records:
             self._take(record)
@@ -149,6 +150,10 @@ class Journal:
         """`failed`: at the last request, so that going on means to send that again."""
         await self._write({"ended": status, "failed": failed})
 
+    async def save(self, key: str, file: str, size: int) -> None:
+        """What was downloaded is not downloaded again; `key` says what it was, and where it went."""
+        await self._write({"saved": key, "file": file, "size": size})
+
     async def _write(self, record: Record) -> None:
         await self._store.append(record)
         self._take(record)
@@ -174,6 +179,8 @@ class Journal:
         elif "done" in record:
             self._failed = False
             self.exchanges[record["done"]].outcome = record
+        elif "saved" in record:
+            self.saved[record["saved"]] = {"file": record["file"], "size": record["size"]}
         elif "ended" in record:
             self._failed = record["failed"]
 

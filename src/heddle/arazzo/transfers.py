@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 
 from heddle.arazzo.exchange import Client, ExchangeError, Sender
 from heddle.arazzo.files import FileValue, extension
+from heddle.arazzo.journal import Journal
 from heddle.arazzo.openapi import origin
 from heddle.arazzo.requests import Request
 from heddle.errors import HeddleError
@@ -63,12 +65,41 @@ async def put(client: Sender, url: Any, file: FileValue, headers: Mapping[str, A
 
 
 async def save_outputs(
-    client: Client, outputs: Mapping[str, Any], folder: Path, servers: Collection[str]
+    client: Client, outputs: Mapping[str, Any], folder: Path, servers: Collection[str], journal: Journal | None = None
 ) -> list[Saved]:
-    """Download every output that is a URL on one of `servers`; nothing is ever overwritten."""
+    """Download every output that is a URL on one of `servers`; nothing is ever overwritten.
+
+    With a journal, what an earlier life of the run has saved there is left as it is.
+    """
     origins = {origin(server) for server in servers}
-    saved = [await _save(client, name, url, folder, origins) for name, url in _urls(outputs)]
-    return [one for one in saved if one is not None]
+    saved: list[Saved] = []
+    for name, url in _urls(outputs):
+        one = _still_there(journal, name, url, folder)
+        if one is None:
+            one = await _save(client, name, url, folder, origins)
+            await _remember(journal, one, folder)
+        saved += [one] if one is not None else []
+    return saved
+
+
+def _still_there(journal: Journal | None, name: str, url: str, folder: Path) -> Saved | None:
+    record = journal.saved.get(_key(name, url, folder)) if journal is not None else None
+    if record is None:
+        return None
+    path = folder / record["file"]
+    same = path.is_file() and path.stat().st_size == record["size"]
+    return Saved(name, url, path, record["size"]) if same else None
+
+
+async def _remember(journal: Journal | None, one: Saved | None, folder: Path) -> None:
+    if journal is not None and one is not None and one.path is not None:
+        with contextlib.suppress(OSError):  # the file is there, and at worst it is downloaded again
+            await journal.save(_key(one.output, one.url, folder), one.path.name, one.size)
+
+
+def _key(name: str, url: str, folder: Path) -> str:
+    """A digest, because a URL may be signed."""
+    return hashlib.sha256(f"{folder.resolve()} {name} {url}".encode(errors="replace")).hexdigest()
 
 
 async def _save(client: Client, name: str, url: str, folder: Path, origins: set[str]) -> Saved | None:

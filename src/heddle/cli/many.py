@@ -159,7 +159,7 @@ class Batch:
                     if case.narrator is not None:
                         case.narrator.event(event)
                     if isinstance(event, RunEnded):
-                        return Outcome(case, event.result, await _saved(case, client, event.result))
+                        return Outcome(case, event.result, await _saved(case, client, event.result, journal))
         except HeddleError as error:
             return Outcome(case, problem=self.masked(case, error.message))
         except OSError as error:  # of its checkpoint; the others have theirs
@@ -167,8 +167,10 @@ class Batch:
         raise AssertionError("a run ends with RunEnded")
 
 
-async def _saved(case: Case, client: Client, result: Result) -> Sequence[Saved]:
-    return [] if case.save is None else await save_outputs(client, result.outputs, case.save, case.plan.servers())
+async def _saved(case: Case, client: Client, result: Result, journal: Journal | None) -> Sequence[Saved]:
+    if case.save is None:
+        return []
+    return await save_outputs(client, result.outputs, case.save, case.plan.servers(), journal)
 
 
 def closing(batch: Batch) -> str:

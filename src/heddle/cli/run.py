@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from heddle.arazzo.events import Event
     from heddle.arazzo.exchange import Client
     from heddle.arazzo.inputs import InputSchema
+    from heddle.arazzo.journal import Journal
     from heddle.arazzo.masking import Secrets
     from heddle.arazzo.plan import Plan
     from heddle.arazzo.runner import Run
@@ -107,7 +108,9 @@ if TYPE_CHECKING:
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Write down what is done; a folder for many."
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in the checkpoint; nothing is sent twice.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run in the checkpoint; what may not be repeated is not sent twice."
+)
 @click.option(
     "--resume-step",
     type=click.Choice(["again", "skip"]),
@@ -276,7 +279,7 @@ def _carried_out(
                 plan, values, client, options=options, secrets=secrets, journal=journal, clock=clock
             )
             holder.append(this_run)
-            return await _followed(events, client, plan, folder, followed)
+            return await _followed(events, client, plan, folder, followed, journal)
 
     try:
         return asyncio.run(go())
@@ -295,23 +298,30 @@ def _note(narrator: Narrator, text: str) -> None:
 
 
 async def _followed(
-    events: AsyncIterator[Event], client: Any, plan: Plan, folder: Path | None, narrator: Narrator
+    events: AsyncIterator[Event],
+    client: Any,
+    plan: Plan,
+    folder: Path | None,
+    narrator: Narrator,
+    journal: Journal | None,
 ) -> int:
     from heddle.arazzo.events import RunEnded  # noqa: PLC0415
 
     async for event in events:
         narrator.event(event)
         if isinstance(event, RunEnded):
-            saved = await _saved(client, plan, event.result.outputs, folder)
+            saved = await _saved(client, plan, event.result.outputs, folder, journal)
             narrator.end(event.result, saved)
             return event.result.exit_code
     raise AssertionError("a run ends with RunEnded")
 
 
-async def _saved(client: Any, plan: Plan, outputs: Mapping[str, Any], folder: Path | None) -> Sequence[Saved]:
+async def _saved(
+    client: Any, plan: Plan, outputs: Mapping[str, Any], folder: Path | None, journal: Journal | None
+) -> Sequence[Saved]:
     from heddle.arazzo.transfers import save_outputs  # noqa: PLC0415
 
-    return [] if folder is None else await save_outputs(client, outputs, folder, plan.servers())
+    return [] if folder is None else await save_outputs(client, outputs, folder, plan.servers(), journal)
 
 
 def _narrator(asked: Asked, secrets: Secrets) -> Narrator:
