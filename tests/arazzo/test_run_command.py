@@ -311,6 +311,14 @@ def test_an_upload_that_fails_fails_its_step(seed_api: SeedApi, play: Callable[.
     assert "not.png was refused with 415" in played.report["reason"]
 
 
+def test_a_run_that_waits_for_a_file_says_how_to_give_it(seed_api: SeedApi, play: Callable[..., Any]) -> None:
+    args = ["-i", f"apiKey={TOKEN}", "-i", "prompt=fog", "-i", "mimeType=image/png", "--server", seed_api.url]
+    played = play(EXAMPLES / "presigned-upload.yaml", *args)
+    assert played.stdout.count("the run may wait for it: --upload promise.uploadUrl=@FILE") == 1
+    given = play(EXAMPLES / "presigned-upload.yaml", *args, "--upload", "promise.uploadUrl=@photo.png")
+    assert (given.code, "--upload" in given.stdout) == (0, False)
+
+
 def test_files_are_saved_beside_one_another(
     write: Callable[..., Path], serve: Callable[[Handler], Stub], play: Callable[..., Any]
 ) -> None:

@@ -159,7 +159,7 @@ def _run(asked: Asked) -> int:
     from heddle.arazzo.document import read_document  # noqa: PLC0415
     from heddle.arazzo.inputs import InputSchema  # noqa: PLC0415
     from heddle.arazzo.plan import choose_workflow  # noqa: PLC0415
-    from heddle.cli import chronicle, narration, reports  # noqa: PLC0415
+    from heddle.cli import chronicle, hints, narration, reports  # noqa: PLC0415
 
     asked.checkpoint.check()
     if asked.mock and asked.checkpoint.path is not None:
@@ -184,6 +184,9 @@ def _run(asked: Asked) -> int:
         values = schema.bind({**given, **filled})
         secrets = secrets_of(plan, values, target)
         narrator = _narrator(asked, secrets)
+        if not asked.mock:
+            hint = hints.UploadHint(narrator.note, plan, options_of(asked).uploads)
+            narrator = narration.Together([narrator, narration.Listening(hint.follow)])
         kept = None if asked.dry_run else _chronicle(asked, plan, {**given, **filled}, target, secrets, written)
         if written and not asked.dry_run:
             steps = [step.id for step in plan.main.steps]
