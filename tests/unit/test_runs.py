@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,6 +88,15 @@ def test_a_run_has_one_owner_until_its_lease_ends(db: Database, account_id: int)
     assert claim(db, "two", 30) == ["run_1"]
     with pytest.raises(LeaseLost):
         db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(60)))
+
+
+def test_what_one_runs_already_is_not_claimed_again(db: Database, account_id: int) -> None:
+    """Its lease has run out, since the process stood still for longer; nobody else has asked yet."""
+    insert(db, account_id)
+    assert claim(db, "one") == ["run_1"]
+    again = rows.Claim(owner="new", at=at(60), until=at(70), most=9, held=frozenset(["run_1"]))
+    assert db.apply(rows.claim, again) == []
+    assert db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(90))) is False
 
 
 def test_no_two_owners_write_one_journal(db: Database, account_id: int) -> None:
@@ -252,7 +261,7 @@ async def ended(db: Database, account_id: int, name: str = "run_1") -> ArazzoRun
 
 
 @contextlib.asynccontextmanager
-async def at_work(one: Conductor | Aside) -> Any:
+async def at_work(one: Conductor | Aside) -> AsyncGenerator[asyncio.Task[None]]:
     task = asyncio.create_task(one.run())
     try:
         yield task
@@ -308,6 +317,28 @@ def test_two_at_work_share_and_never_do_the_same(db: Database, account_id: int) 
     asyncio.run(go())
 
 
+def test_a_conductor_that_stood_still_does_not_begin_its_run_again(db: Database, account_id: int) -> None:
+    """Its beats stop while its leases run out, as when the machine slept."""
+
+    async def go() -> None:
+        api, clock = Api(gate=asyncio.Event()), [AT]
+        pace = Pace(poll_s=0.02, beat_s=3600, lease_s=30)
+        one = Conductor(db, api.app(), Passes(), "http://127.0.0.1:1", pace=pace, now=lambda: clock[0])
+        await db.write(rows.insert, new(account_id))
+        async with at_work(one), asyncio.timeout(10):
+            while not api.made:
+                await asyncio.sleep(0.01)
+            clock[0] = at(3600)
+            await asyncio.sleep(0.2)
+            assert len(api.asked) == 1
+            assert api.gate is not None
+            api.gate.set()
+            assert (await ended(db, account_id)).status == "succeeded"
+        assert len(api.asked) == 1
+
+    asyncio.run(go())
+
+
 def test_a_run_is_canceled_while_it_polls(db: Database, account_id: int) -> None:
     async def go() -> None:
         api = Api(busy=10**9)
@@ -327,7 +358,7 @@ def test_a_bug_ends_one_run_and_not_the_conductor(
 ) -> None:
     class Broken(Passes):
         def make(self, account: Any) -> str:
-            raise ZeroDivisionError
+            raise RuntimeError("broken")
 
     async def go() -> None:
         one = Conductor(db, Api().app(), Broken(), "http://127.0.0.1:1", pace=QUICK)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -103,9 +104,8 @@ class Conductor:
         self._hosts = hosts or RunHosts()
         self._pace = pace or Pace()
         self._now = now
-        self._owner = secrets.token_hex(8)
         self._wake = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Take runs up as they come; at the end they are given back."""
@@ -121,9 +121,10 @@ class Conductor:
                     async with asyncio.timeout(self._pace.poll_s):
                         await self._wake.wait()
         finally:
-            for task in self._running:
+            left = list(self._running.values())
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _take(self) -> None:
         free = self._pace.at_once - len(self._running)
@@ -132,14 +133,16 @@ class Conductor:
         at = self._now()
         if not await self._db.read(rows.waiting, at):
             return
-        wanted = rows.Claim(owner=self._owner, at=at, until=self._until(at), most=free)
+        # A new owner every time: what is left of an earlier claim of ours may no more write than another process.
+        owner, held = secrets.token_hex(8), frozenset(self._running)
+        wanted = rows.Claim(owner=owner, at=at, until=self._until(at), most=free, held=held)
         for run in await self._db.write(rows.claim, wanted):
-            task = asyncio.create_task(self._held(run))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
+            task = asyncio.create_task(self._held(run, owner))
+            self._running[run.id] = task
+            task.add_done_callback(partial(self._ended, run.id))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _ended(self, run_id: str, task: asyncio.Task[None]) -> None:
+        del self._running[run_id]
         self._wake.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, LeaseLost):
@@ -147,22 +150,22 @@ class Conductor:
         elif error is not None:
             log.error("a run was left where it was: %s", error, exc_info=error)  # its lease runs out
 
-    async def _held(self, run: ArazzoRun) -> None:
+    async def _held(self, run: ArazzoRun, owner: str) -> None:
         """Work and keep the lease, until one of them ends."""
-        work = asyncio.create_task(self._carry_out(run))
-        beat = asyncio.create_task(self._beat(run))
+        work = asyncio.create_task(self._carry_out(run, owner))
+        beat = asyncio.create_task(self._beat(run, owner))
         try:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
             if beat.done() and not work.done():
                 await self._stopped(work)
                 if beat.exception() is None:
-                    await self._end(run, rows.CANCELED, {"reason": "the caller canceled it"})
+                    await self._end(run, owner, rows.CANCELED, {"reason": "the caller canceled it"})
                 return
             await work
         except asyncio.CancelledError:
             await self._stopped(work)
             with suppress(HeddleError):
-                back = rows.Lease(run_id=run.id, owner=self._owner, until=self._now(), back=True)
+                back = rows.Lease(run_id=run.id, owner=owner, until=self._now(), back=True)
                 await self._db.write(rows.renew, back)
             raise
         finally:
@@ -173,35 +176,37 @@ class Conductor:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 
-    async def _beat(self, run: ArazzoRun) -> None:
+    async def _beat(self, run: ArazzoRun, owner: str) -> None:
         """Ends when the run is to be canceled. Raises LeaseLost when it is somebody else's."""
         while True:
-            lease = rows.Lease(run_id=run.id, owner=self._owner, until=self._until(self._now()))
+            lease = rows.Lease(run_id=run.id, owner=owner, until=self._until(self._now()))
             with suppress(Unavailable):
                 if await self._db.write(rows.renew, lease):
                     return
             await asyncio.sleep(self._pace.beat_s)
 
-    async def _carry_out(self, run: ArazzoRun) -> None:
+    async def _carry_out(self, run: ArazzoRun, owner: str) -> None:
         account = await self._db.read(accounts.of_id, run.account_id)
         assert account is not None
         token = ""
         try:
             token = self._passes.make(account)
-            await self._end(run, *await self._walked(run, token))
+            await self._end(run, owner, *await self._walked(run, owner, token))
         except (LeaseLost, Unavailable):
             raise
         except HeddleError as error:
             from heddle.arazzo.durable import Unsure  # noqa: PLC0415 - here the runner is there already
 
-            await self._end(run, "undecided" if isinstance(error, Unsure) else "failed", {"reason": error.message})
+            await self._end(
+                run, owner, "undecided" if isinstance(error, Unsure) else "failed", {"reason": error.message}
+            )
         except Exception:
             log.exception("the run %s met a bug", run.id)  # taken up again, it would meet the same one
-            await self._end(run, "failed", {"reason": "the server made a mistake; its log says more"})
+            await self._end(run, owner, "failed", {"reason": "the server made a mistake; its log says more"})
         finally:
             self._passes.end(token)
 
-    async def _walked(self, run: ArazzoRun, token: str) -> tuple[str, JSON]:
+    async def _walked(self, run: ArazzoRun, owner: str, token: str) -> tuple[str, JSON]:
         """The whole document, from where its journal ends."""
         from heddle.arazzo.budgets import Options  # noqa: PLC0415 - the runner is only imported where there are runs
         from heddle.arazzo.durable import go_on, start  # noqa: PLC0415
@@ -215,7 +220,7 @@ class Conductor:
         sources = Sources(run.sources, self._hosts)
         one = ready(run.document, run.workflow, run.inputs, token, sources)
         past = await self._db.read(rows.records, run.id)
-        journal = Journal(_Table(self._db, run.id, self._owner, len(past)), past)
+        journal = Journal(_Table(self._db, run.id, owner, len(past)), past)
         await go_on(journal, facts_of(one.plan, one.inputs, one.secrets), None)
         options = Options(max_steps=self._pace.max_steps, deadline=self._pace.deadline_s)
         ended: Any = None
@@ -230,8 +235,8 @@ class Conductor:
         inside = Inside(self._app, self._address)
         return Sides(inside, self._hosts, token) if run.sources else inside
 
-    async def _end(self, run: ArazzoRun, status: str, result: JSON) -> None:
-        end = rows.End(run_id=run.id, owner=self._owner, status=status, result=result, at=self._now())
+    async def _end(self, run: ArazzoRun, owner: str, status: str, result: JSON) -> None:
+        end = rows.End(run_id=run.id, owner=owner, status=status, result=result, at=self._now())
         await self._db.write(rows.end, end)
 
     def _until(self, at: datetime) -> datetime:

@@ -54,12 +54,13 @@ class ArazzoRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`owner` wants up to `most` runs that nobody has, until `until`."""
+    """`owner` wants up to `most` runs that nobody has, until `until`. `held`: what it runs already, late or not."""
 
     owner: str
     at: datetime
     until: datetime
     most: int
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,15 +168,17 @@ def claim(tx: Tx, items: Sequence[Claim]) -> list[list[ArazzoRun]]:
 
 def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
     at = to_ms(item.at)
+    free = "ended_at IS NULL AND (lease_until IS NULL OR lease_until <= ?)"
+    held = sorted(item.held)
+    if held:
+        free += f" AND id NOT IN ({marks(held)})"
     tx.run(
-        "UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ?"
-        " WHERE ended_at IS NULL AND lease_until <= ? AND claims >= ?",
-        ("failed", json.dumps({"reason": f"{MOST_CLAIMS} processes died over it"}), at, at, MOST_CLAIMS),
+        f"UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ? WHERE {free} AND claims >= ?",  # noqa: S608
+        ("failed", json.dumps({"reason": f"{MOST_CLAIMS} processes died over it"}), at, at, *held, MOST_CLAIMS),
     )
     found = tx.all(
-        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE ended_at IS NULL AND (lease_until IS NULL OR lease_until <= ?)"  # noqa: S608
-        f" ORDER BY id LIMIT ?{tx.skip_locked}",
-        (at, item.most),
+        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE {free} ORDER BY id LIMIT ?{tx.skip_locked}",  # noqa: S608
+        (at, *held, item.most),
     )
     if found:
         ids = [row["id"] for row in found]
