@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from heddle import accounts
-from heddle.db import Database, Tx
-from heddle.errors import InvalidRequest, NotFound, TooManyRequests
+from heddle.db import Database, Dialect, Tx
+from heddle.errors import InvalidRequest, NotFound, TooManyRequests, Unavailable
 from heddle.runs import documents, rows
 from heddle.runs.conductor import Aside, Conductor, Pace, Passes
 from heddle.runs.rows import ArazzoRun, LeaseLost
@@ -131,6 +132,32 @@ def test_a_run_that_kills_its_processes_is_given_up(db: Database, account_id: in
         assert claim(db, f"owner {n}", 20 * n) == ["run_1"]
     assert claim(db, "last", 1000) == []
     assert db.look(rows.get, "run_1", account_id).status == "failed"
+
+
+def test_a_run_that_gets_on_is_not_given_up(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    for n in range(2 * rows.MOST_CLAIMS):
+        assert claim(db, f"owner {n}", 20 * n) == ["run_1"]
+        db.apply(rows.append, rows.Entry(run_id="run_1", owner=f"owner {n}", number=n, body={"done": n}))
+
+
+def test_a_request_that_is_sent_again_and_again_is_no_progress(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    for n in range(rows.MOST_CLAIMS):
+        assert claim(db, f"owner {n}", 20 * n) == ["run_1"]
+        db.apply(rows.append, rows.Entry(run_id="run_1", owner=f"owner {n}", number=n, body={"sent": 0}))
+    assert claim(db, "last", 1000) == []
+
+
+def test_what_may_be_written_is_written_once(db: Database, account_id: int) -> None:
+    """After a commit of which the outcome was not told."""
+    insert(db, account_id)
+    claim(db, "one")
+    db.apply(rows.append, entry("one", 0))
+    db.apply(rows.append, replace(entry("one", 0), again=True))
+    with pytest.raises(LeaseLost):
+        db.apply(rows.append, replace(entry("one", 0), body={"n": "other"}, again=True))
+    assert db.look(rows.records, "run_1") == [{"n": 0}]
 
 
 def test_a_run_that_is_given_back_alive_counts_for_nothing(db: Database, account_id: int) -> None:
@@ -335,6 +362,40 @@ def test_a_conductor_that_stood_still_does_not_begin_its_run_again(db: Database,
             api.gate.set()
             assert (await ended(db, account_id)).status == "succeeded"
         assert len(api.asked) == 1
+
+    asyncio.run(go())
+
+
+class Shaky(Database):
+    """A database that takes every third write only; of the others, every second was carried out all the same."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect)
+        self.writes: Counter[Any] = Counter()
+
+    async def write(self, verb: Any, item: Any) -> Any:
+        self.writes[verb] += 1
+        which = 0 if verb is rows.claim else self.writes[verb] % 3
+        outcome = await super().write(verb, item) if which != 1 else None
+        if which:
+            raise Unavailable("the database went away")
+        return outcome
+
+
+def test_a_run_outlasts_moments_without_a_database(
+    db: Database, dialect: Dialect, account_id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def go() -> None:
+        shaky, api = Shaky(dialect), Api()
+        try:
+            await db.write(rows.insert, new(account_id))
+            async with at_work(conductor(shaky, api)):
+                run = await ended(db, account_id)
+        finally:
+            shaky.close()
+        assert (run.status, len(api.asked)) == ("succeeded", 1), run.result
+        assert shaky.writes[rows.append] > rows.MOST_CLAIMS
+        assert "the lease of run_1 was not renewed" in caplog.text
 
     asyncio.run(go())
 

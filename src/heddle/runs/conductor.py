@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from itertools import count
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
@@ -29,6 +30,8 @@ from heddle.runs.hosts import OURS, RunHosts, Sides
 from heddle.runs.rows import ArazzoRun, LeaseLost
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Paths that a run may not call: runs that begin runs would never end, and media are for clients to download.
 _REFUSED = ("/v2/heddle/", "/v2/consumer/blobs/content/")
@@ -158,8 +161,8 @@ class Conductor:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
             if beat.done() and not work.done():
                 await self._stopped(work)
-                if beat.exception() is None:
-                    await self._end(run, owner, rows.CANCELED, {"reason": "the caller canceled it"})
+                beat.result()  # raises LeaseLost
+                await self._end(run, owner, rows.CANCELED, {"reason": "the caller canceled it"})
                 return
             await work
         except asyncio.CancelledError:
@@ -180,19 +183,21 @@ class Conductor:
         """Ends when the run is to be canceled. Raises LeaseLost when it is somebody else's."""
         while True:
             lease = rows.Lease(run_id=run.id, owner=owner, until=self._until(self._now()))
-            with suppress(Unavailable):
+            try:
                 if await self._db.write(rows.renew, lease):
                     return
+            except Unavailable as error:
+                log.warning("the lease of %s was not renewed: %s", run.id, error)
             await asyncio.sleep(self._pace.beat_s)
 
     async def _carry_out(self, run: ArazzoRun, owner: str) -> None:
-        account = await self._db.read(accounts.of_id, run.account_id)
+        account = await self._lasting(lambda: self._db.read(accounts.of_id, run.account_id))
         assert account is not None
         token = ""
         try:
             token = self._passes.make(account)
             await self._end(run, owner, *await self._walked(run, owner, token))
-        except (LeaseLost, Unavailable):
+        except LeaseLost:
             raise
         except HeddleError as error:
             from heddle.arazzo.durable import Unsure  # noqa: PLC0415 - here the runner is there already
@@ -219,8 +224,8 @@ class Conductor:
 
         sources = Sources(run.sources, self._hosts)
         one = ready(run.document, run.workflow, run.inputs, token, sources)
-        past = await self._db.read(rows.records, run.id)
-        journal = Journal(_Table(self._db, run.id, owner, len(past)), past)
+        past = await self._lasting(lambda: self._db.read(rows.records, run.id))
+        journal = Journal(_Table(self._db, run.id, owner, len(past), self._lasting), past)
         await go_on(journal, facts_of(one.plan, one.inputs, one.secrets), None)
         options = Options(max_steps=self._pace.max_steps, deadline=self._pace.deadline_s)
         ended: Any = None
@@ -237,7 +242,16 @@ class Conductor:
 
     async def _end(self, run: ArazzoRun, owner: str, status: str, result: JSON) -> None:
         end = rows.End(run_id=run.id, owner=owner, status=status, result=result, at=self._now())
-        await self._db.write(rows.end, end)
+        await self._lasting(lambda: self._db.write(rows.end, end))
+
+    async def _lasting(self, asked: Callable[[], Awaitable[T]]) -> T:
+        """Ask the database until it is there: a run waits for it, and its lease is kept or taken meanwhile."""
+        while True:
+            try:
+                return await asked()
+            except Unavailable as error:
+                log.warning("a run waits for the database: %s", error)
+            await asyncio.sleep(self._pace.poll_s)
 
     def _until(self, at: datetime) -> datetime:
         return at + timedelta(seconds=self._pace.lease_s)
@@ -270,16 +284,23 @@ class Aside:
             raise
 
 
+class _Lasting(Protocol):
+    async def __call__(self, asked: Callable[[], Awaitable[T]]) -> T: ...
+
+
 class _Table:
     """A journal in the database."""
 
-    def __init__(self, db: Database, run_id: str, owner: str, number: int) -> None:
+    def __init__(self, db: Database, run_id: str, owner: str, number: int, lasting: _Lasting) -> None:
         self._db = db
         self._run_id = run_id
         self._owner = owner
         self._number = number
+        self._lasting = lasting
 
     async def append(self, record: Any) -> None:
         entry = rows.Entry(run_id=self._run_id, owner=self._owner, number=self._number, body=dict(record))
-        await self._db.write(rows.append, entry)
+        tries = count()
+        # A try of which the outcome is not known may have been written.
+        await self._lasting(lambda: self._db.write(rows.append, replace(entry, again=next(tries) > 0)))
         self._number += 1

@@ -75,12 +75,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The next record of a journal."""
+    """The next record of a journal. `again`: this owner may have written it already, which is no harm."""
 
     run_id: str
     owner: str
     number: int
     body: JSON
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,7 @@ def renew(tx: Tx, items: Sequence[Lease]) -> list[bool | HeddleError]:
 
 def _renew(tx: Tx, item: Lease) -> bool | HeddleError:
     kept = tx.run(
-        "UPDATE arazzo_runs SET lease_until = ?, claims = claims - ?"
+        "UPDATE arazzo_runs SET lease_until = ?, claims = CASE WHEN claims > 0 THEN claims - ? ELSE 0 END"
         " WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
         (to_ms(item.until), int(item.back), item.run_id, item.owner),
     )
@@ -212,14 +213,26 @@ def append(tx: Tx, items: Sequence[Entry]) -> list[HeddleError | None]:
 
 def _append(tx: Tx, item: Entry) -> HeddleError | None:
     held = tx.one(
-        f"SELECT id FROM arazzo_runs WHERE id = ? AND lease_owner = ? AND ended_at IS NULL{tx.for_share}",  # noqa: S608
+        f"SELECT claims FROM arazzo_runs WHERE id = ? AND lease_owner = ? AND ended_at IS NULL{tx.for_update}",  # noqa: S608
         (item.run_id, item.owner),
     )
-    written = held is not None and tx.run(
+    if held is None or not (_write(tx, item) or (item.again and _written(tx, item))):
+        return LeaseLost(f"{item.run_id} has another owner")
+    if held["claims"] and "done" in item.body:  # it is not what processes die of; a request that is sent again may be
+        tx.run("UPDATE arazzo_runs SET claims = 0 WHERE id = ?", (item.run_id,))
+    return None
+
+
+def _write(tx: Tx, item: Entry) -> int:
+    return tx.run(
         "INSERT INTO arazzo_records (run_id, number, body, brief) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (item.run_id, item.number, json.dumps(item.body), json.dumps(_brief(item.body))),
     )
-    return None if written else LeaseLost(f"{item.run_id} has another owner")
+
+
+def _written(tx: Tx, item: Entry) -> bool:
+    found = tx.one("SELECT body FROM arazzo_records WHERE run_id = ? AND number = ?", (item.run_id, item.number))
+    return found is not None and found["body"] == json.dumps(item.body)
 
 
 def records(tx: Tx, run_id: str) -> list[JSON]:
