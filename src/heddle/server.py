@@ -31,7 +31,7 @@ from heddle.db.migrate import migrate
 from heddle.domain import JSON, now
 from heddle.errors import UsageError
 from heddle.fleet.dispatcher import Dispatcher
-from heddle.runs.conductor import Aside, Conductor, Passes
+from heddle.runs.conductor import Aside, Conductor, Pace, Passes
 from heddle.runs.hosts import hosts_of
 from heddle.settings import Settings, private_folder
 from heddle.storage import Storage
@@ -126,7 +126,8 @@ async def _loops(parts: Parts, duties: frozenset[Duty], stack: AsyncExitStack) -
         await dispatcher.start()
         stack.push_async_callback(dispatcher.close, settings.grace_s)
         made.append(dispatcher)
-        made.append(_conductor(parts))
+        if settings.runs_at_once:
+            made.append(_conductor(parts))
     if "webhooks" in duties:
         made.append(Deliverer(parts.db, settings, fill))
     if "chores" in duties:
@@ -138,8 +139,8 @@ def _conductor(parts: Parts) -> Aside:
     """It has an API of its own: the tokens of its runs open nothing that listens."""
     passes = Passes()
     app = create_app(replace(parts.deps, passes=passes.known, room=_room(parts.settings), known={}))
-    hosts = hosts_of(parts.settings.run_hosts)
-    return Aside(Conductor(parts.db, app, passes, public_url(parts.settings), hosts=hosts))
+    hosts, pace = hosts_of(parts.settings.run_hosts), Pace(at_once=parts.settings.runs_at_once)
+    return Aside(Conductor(parts.db, app, passes, public_url(parts.settings), pace=pace, hosts=hosts))
 
 
 def _room(settings: Settings) -> Room:

@@ -218,6 +218,16 @@ class Settings:
         "",
         "Other hosts that Arazzo runs of the server may call, as in `api.example.org,*.example.net:8443`; empty: none.",
     )
+    runs_at_once: int = _setting(
+        16,
+        "Arazzo runs that one process carries out at the same time; one account has half of them at most. 0, in every"
+        " process: there are none, and none are taken in.",
+        low=0,
+        high=1024,
+    )
+    runs_open: int = _setting(
+        100, "Arazzo runs of one account that may wait or run, over all processes.", low=1, high=100_000
+    )
     callbacks_private: bool = _setting(
         False, "Development: allow webhooks to loopback and private addresses, and plain http."
     )

@@ -175,6 +175,16 @@ def own(tmp_path: Path) -> Iterator[Serving]:
     server.kill()
 
 
+def test_runs_can_be_switched_off(tmp_path: Path) -> None:
+    server = Serving(tmp_path / "home", runs_at_once=0).start()
+    try:
+        with server.client() as client:
+            answer = client.post(RUNS, json={"document": document([query()])})
+            assert (answer.status_code, "HEDDLE_RUNS_AT_ONCE is 0" in answer.text) == (403, True)
+    finally:
+        server.kill()
+
+
 @pytest.mark.slow
 def test_a_run_goes_on_after_kill_9_and_pays_once(own: Serving) -> None:
     """Killed at several moments: every picture is submitted once, and the run comes to its end."""

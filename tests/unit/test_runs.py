@@ -63,8 +63,9 @@ def account_id(db: Database) -> int:
     return db.apply(create, "mira")
 
 
-def new(account_id: int, name: str = "run_1", document: str = DOCUMENT) -> ArazzoRun:
-    return ArazzoRun(id=name, account_id=account_id, document=document, workflow=None, inputs={"n": 1}, created_at=AT)
+def new(account_id: int, name: str = "run_1", document: str = DOCUMENT, most_open: int = 100) -> rows.New:
+    run = ArazzoRun(id=name, account_id=account_id, document=document, workflow=None, inputs={"n": 1}, created_at=AT)
+    return rows.New(run=run, most_open=most_open)
 
 
 def insert(db: Database, account_id: int, name: str = "run_1") -> ArazzoRun:
@@ -95,7 +96,7 @@ def test_what_one_runs_already_is_not_claimed_again(db: Database, account_id: in
     """Its lease has run out, since the process stood still for longer; nobody else has asked yet."""
     insert(db, account_id)
     assert claim(db, "one") == ["run_1"]
-    again = rows.Claim(owner="new", at=at(60), until=at(70), most=9, held=frozenset(["run_1"]))
+    again = rows.Claim(owner="new", at=at(60), until=at(70), most=9, held={"run_1": account_id})
     assert db.apply(rows.claim, again) == []
     assert db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(90))) is False
 
@@ -179,12 +180,32 @@ def test_a_cancel_ends_what_waits_and_is_told_to_who_runs(db: Database, account_
         db.apply(rows.cancel, rows.Cancel(run_id="run_1", account_id=account_id + 1, at=AT))
 
 
-def test_an_account_has_so_many_open_runs(db: Database, account_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MOST_OPEN", 2)
+def test_an_account_has_so_many_open_runs(db: Database, account_id: int) -> None:
     insert(db, account_id, "run_1")
     insert(db, account_id, "run_2")
     with pytest.raises(TooManyRequests, match="2 runs are open"):
-        insert(db, account_id, "run_3")
+        db.apply(rows.insert, new(account_id, "run_3", most_open=2))
+
+
+def test_accounts_with_few_runs_come_first(db: Database, account_id: int) -> None:
+    for n in range(6):
+        insert(db, account_id, f"run_a{n}")
+    assert claim(db, "one", most=2) == ["run_a0", "run_a1"]
+    insert(db, 1, "run_b0")
+    insert(db, 1, "run_b1")
+    assert claim(db, "two", 1, most=3) == ["run_a2", "run_b0", "run_b1"]
+    assert claim(db, "three", 2) == ["run_a3", "run_a4", "run_a5"]
+
+
+def test_an_account_has_its_share_of_the_places(db: Database, account_id: int) -> None:
+    for n in range(4):
+        insert(db, account_id, f"run_a{n}")
+    insert(db, 1, "run_b0")
+    held = {"run_x": account_id}
+    some = rows.Claim(owner="one", at=AT, until=at(10), most=9, share=3, held=held)
+    assert [run.id for run in db.apply(rows.claim, some)] == ["run_a0", "run_a1", "run_b0"]
+    full = rows.Claim(owner="two", at=AT, until=at(10), most=9, share=1, held=held)
+    assert db.apply(rows.claim, full) == []
 
 
 def test_sources_are_kept_with_a_run(db: Database, account_id: int) -> None:

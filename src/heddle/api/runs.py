@@ -16,7 +16,7 @@ from heddle.contract import base
 from heddle.contract.orchestration import moment, page, present
 from heddle.contract.runs import ArazzoRunRequest, QueryArazzoEvents, QueryArazzoRuns
 from heddle.domain import new_id, now
-from heddle.errors import InvalidRequest, TooLarge
+from heddle.errors import Forbidden, InvalidRequest, TooLarge
 from heddle.runs import rows
 from heddle.runs.hosts import OURS, RunHosts, hosts_of
 from heddle.runs.rows import ArazzoRun
@@ -29,6 +29,8 @@ _MOST_EVENTS = 1000
 async def create_arazzo_run(request: Request) -> Response:
     """Run an Arazzo document on the server."""
     parts, who = deps(request), await account(request)
+    if not parts.settings.runs_at_once:
+        raise Forbidden("this server carries out no Arazzo runs (HEDDLE_RUNS_AT_ONCE is 0); use `heddle run`")
     wanted = base.validate(ArazzoRunRequest, _decoded(await read_body(request)))
     text = _text("document", wanted.document)
     sources = _sources(wanted)
@@ -42,7 +44,8 @@ async def create_arazzo_run(request: Request) -> Response:
         sources=sources,
         created_at=now(),
     )
-    return answer(_shown(await parts.db.write(rows.insert, run)), 202)
+    new = rows.New(run=run, most_open=parts.settings.runs_open)
+    return answer(_shown(await parts.db.write(rows.insert, new)), 202)
 
 
 async def query_arazzo_runs(request: Request) -> Response:

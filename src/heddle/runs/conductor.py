@@ -40,7 +40,7 @@ _ANSWER_S = 130.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How the conductor goes about it, in seconds."""
+    """How the conductor goes about it, in seconds. Of the runs `at_once`, half may be of one account."""
 
     poll_s: float = 2.0
     beat_s: float = 2.0
@@ -108,7 +108,7 @@ class Conductor:
         self._pace = pace or Pace()
         self._now = now
         self._wake = asyncio.Event()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, tuple[ArazzoRun, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Take runs up as they come; at the end they are given back."""
@@ -124,7 +124,7 @@ class Conductor:
                     async with asyncio.timeout(self._pace.poll_s):
                         await self._wake.wait()
         finally:
-            left = list(self._running.values())
+            left = [task for _, task in self._running.values()]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -137,11 +137,12 @@ class Conductor:
         if not await self._db.read(rows.waiting, at):
             return
         # A new owner every time: what is left of an earlier claim of ours may no more write than another process.
-        owner, held = secrets.token_hex(8), frozenset(self._running)
-        wanted = rows.Claim(owner=owner, at=at, until=self._until(at), most=free, held=held)
+        owner, share = secrets.token_hex(8), max(1, self._pace.at_once // 2)
+        held = {run.id: run.account_id for run, _ in self._running.values()}
+        wanted = rows.Claim(owner=owner, at=at, until=self._until(at), most=free, share=share, held=held)
         for run in await self._db.write(rows.claim, wanted):
             task = asyncio.create_task(self._held(run, owner))
-            self._running[run.id] = task
+            self._running[run.id] = run, task
             task.add_done_callback(partial(self._ended, run.id))
 
     def _ended(self, run_id: str, task: asyncio.Task[None]) -> None:

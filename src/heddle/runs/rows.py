@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,6 @@ from heddle.db import Row, Tx, marks
 from heddle.domain import JSON, from_ms, to_ms
 from heddle.errors import HeddleError, NotFound, TooManyRequests
 
-#: How many runs of one account may be open.
-MOST_OPEN = 100
 #: How many processes may die over a run before it is given up: it may be what they die of.
 MOST_CLAIMS = 10
 
@@ -53,14 +52,26 @@ class ArazzoRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """A run that is to begin, where its account has less than `most_open` that are not over."""
+
+    run: ArazzoRun
+    most_open: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`owner` wants up to `most` runs that nobody has, until `until`. `held`: what it runs already, late or not."""
+    """`owner` wants up to `most` runs that nobody has, until `until`, and of one account no more than `share`.
+
+    `held` are the runs that its process has already, late or not, and their accounts.
+    """
 
     owner: str
     at: datetime
     until: datetime
     most: int
-    held: frozenset[str] = frozenset()
+    share: int = 1000
+    held: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,18 +115,18 @@ class Cancel:
     at: datetime
 
 
-def insert(tx: Tx, items: Sequence[ArazzoRun]) -> list[ArazzoRun | HeddleError]:
+def insert(tx: Tx, items: Sequence[New]) -> list[ArazzoRun | HeddleError]:
     """New runs. Refuses those of an account that has too many open ones."""
-    return [_insert(tx, item) for item in items]
+    return [_insert(tx, item.run, item.most_open) for item in items]
 
 
-def _insert(tx: Tx, item: ArazzoRun) -> ArazzoRun | HeddleError:
+def _insert(tx: Tx, item: ArazzoRun, most_open: int) -> ArazzoRun | HeddleError:
     row = tx.one(
         "SELECT COUNT(*) AS open FROM arazzo_runs WHERE account_id = ? AND ended_at IS NULL", (item.account_id,)
     )
     assert row is not None
-    if row["open"] >= MOST_OPEN:
-        return TooManyRequests(f"{row['open']} runs are open, and an account may have {MOST_OPEN}; wait or cancel some")
+    if row["open"] >= most_open:
+        return TooManyRequests(f"{row['open']} runs are open, and an account may have {most_open}; wait or cancel some")
     tx.run(
         "INSERT INTO arazzo_runs (id, account_id, document, workflow, inputs, sources, status, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -163,7 +174,7 @@ def waiting(tx: Tx, at: datetime) -> bool:
 
 
 def claim(tx: Tx, items: Sequence[Claim]) -> list[list[ArazzoRun]]:
-    """Give runs that nobody has, or whose owner has not been heard of, oldest first."""
+    """Give runs that nobody has, or whose owner has not been heard of. Accounts with the fewest that run come first."""
     return [_claim(tx, item) for item in items]
 
 
@@ -177,9 +188,12 @@ def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
         f"UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ? WHERE {free} AND claims >= ?",  # noqa: S608
         ("failed", json.dumps({"reason": f"{MOST_CLAIMS} processes died over it"}), at, at, *held, MOST_CLAIMS),
     )
+    ids = _chosen(tx, item, free, held)
+    if not ids:
+        return []
     found = tx.all(
-        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE {free} ORDER BY id LIMIT ?{tx.skip_locked}",  # noqa: S608
-        (at, *held, item.most),
+        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE {free} AND id IN ({marks(ids)}) ORDER BY id{tx.skip_locked}",  # noqa: S608
+        (at, *held, *ids),
     )
     if found:
         ids = [row["id"] for row in found]
@@ -189,6 +203,36 @@ def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
             (item.owner, to_ms(item.until), RUNNING, at, *ids),
         )
     return [_run(row) for row in found]
+
+
+def _chosen(tx: Tx, item: Claim, free: str, held: list[str]) -> list[str]:
+    """Which are next: every run stands behind those of its account that run, and the older ones that wait."""
+    at = to_ms(item.at)
+    found = tx.all(
+        "SELECT id, account_id FROM (SELECT free.id AS id, free.account_id AS account_id, COALESCE(running, 0)"  # noqa: S608
+        " + ROW_NUMBER() OVER (PARTITION BY free.account_id ORDER BY free.id) AS place"
+        f" FROM (SELECT id, account_id FROM arazzo_runs WHERE {free}) AS free"
+        " LEFT JOIN (SELECT account_id, COUNT(*) AS running FROM arazzo_runs"
+        " WHERE ended_at IS NULL AND lease_until > ? GROUP BY account_id) AS busy"
+        f" ON busy.account_id = free.account_id) AS queue{_but(item)} ORDER BY place, id LIMIT ?",
+        (at, *held, at, *_full(item), item.most),
+    )
+    here, chosen = Counter(item.held.values()), list[str]()
+    for row in found:
+        if here[row["account_id"]] < item.share:
+            here[row["account_id"]] += 1
+            chosen.append(row["id"])
+    return chosen
+
+
+def _full(item: Claim) -> list[int]:
+    """Accounts that have their share already."""
+    return sorted(account for account, count in Counter(item.held.values()).items() if count >= item.share)
+
+
+def _but(item: Claim) -> str:
+    full = _full(item)
+    return f" WHERE account_id NOT IN ({marks(full)})" if full else ""
 
 
 def renew(tx: Tx, items: Sequence[Lease]) -> list[bool | HeddleError]:
