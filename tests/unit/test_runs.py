@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from heddle import accounts
+from heddle.arazzo.tree import Tree
 from heddle.db import Database, Dialect, Tx
 from heddle.errors import InvalidRequest, NotFound, TooManyRequests, Unavailable
 from heddle.runs import documents, rows
@@ -168,6 +170,15 @@ def test_a_run_that_is_given_back_alive_counts_for_nothing(db: Database, account
         db.apply(rows.renew, rows.Lease(run_id="run_1", owner=f"owner {n}", until=at(n + 0.5), back=True))
 
 
+def test_a_beat_under_way_does_not_take_back_what_was_given(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    claim(db, "one")
+    db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(1), back=True))
+    with pytest.raises(LeaseLost):
+        db.apply(rows.renew, rows.Lease(run_id="run_1", owner="one", until=at(60)))
+    assert claim(db, "two", 1) == ["run_1"]
+
+
 def test_a_cancel_ends_what_waits_and_is_told_to_who_runs(db: Database, account_id: int) -> None:
     insert(db, account_id, "run_1")
     insert(db, account_id, "run_2")
@@ -261,6 +272,13 @@ def test_what_could_hold_up_the_server_is_refused(change: Callable[[str], str], 
         documents.kept(change(DOCUMENT), None, {})
 
 
+@pytest.mark.parametrize("more", [{"x-more": "\ud800"}, {"x-\udfff": 1}], ids=["value", "name"])
+def test_half_a_character_is_refused(more: dict[str, Any]) -> None:
+    text = json.dumps(Tree("document", DOCUMENT).value | more)
+    with pytest.raises(InvalidRequest, match="half a character"):
+        documents.kept(text, None, {})
+
+
 # The conductor
 
 
@@ -273,6 +291,7 @@ class Api:
     looks: int = 0
     busy: int = 3
     gate: asyncio.Event | None = None
+    word: str = "wf"
 
     def app(self) -> Starlette:
         return Starlette(
@@ -287,11 +306,13 @@ class Api:
         number = self.made.setdefault(request.headers["idempotency-key"], len(self.made))
         if self.gate is not None:
             await self.gate.wait()
-        return JSONResponse({"id": f"wf_{number}"}, 202)
+        return JSONResponse({"id": f"{self.word}_{number}"}, 202)
 
     async def get(self, request: Request) -> Response:
         self.looks += 1
-        return JSONResponse({"id": request.path_params["id"], "status": "busy" if self.looks <= self.busy else "done"})
+        status = "busy" if self.looks <= self.busy else "done"
+        shown = {"id": request.path_params["id"], "status": status, "half": "a\ud800\U0001f98a"}
+        return Response(json.dumps(shown), media_type="application/json")
 
 
 QUICK = Pace(poll_s=0.02, beat_s=0.02, lease_s=30)
@@ -385,6 +406,62 @@ def test_a_conductor_that_stood_still_does_not_begin_its_run_again(db: Database,
         assert len(api.asked) == 1
 
     asyncio.run(go())
+
+
+def test_a_journal_has_its_bound(db: Database, account_id: int) -> None:
+    """Also when several conductors wrote it."""
+
+    async def go() -> None:
+        api = Api(busy=10**9)
+        await db.write(rows.insert, new(account_id))
+        async with at_work(conductor(db, api)), asyncio.timeout(10):
+            while not api.looks:
+                await asyncio.sleep(0.01)
+        bound = db.look(rows.weight, "run_1") + 100
+        one = Conductor(db, api.app(), Passes(), "http://127.0.0.1:1", pace=replace(QUICK, most_journal=bound))
+        async with at_work(one):
+            run = await ended(db, account_id)
+        assert (run.status, "more bytes" in str(run.result)) == ("exhausted", True), run.result
+        assert db.look(rows.weight, "run_1") <= bound
+
+    asyncio.run(go())
+
+
+def test_a_result_has_its_bound(db: Database, account_id: int) -> None:
+    line = "    outputs: {" + ", ".join(f"n{n}: $steps.submit.outputs.id" for n in range(500)) + "}\n"
+    document = DOCUMENT.replace("    outputs: {status: $steps.poll.outputs.status}\n", line)
+
+    async def go() -> None:
+        api = Api()
+        api.word = "x" * 100_000
+        await db.write(rows.insert, new(account_id, document=document))
+        async with at_work(conductor(db, api)):
+            run = await ended(db, account_id)
+        assert (run.status, "more than 4194304 bytes" in str(run.result)) == ("failed", True)
+
+    asyncio.run(go())
+
+
+def test_half_a_character_in_an_answer_ends_no_list(db: Database, account_id: int) -> None:
+    async def go() -> None:
+        api = Api()
+        await db.write(rows.insert, new(account_id, document=DOCUMENT.replace('body#/status"', 'body#/half"')))
+        async with at_work(conductor(db, api)):
+            run = await ended(db, account_id)
+        assert run.result is not None
+        assert run.result["outputs"] == {"status": "a\ufffd\U0001f98a"}
+
+    asyncio.run(go())
+
+
+def test_a_page_leaves_out_what_may_be_much(db: Database, account_id: int) -> None:
+    insert(db, account_id)
+    claim(db, "one")
+    result = {"outputs": {"a": "b"}, "reason": "because" * 1000}
+    db.apply(rows.end, rows.End(run_id="run_1", owner="one", status="failed", result=result, at=at(3)))
+    (run,) = db.look(rows.page, account_id, 10, None)
+    assert (run.document, run.inputs, run.result) == ("", {}, {"reason": ("because" * 1000)[:1000]})
+    assert db.look(rows.get, "run_1", account_id).result == result
 
 
 class Shaky(Database):

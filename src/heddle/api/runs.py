@@ -19,6 +19,7 @@ from heddle.domain import new_id, now
 from heddle.errors import Forbidden, InvalidRequest, TooLarge
 from heddle.runs import rows
 from heddle.runs.hosts import OURS, RunHosts, hosts_of
+from heddle.runs.results import as_text
 from heddle.runs.rows import ArazzoRun
 
 _MOST_VALUES = 100_000
@@ -163,5 +164,5 @@ def _events(records: list[Any]) -> list[dict[str, Any]]:
                 "request": f"{record['method']} {record['url'].removeprefix(OURS)}",
             }
         elif "done" in record:
-            found[record["done"]] |= present({"status": record.get("status"), "error": record.get("error")})
+            found[record["done"]] |= present({"status": record.get("status"), "error": as_text(record.get("error"))})
     return list(found.values())

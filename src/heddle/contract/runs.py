@@ -91,7 +91,7 @@ class ArazzoRun(Wire):
 
 
 class ArazzoRunPage(Wire):
-    """A page of runs, newest first."""
+    """A page of runs, newest first; of what they came to it has status and reason alone."""
 
     items: list[ArazzoRun]
     next_cursor: str | None

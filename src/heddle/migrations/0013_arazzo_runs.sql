@@ -8,6 +8,7 @@ CREATE TABLE arazzo_runs (
     sources TEXT NOT NULL,
     status TEXT NOT NULL,
     result TEXT,
+    brief TEXT,
     canceling BIGINT NOT NULL DEFAULT 0,
     lease_owner TEXT,
     lease_until BIGINT,

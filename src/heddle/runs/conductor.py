@@ -8,6 +8,7 @@ while it runs; other hosts it calls where the operator allows them, without the 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -27,7 +28,8 @@ from heddle.domain import JSON
 from heddle.errors import HeddleError, Unavailable
 from heddle.runs import rows
 from heddle.runs.hosts import OURS, RunHosts, Sides
-from heddle.runs.rows import ArazzoRun, LeaseLost
+from heddle.runs.results import result_of, within
+from heddle.runs.rows import ArazzoRun, JournalFull, LeaseLost
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Pace:
     max_steps: int = 10_000
     deadline_s: float = 24 * 3600.0
     most_bytes: int = 4 * 1024 * 1024
+    most_journal: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,8 @@ class Conductor:
             await self._end(run, owner, *await self._walked(run, owner, token))
         except LeaseLost:
             raise
+        except JournalFull as error:
+            await self._end(run, owner, "exhausted", {"reason": error.message})
         except HeddleError as error:
             from heddle.arazzo.durable import Unsure  # noqa: PLC0415 - here the runner is there already
 
@@ -221,12 +226,13 @@ class Conductor:
         from heddle.arazzo.facts import facts_of  # noqa: PLC0415
         from heddle.arazzo.journal import Journal  # noqa: PLC0415
         from heddle.runs.documents import Sources, ready  # noqa: PLC0415
-        from heddle.runs.results import result_of  # noqa: PLC0415
 
         sources = Sources(run.sources, self._hosts)
         one = ready(run.document, run.workflow, run.inputs, token, sources)
         past = await self._lasting(lambda: self._db.read(rows.records, run.id))
-        journal = Journal(_Table(self._db, run.id, owner, len(past), self._lasting), past)
+        weight = await self._lasting(lambda: self._db.read(rows.weight, run.id))
+        table = _Table(self._db, run.id, owner, len(past), self._lasting, self._pace.most_journal - weight)
+        journal = Journal(table, past)
         await go_on(journal, facts_of(one.plan, one.inputs, one.secrets), None)
         options = Options(max_steps=self._pace.max_steps, deadline=self._pace.deadline_s)
         ended: Any = None
@@ -235,13 +241,14 @@ class Conductor:
             async for event in events:
                 ended = event
         assert isinstance(ended, RunEnded)
-        return str(ended.result.status), one.secrets.mask(result_of(ended.result))
+        return within(str(ended.result.status), one.secrets.mask(result_of(ended.result)))
 
     def _transport(self, run: ArazzoRun, token: str) -> httpx.AsyncBaseTransport:
         inside = Inside(self._app, self._address)
         return Sides(inside, self._hosts, token) if run.sources else inside
 
     async def _end(self, run: ArazzoRun, owner: str, status: str, result: JSON) -> None:
+        status, result = within(status, result)
         end = rows.End(run_id=run.id, owner=owner, status=status, result=result, at=self._now())
         await self._lasting(lambda: self._db.write(rows.end, end))
 
@@ -292,14 +299,19 @@ class _Lasting(Protocol):
 class _Table:
     """A journal in the database."""
 
-    def __init__(self, db: Database, run_id: str, owner: str, number: int, lasting: _Lasting) -> None:
+    def __init__(self, db: Database, run_id: str, owner: str, number: int, lasting: _Lasting, room: int) -> None:
         self._db = db
         self._run_id = run_id
         self._owner = owner
         self._number = number
         self._lasting = lasting
+        self._room = room
 
     async def append(self, record: Any) -> None:
+        """Raises LeaseLost, and JournalFull; how a run ended is always taken."""
+        self._room -= len(json.dumps(dict(record)))
+        if self._room < 0 and "ended" not in record:
+            raise JournalFull("its requests and answers have more bytes than a run may have on the server")
         entry = rows.Entry(run_id=self._run_id, owner=self._owner, number=self._number, body=dict(record))
         tries = count()
         # A try of which the outcome is not known may have been written.

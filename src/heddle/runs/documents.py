@@ -22,6 +22,7 @@ from heddle.arazzo.plan import Plan, make_plan
 from heddle.arazzo.tree import Tree
 from heddle.errors import InvalidRequest, UsageError
 from heddle.runs.hosts import OURS, RunHosts
+from heddle.runs.results import as_text
 
 #: Reading YAML is slow work, and nobody writes more by hand. Descriptions may have as much, together.
 MOST_CHARACTERS = 256 * 1024
@@ -91,7 +92,10 @@ def _plan(text: str, workflow: str | None, sources: Sources) -> Plan:
     if len(text) > MOST_CHARACTERS:
         raise InvalidRequest.of("document", f"has {len(text)} characters, and the server takes {MOST_CHARACTERS}")
     try:
-        document = document_of(Tree("document", text), Path("/nonexistent"))
+        tree = Tree("document", text)
+        if as_text(tree.value) != tree.value:
+            raise UsageError("it holds half a character, as \\ud800 without its second half is")
+        document = document_of(tree, Path("/nonexistent"))
         _check_schemas(document)
         return make_plan(document, workflow, _descriptions(document, sources), Leniency())
     except UsageError as error:

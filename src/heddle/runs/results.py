@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+from typing import TYPE_CHECKING, Any
 
-from heddle.arazzo.events import Result
+from heddle.domain import JSON
+
+if TYPE_CHECKING:
+    from heddle.arazzo.events import Result
+
+#: What a run may come to, as JSON.
+MOST_BYTES = 4 * 1024 * 1024
+
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def as_text(value: Any) -> Any:
+    """The same JSON value, with a sign of replacement for every half of a character, which no answer can hold."""
+    if isinstance(value, str):
+        return _LONE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {as_text(name): as_text(member) for name, member in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return [as_text(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def within(status: str, result: JSON, most: int = MOST_BYTES) -> tuple[str, JSON]:
+    """The end of a run, or its failure where it is too large to be kept."""
+    result = as_text(result)
+    size = 0
+    for part in json.JSONEncoder().iterencode(result):
+        size += len(part)
+        if size > most:
+            return "failed", {"reason": f"it came to more than {most} bytes of JSON; declare fewer or smaller outputs"}
+    return status, result
 
 
 def result_of(result: Result) -> dict[str, Any]:

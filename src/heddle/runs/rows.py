@@ -18,16 +18,25 @@ MOST_CLAIMS = 10
 
 WAITING, RUNNING, CANCELED = "waiting", "running", "canceled"
 
-_COLUMNS = (
-    "id, account_id, document, workflow, inputs, sources, status, result, canceling, created_at, started_at, ended_at"
+_TIMES = "canceling, created_at, started_at, ended_at"
+_COLUMNS = f"id, account_id, document, workflow, inputs, sources, status, result, {_TIMES}"
+_LISTED = (
+    "id, account_id, '' AS document, workflow, '{}' AS inputs, '{}' AS sources, status, brief AS result, " + _TIMES
 )
+#: How much of a reason stands in a list, in characters.
+_SHORT = 1000
 
 
+_DIED = json.dumps({"reason": f"{MOST_CLAIMS} processes died over it"})
 _BRIEF = ("sent", "step", "method", "url", "at", "done", "status", "error", "skipped", "ended")
 
 
 class LeaseLost(HeddleError):
     """Another process has the run now, or nobody needs it any more."""
+
+
+class JournalFull(HeddleError):
+    """A journal has as much in it as one may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +163,13 @@ def get(tx: Tx, run_id: str, account_id: int) -> ArazzoRun:
 
 
 def page(tx: Tx, account_id: int, take: int, cursor: str | None) -> list[ArazzoRun]:
-    """Newest first, from below the id `cursor`; one more than asked for, where there is one."""
+    """Newest first, from below the id `cursor`; one more than asked for, where there is one.
+
+    What may be much is left out: documents, inputs, and of results all but the reason.
+    """
     before, params = ("AND id < ? ", [cursor]) if cursor else ("", [])
     found = tx.all(
-        f"SELECT {_COLUMNS} FROM arazzo_runs WHERE account_id = ? {before}ORDER BY id DESC LIMIT ?",  # noqa: S608
+        f"SELECT {_LISTED} FROM arazzo_runs WHERE account_id = ? {before}ORDER BY id DESC LIMIT ?",  # noqa: S608
         [account_id, *params, take + 1],
     )
     return [_run(row) for row in found]
@@ -185,8 +197,8 @@ def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
     if held:
         free += f" AND id NOT IN ({marks(held)})"
     tx.run(
-        f"UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ? WHERE {free} AND claims >= ?",  # noqa: S608
-        ("failed", json.dumps({"reason": f"{MOST_CLAIMS} processes died over it"}), at, at, *held, MOST_CLAIMS),
+        f"UPDATE arazzo_runs SET status = ?, result = ?, brief = ?, ended_at = ? WHERE {free} AND claims >= ?",  # noqa: S608
+        ("failed", _DIED, _DIED, at, at, *held, MOST_CLAIMS),
     )
     ids = _chosen(tx, item, free, held)
     if not ids:
@@ -242,9 +254,10 @@ def renew(tx: Tx, items: Sequence[Lease]) -> list[bool | HeddleError]:
 
 def _renew(tx: Tx, item: Lease) -> bool | HeddleError:
     kept = tx.run(
-        "UPDATE arazzo_runs SET lease_until = ?, claims = CASE WHEN claims > 0 THEN claims - ? ELSE 0 END"
+        "UPDATE arazzo_runs SET lease_until = ?, lease_owner = ?,"
+        " claims = CASE WHEN claims > 0 THEN claims - ? ELSE 0 END"
         " WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
-        (to_ms(item.until), int(item.back), item.run_id, item.owner),
+        (to_ms(item.until), None if item.back else item.owner, int(item.back), item.run_id, item.owner),
     )
     row = tx.one("SELECT canceling FROM arazzo_runs WHERE id = ?", (item.run_id,))
     return bool(row["canceling"]) if kept and row is not None else LeaseLost(f"{item.run_id} has another owner")
@@ -285,6 +298,12 @@ def records(tx: Tx, run_id: str) -> list[JSON]:
     return [json.loads(row["body"]) for row in found]
 
 
+def weight(tx: Tx, run_id: str) -> int:
+    """How many bytes the journal of a run has; its JSON is ASCII."""
+    found = tx.one("SELECT SUM(LENGTH(body)) AS bytes FROM arazzo_records WHERE run_id = ?", (run_id,))
+    return int(found["bytes"] or 0) if found is not None else 0
+
+
 def briefs(tx: Tx, run_id: str) -> list[JSON]:
     """The journal without what answers said, which may be much."""
     found = tx.all("SELECT brief FROM arazzo_records WHERE run_id = ? ORDER BY number", (run_id,))
@@ -298,11 +317,16 @@ def end(tx: Tx, items: Sequence[End]) -> list[HeddleError | None]:
 
 def _end(tx: Tx, item: End) -> HeddleError | None:
     ended = tx.run(
-        "UPDATE arazzo_runs SET status = ?, result = ?, ended_at = ?, lease_owner = NULL, lease_until = NULL"
-        " WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
-        (item.status, json.dumps(item.result), to_ms(item.at), item.run_id, item.owner),
+        "UPDATE arazzo_runs SET status = ?, result = ?, brief = ?, ended_at = ?, lease_owner = NULL,"
+        " lease_until = NULL WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
+        (item.status, json.dumps(item.result), _short(item.result), to_ms(item.at), item.run_id, item.owner),
     )
     return None if ended else LeaseLost(f"{item.run_id} has another owner")
+
+
+def _short(result: JSON) -> str | None:
+    reason = result.get("reason")
+    return json.dumps({"reason": str(reason)[:_SHORT]}) if reason else None
 
 
 def cancel(tx: Tx, items: Sequence[Cancel]) -> list[ArazzoRun | HeddleError]:
