@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -462,6 +463,31 @@ def test_a_page_leaves_out_what_may_be_much(db: Database, account_id: int) -> No
     (run,) = db.look(rows.page, account_id, 10, None)
     assert (run.document, run.inputs, run.result) == ("", {}, {"reason": ("because" * 1000)[:1000]})
     assert db.look(rows.get, "run_1", account_id).result == result
+
+
+def test_a_document_that_computes_holds_up_neither_others_nor_the_end(db: Database, account_id: int) -> None:
+    """A search that takes a second, which is all that it gets."""
+    search = "        successCriteria: [{context: $response.body#/id, type: regex, condition: ^(a+)+$}]\n"
+    document = DOCUMENT.replace("        outputs: {id", search + "        outputs: {id")
+
+    async def go() -> None:
+        api, gaps = Api(), [0.0]
+        api.word = "a" * 40
+        await db.write(rows.insert, new(account_id, document=document))
+        one = Conductor(db, api.app(), Passes(), "http://127.0.0.1:1", pace=replace(QUICK, patience_s=0.05))
+        async with at_work(one), asyncio.timeout(10):
+            while not api.asked:
+                await asyncio.sleep(0.01)
+            for _ in range(40):
+                since = time.monotonic()
+                await asyncio.sleep(0.01)
+                gaps.append(time.monotonic() - since)
+            stopped = time.monotonic()
+        assert max(gaps) < 0.6
+        assert time.monotonic() - stopped < 0.6
+        assert (await db.read(rows.get, "run_1", account_id)).ended_at is None
+
+    asyncio.run(go())
 
 
 class Shaky(Database):

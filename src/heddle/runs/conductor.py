@@ -30,6 +30,7 @@ from heddle.runs import rows
 from heddle.runs.hosts import OURS, RunHosts, Sides
 from heddle.runs.results import result_of, within
 from heddle.runs.rows import ArazzoRun, JournalFull, LeaseLost
+from heddle.runs.threads import apart
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,15 @@ _ANSWER_S = 130.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How the conductor goes about it, in seconds. Of the runs `at_once`, half may be of one account."""
+    """How the conductor goes about it, in seconds. Of the runs `at_once`, half may be of one account.
+
+    A run that is stopped gets `patience_s` for what it is computing.
+    """
 
     poll_s: float = 2.0
     beat_s: float = 2.0
     lease_s: float = 20.0
+    patience_s: float = 5.0
     at_once: int = 16
     max_steps: int = 10_000
     deadline_s: float = 24 * 3600.0
@@ -70,11 +75,12 @@ class Passes:
 
 
 class Inside(httpx.AsyncBaseTransport):
-    """Our own API without a socket. `address` is what links in its answers begin with."""
+    """Our own API without a socket, in its own event loop. `address` is what links in its answers begin with."""
 
-    def __init__(self, app: Any, address: str) -> None:
+    def __init__(self, app: Any, address: str, loop: asyncio.AbstractEventLoop) -> None:
         self._app = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._address = httpx.URL(address)
+        self._loop = loop
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if httpx.URL(OURS).host != request.url.host or request.url.path.startswith(_REFUSED):
@@ -84,7 +90,8 @@ class Inside(httpx.AsyncBaseTransport):
         sent = httpx.Request(request.method, url, headers=headers, stream=request.stream)
         try:
             async with asyncio.timeout(_ANSWER_S):
-                return await self._app.handle_async_request(sent)
+                there = asyncio.run_coroutine_threadsafe(self._app.handle_async_request(sent), self._loop)
+                return await asyncio.wrap_future(there)
         except TimeoutError as error:
             raise httpx.ReadTimeout("the API took too long") from error
 
@@ -130,7 +137,8 @@ class Conductor:
             left = [task for _, task in self._running.values()]
             for task in left:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            if left:
+                await asyncio.wait(left, timeout=2 * self._pace.patience_s)
 
     async def _take(self) -> None:
         free = self._pace.at_once - len(self._running)
@@ -200,7 +208,8 @@ class Conductor:
         token = ""
         try:
             token = self._passes.make(account)
-            await self._end(run, owner, *await self._walked(run, owner, token))
+            walk = partial(self._walked, run, owner, token, asyncio.get_running_loop())
+            await self._end(run, owner, *await apart(walk, self._pace.patience_s))
         except LeaseLost:
             raise
         except JournalFull as error:
@@ -217,8 +226,8 @@ class Conductor:
         finally:
             self._passes.end(token)
 
-    async def _walked(self, run: ArazzoRun, owner: str, token: str) -> tuple[str, JSON]:
-        """The whole document, from where its journal ends."""
+    async def _walked(self, run: ArazzoRun, owner: str, token: str, api: asyncio.AbstractEventLoop) -> tuple[str, JSON]:
+        """The whole document, from where its journal ends. It may compute, so it has a thread; the API is in `api`."""
         from heddle.arazzo.budgets import Options  # noqa: PLC0415 - the runner is only imported where there are runs
         from heddle.arazzo.durable import go_on, start  # noqa: PLC0415
         from heddle.arazzo.events import RunEnded  # noqa: PLC0415
@@ -236,15 +245,15 @@ class Conductor:
         await go_on(journal, facts_of(one.plan, one.inputs, one.secrets), None)
         options = Options(max_steps=self._pace.max_steps, deadline=self._pace.deadline_s)
         ended: Any = None
-        async with Client(self._transport(run, token), self._pace.most_bytes) as client:
+        async with Client(self._transport(run, token, api), self._pace.most_bytes) as client:
             _, events = start(one.plan, one.inputs, client, options=options, secrets=one.secrets, journal=journal)
             async for event in events:
                 ended = event
         assert isinstance(ended, RunEnded)
         return within(str(ended.result.status), one.secrets.mask(result_of(ended.result)))
 
-    def _transport(self, run: ArazzoRun, token: str) -> httpx.AsyncBaseTransport:
-        inside = Inside(self._app, self._address)
+    def _transport(self, run: ArazzoRun, token: str, api: asyncio.AbstractEventLoop) -> httpx.AsyncBaseTransport:
+        inside = Inside(self._app, self._address, api)
         return Sides(inside, self._hosts, token) if run.sources else inside
 
     async def _end(self, run: ArazzoRun, owner: str, status: str, result: JSON) -> None:
