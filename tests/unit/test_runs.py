@@ -8,9 +8,10 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from heddle import accounts
+from heddle import accounts, metrics
 from heddle.arazzo.tree import Tree
 from heddle.db import Database, Dialect, Tx
 from heddle.errors import InvalidRequest, NotFound, TooManyRequests, Unavailable
@@ -222,8 +223,68 @@ def test_an_account_has_its_share_of_the_places(db: Database, account_id: int) -
 
 def test_sources_are_kept_with_a_run(db: Database, account_id: int) -> None:
     sources = {"pets": {"description": "openapi: 3.0.3 # é", "server": "https://pets.example"}}
-    db.apply(rows.insert, replace(new(account_id), sources=sources))
+    wanted = new(account_id)
+    db.apply(rows.insert, replace(wanted, run=replace(wanted.run, sources=sources)))
     assert db.look(rows.get, "run_1", account_id).sources == sources
+
+
+@dataclass
+class Slow:
+    """A transaction that takes its time after every change, so that two are under way together."""
+
+    tx: Tx
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        touched = self.tx.run(sql, params)
+        time.sleep(0.02)
+        return touched
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tx, name)
+
+
+def test_verbs_take_runs_in_one_order(new_database: Callable[[], Database], db: Database, account_id: int) -> None:
+    """Beats and records of the same runs, in opposite orders: none has to be tried again."""
+    names = [f"run_{n}" for n in range(4)]
+    for name in names:
+        insert(db, account_id, name)
+    claim(db, "one")
+    leases = [rows.Lease(run_id=name, owner="one", until=at(30)) for name in reversed(names)]
+    entries = [rows.Entry(run_id=name, owner="one", number=0, body={"done": 0}) for name in names]
+
+    def beats(tx: Tx, _: Any) -> list[Any]:
+        return [rows.renew(cast("Tx", Slow(tx)), leases)]
+
+    def records(tx: Tx, _: Any) -> list[Any]:
+        return [rows.append(cast("Tx", Slow(tx)), entries)]
+
+    def retries() -> float | None:
+        return metrics.REGISTRY.get_sample_value("heddle_database_commit_retries_total")
+
+    before = retries()
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(new_database().apply, verb, None) for verb in (beats, records)]
+        assert [one.result(20) for one in found] == [[False] * 4, [None] * 4]
+    assert retries() == before
+
+
+def test_an_account_that_submits_twice_at_once_has_no_more_runs(
+    new_database: Callable[[], Database], account_id: int
+) -> None:
+    def submit(n: int) -> Any:
+        try:
+            return new_database().apply(slow_insert, n)
+        except TooManyRequests:
+            return None
+
+    def slow_insert(tx: Tx, items: Sequence[int]) -> list[Any]:
+        done = rows.insert(tx, [new(account_id, f"run_{n}", most_open=1) for n in items])
+        time.sleep(0.2)
+        return done
+
+    with ThreadPoolExecutor(3) as pool:
+        made = [run for run in pool.map(submit, range(3)) if run is not None]
+    assert len(made) == 1
 
 
 def test_what_ended_long_ago_goes(db: Database, account_id: int) -> None:

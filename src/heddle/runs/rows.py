@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from heddle import accounts
 from heddle.db import Row, Tx, marks
 from heddle.domain import JSON, from_ms, to_ms
 from heddle.errors import HeddleError, NotFound, TooManyRequests
@@ -126,6 +127,7 @@ class Cancel:
 
 def insert(tx: Tx, items: Sequence[New]) -> list[ArazzoRun | HeddleError]:
     """New runs. Refuses those of an account that has too many open ones."""
+    accounts.limits(tx, [item.run.account_id for item in items], keep=tx.for_update)  # others count after this commit
     return [_insert(tx, item.run, item.most_open) for item in items]
 
 
@@ -152,6 +154,13 @@ def _insert(tx: Tx, item: ArazzoRun, most_open: int) -> ArazzoRun | HeddleError:
     )
     tx.wake("runs")
     return item
+
+
+def _lock(tx: Tx, run_ids: Sequence[str]) -> None:
+    """Take runs before any is changed, in one order: no two transactions wait for each other."""
+    if tx.for_update and run_ids:
+        ids = sorted(set(run_ids))
+        tx.all(f"SELECT id FROM arazzo_runs WHERE id IN ({marks(ids)}) ORDER BY id{tx.for_update}", ids)  # noqa: S608
 
 
 def get(tx: Tx, run_id: str, account_id: int) -> ArazzoRun:
@@ -196,10 +205,15 @@ def _claim(tx: Tx, item: Claim) -> list[ArazzoRun]:
     held = sorted(item.held)
     if held:
         free += f" AND id NOT IN ({marks(held)})"
-    tx.run(
-        f"UPDATE arazzo_runs SET status = ?, result = ?, brief = ?, ended_at = ? WHERE {free} AND claims >= ?",  # noqa: S608
-        ("failed", _DIED, _DIED, at, at, *held, MOST_CLAIMS),
+    dead = tx.all(
+        f"SELECT id FROM arazzo_runs WHERE {free} AND claims >= ? ORDER BY id{tx.skip_locked}",  # noqa: S608
+        (at, *held, MOST_CLAIMS),
     )
+    for row in dead:
+        tx.run(
+            "UPDATE arazzo_runs SET status = ?, result = ?, brief = ?, ended_at = ? WHERE id = ?",
+            ("failed", _DIED, _DIED, at, row["id"]),
+        )
     ids = _chosen(tx, item, free, held)
     if not ids:
         return []
@@ -249,6 +263,7 @@ def _but(item: Claim) -> str:
 
 def renew(tx: Tx, items: Sequence[Lease]) -> list[bool | HeddleError]:
     """Keep runs, or give them back: whether each is to be canceled. LeaseLost for one that is somebody else's now."""
+    _lock(tx, [item.run_id for item in items])
     return [_renew(tx, item) for item in items]
 
 
@@ -265,12 +280,13 @@ def _renew(tx: Tx, item: Lease) -> bool | HeddleError:
 
 def append(tx: Tx, items: Sequence[Entry]) -> list[HeddleError | None]:
     """Add to journals. LeaseLost where the run is somebody else's, or the number is taken."""
+    _lock(tx, [item.run_id for item in items])
     return [_append(tx, item) for item in items]
 
 
 def _append(tx: Tx, item: Entry) -> HeddleError | None:
     held = tx.one(
-        f"SELECT claims FROM arazzo_runs WHERE id = ? AND lease_owner = ? AND ended_at IS NULL{tx.for_update}",  # noqa: S608
+        "SELECT claims FROM arazzo_runs WHERE id = ? AND lease_owner = ? AND ended_at IS NULL",
         (item.run_id, item.owner),
     )
     if held is None or not (_write(tx, item) or (item.again and _written(tx, item))):
@@ -312,6 +328,7 @@ def briefs(tx: Tx, run_id: str) -> list[JSON]:
 
 def end(tx: Tx, items: Sequence[End]) -> list[HeddleError | None]:
     """Runs that are over."""
+    _lock(tx, [item.run_id for item in items])
     return [_end(tx, item) for item in items]
 
 
@@ -331,6 +348,7 @@ def _short(result: JSON) -> str | None:
 
 def cancel(tx: Tx, items: Sequence[Cancel]) -> list[ArazzoRun | HeddleError]:
     """One that waits ends at once; one that runs is ended by its owner; one that is over stays as it is."""
+    _lock(tx, [item.run_id for item in items])
     return [_cancel(tx, item) for item in items]
 
 
@@ -361,6 +379,7 @@ def prune(tx: Tx, before: datetime, after: str, most: int) -> tuple[int, str | N
     ids = [row["id"] for row in found]
     if not ids:
         return 0, None
+    _lock(tx, ids)
     tx.run(f"DELETE FROM arazzo_records WHERE run_id IN ({marks(ids)})", ids)  # noqa: S608
     tx.run(f"DELETE FROM arazzo_runs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
     return len(ids), ids[-1]
