@@ -162,10 +162,22 @@ def test_secrets_are_not_kept(client: httpx.Client, serving: Serving) -> None:
 
 
 def test_a_run_cannot_begin_runs_or_download(client: httpx.Client) -> None:
-    step = {"stepId": "open", "operationId": "openBlob"}
-    step["parameters"] = [{"name": "blobId", "in": "path", "value": "blob_x"}]  # type: ignore[assignment]
-    shown = ended(client, begin(client, document([step]))["id"])
-    assert "is not what a run on the server may call" in shown["reason"]
+    for operation, names in (("openBlob", ["blobId"]), ("getJobPreview", ["workflowId", "jobId"])):
+        parameters = [{"name": name, "in": "path", "value": "x"} for name in names]
+        step = {"stepId": "open", "operationId": operation, "parameters": parameters}
+        shown = ended(client, begin(client, document([step]))["id"])
+        assert "is not what a run on the server may call" in shown["reason"]
+
+
+def test_a_request_under_way_comes_again_with_its_status(client: httpx.Client) -> None:
+    """Asked for as fast as can be, and always from where the answer before said: nothing is left without an outcome."""
+    run = begin(client, document([query(f"list{n}") for n in range(20)]))
+    seen, after, over = dict[int, Any](), 0, False
+    while not over:
+        answer = client.get(f"{RUNS}/{run['id']}/events", params={"after": after}).json()
+        seen |= {one["number"]: one.get("status") for one in answer["items"]}
+        after, over = answer["next"], answer["ended"]
+    assert seen == dict.fromkeys(range(1, 21), 200)
 
 
 @pytest.fixture

@@ -115,7 +115,8 @@ def test_ctrl_c_says_what_becomes_of_the_work(
     assert said.startswith(f"{workflow_id}: it goes on; " if lasting else f"{workflow_id}: the server stops, and what ")
     assert said.endswith(f"; `heddle cancel {workflow_id}` stops it")
     if lasting:
-        assert "canceled" in heddle("cancel", workflow_id).stdout
+        # Ten small pictures may be done by now, where this process had to wait for its turn.
+        assert {"canceled", "succeeded"} & set(heddle("cancel", workflow_id).stdout.split())
 
 
 def test_lists_that_are_empty_say_so(heddle: Heddle) -> None:

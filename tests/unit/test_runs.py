@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from heddle import accounts, metrics
+from heddle.api import runs
 from heddle.arazzo.tree import Tree
 from heddle.db import Database, Dialect, Tx
 from heddle.errors import InvalidRequest, NotFound, TooManyRequests, Unavailable
@@ -627,3 +628,15 @@ def test_a_document_that_no_longer_fits_ends_its_run(db: Database, account_id: i
         assert "document" in str(run.result)
 
     asyncio.run(go())
+
+
+# Events
+
+
+def test_what_is_under_way_is_asked_for_again() -> None:
+    sent = {"step": "a", "method": "GET", "url": "http://x/y", "at": 0.0}
+    records = [{"sent": 0, **sent}, {"done": 0, "status": 200}, {"sent": 1, **sent}]
+    under_way = runs._events(records)  # pyright: ignore[reportPrivateUsage]
+    over = runs._events([*records, {"done": 1, "error": "it broke"}])  # pyright: ignore[reportPrivateUsage]
+    asked = [(under_way, 0), (under_way[1:], 1), (over, 0), ([], 7)]
+    assert [runs._next(items, after) for items, after in asked] == [1, 1, 2, 7]  # pyright: ignore[reportPrivateUsage]

@@ -72,7 +72,7 @@ async def get_arazzo_run_events(request: Request) -> Response:
     events = _events(await parts.db.read(rows.briefs, run.id))
     items = [event for event in events if event["number"] > wanted.after]
     ended = run.ended_at is not None and len(items) <= _MOST_EVENTS
-    return answer({"items": items[:_MOST_EVENTS], "ended": ended})
+    return answer({"items": items[:_MOST_EVENTS], "next": _next(items[:_MOST_EVENTS], wanted.after), "ended": ended})
 
 
 async def cancel_arazzo_run(request: Request) -> Response:
@@ -150,6 +150,12 @@ def _shown(run: ArazzoRun) -> dict[str, Any]:
         "endedAt": moment(run.ended_at),
     }
     return present({**about, **(run.result or {})})
+
+
+def _next(items: list[dict[str, Any]], after: int) -> int:
+    """After which number to ask next: what is under way comes again, with its outcome."""
+    under_way = (one["number"] - 1 for one in items if "status" not in one and "error" not in one)
+    return next(under_way, items[-1]["number"] if items else after)
 
 
 def _events(records: list[Any]) -> list[dict[str, Any]]:

@@ -113,4 +113,5 @@ class ArazzoRunEvents(Wire):
     """What a run did so far."""
 
     items: list[ArazzoRunEvent] = Field(description="At most 1,000, in their order.")
+    next: int = Field(description="What to give as `after` next time; a request that is under way comes again then.")
     ended: bool = Field(description="Whether no more will come.")

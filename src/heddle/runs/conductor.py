@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -38,6 +39,8 @@ T = TypeVar("T")
 
 #: Paths that a run may not call: runs that begin runs would never end, and media are for clients to download.
 _REFUSED = ("/v2/heddle/", "/v2/consumer/blobs/content/")
+#: And live previews, which are media as well.
+_PREVIEW = re.compile(r"/v2/consumer/workflows/[^/]*/jobs/[^/]*/preview")
 _ANSWER_S = 130.0
 
 
@@ -83,7 +86,8 @@ class Inside(httpx.AsyncBaseTransport):
         self._loop = loop
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if httpx.URL(OURS).host != request.url.host or request.url.path.startswith(_REFUSED):
+        path = request.url.path
+        if httpx.URL(OURS).host != request.url.host or path.startswith(_REFUSED) or _PREVIEW.match(path):
             raise httpx.ConnectError(f"{request.url} is not what a run on the server may call")
         url = request.url.copy_with(scheme=self._address.scheme, host=self._address.host, port=self._address.port)
         headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"host"]

@@ -16,7 +16,7 @@ from heddle.contract.orchestration import WorkflowRequest
 from heddle.domain import new_id, now
 from heddle.engines import Engine, Made
 from heddle.errors import InvalidRequest, JobCanceled
-from heddle.fleet import worker
+from heddle.fleet.made import checked
 from heddle.fleet.messages import Message, Progress, Run
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result, StepType
@@ -197,7 +197,7 @@ def test_what_it_makes_is_kept_as_it_is(name: str, made_by: Callable[[str], list
     made = made_by(name)
     assert made
     for one in made:
-        worker._check(one)
+        checked(one)
     assert sum(not one.role for one in made) >= 1, "something is the thing that was asked for"
 
 
