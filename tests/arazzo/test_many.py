@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -255,6 +256,11 @@ def test_what_is_saved_is_not_saved_again(
         assert [got.path for got in stub.got[asked + 1 :]] == ["/a", "/b"]
         play(path, *args, "--resume")
         assert len(stub.got) == asked + 3
+    shutil.rmtree("out-one.run")
+    Path("out-one.run").symlink_to("out-one.run")  # it leads nowhere
+    args = ["-i", "n=1", "--server", stub.url, "--checkpoint", "one.run", "--resume", "--save", "out-one.run", "--json"]
+    played = play(path, *args)
+    assert (played.code, [one["path"] for one in played.report["saved"]]) == (0, [None, None])
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,10 @@ def _still_there(journal: Journal | None, name: str, url: str, folder: Path) -> 
     if record is None:
         return None
     path = folder / record["file"]
-    same = path.is_file() and path.stat().st_size == record["size"]
-    return Saved(name, url, path, record["size"]) if same else None
+    with contextlib.suppress(OSError):
+        if path.is_file() and path.stat().st_size == record["size"]:
+            return Saved(name, url, path, record["size"])
+    return None
 
 
 async def _remember(journal: Journal | None, one: Saved | None, folder: Path) -> None:
@@ -99,7 +101,7 @@ async def _remember(journal: Journal | None, one: Saved | None, folder: Path) ->
 
 def _key(name: str, url: str, folder: Path) -> str:
     """A digest, because a URL may be signed."""
-    return hashlib.sha256(f"{folder.resolve()} {name} {url}".encode(errors="replace")).hexdigest()
+    return hashlib.sha256(f"{folder.absolute()} {name} {url}".encode(errors="replace")).hexdigest()
 
 
 async def _save(client: Client, name: str, url: str, folder: Path, origins: set[str]) -> Saved | None:
