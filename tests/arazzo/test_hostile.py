@@ -30,7 +30,7 @@ BOUNDED_S = 12.0
 
 @contextmanager
 def quickly(seconds: float = 4.0) -> Iterator[None]:
-    """Time of computing here, which depends little on what else the machine does: what is quick takes under a second."""
+    """Time of computing here, which depends little on what else the machine does; alone it is under a second."""
     started, clock = time.process_time(), time.monotonic()
     yield
     assert time.process_time() - started < seconds

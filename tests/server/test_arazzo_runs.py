@@ -153,6 +153,10 @@ def test_secrets_are_not_kept(client: httpx.Client, serving: Serving) -> None:
     given["workflows"][0]["inputs"]["properties"]["password"] = {"type": "string"}
     answer = client.post(RUNS, json={"document": given, "inputs": {"password": "very-secret"}})
     assert (answer.status_code, "inputs.password" in answer.text) == (400, True)
+    login = {"type": "object", "properties": {"phrase": {"type": "string", "format": "password"}}}
+    given["workflows"][0]["inputs"]["properties"]["login"] = login
+    answer = client.post(RUNS, json={"document": given, "inputs": {"login": {"phrase": "very-secret"}}})
+    assert (answer.status_code, "inputs.login" in answer.text) == (400, True)
     run = begin(client, document([query()]), inputs={"apiKey": "my-own-token-of-old"})
     assert ended(client, run["id"])["status"] == "succeeded"
     kept = b"".join(path.read_bytes() for path in serving.home.glob("heddle.db*"))

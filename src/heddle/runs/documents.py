@@ -53,11 +53,15 @@ def kept(text: str, workflow: str | None, inputs: Mapping[str, Any], sources: So
     plan = _plan(text, workflow, sources or Sources())
     own = _own_tokens(plan)
     stored = {name: value for name, value in inputs.items() if name not in own}
-    secret = next((name for name in stored if plan.is_secret(name)), None)
+    secret = next((name for name in stored if plan.is_secret(name) or _holds_secrets(plan, name, stored[name])), None)
     if secret is not None:
         raise InvalidRequest.of(f"inputs.{secret}", "is a secret, and the server keeps none; run it with `heddle run`")
     _bound(plan, stored, "a-token")
     return stored
+
+
+def _holds_secrets(plan: Plan, name: str, value: Any) -> bool:
+    return any(True for _ in plan.main.inputs.secrets({name: value}))
 
 
 def ready(

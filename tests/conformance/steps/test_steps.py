@@ -16,6 +16,7 @@ from heddle.contract.orchestration import WorkflowRequest
 from heddle.domain import new_id, now
 from heddle.engines import Engine, Made
 from heddle.errors import InvalidRequest, JobCanceled
+from heddle.fleet.contexts import Context
 from heddle.fleet.made import checked
 from heddle.fleet.messages import Message, Progress, Run
 from heddle.settings import Settings
@@ -150,7 +151,7 @@ class Stage:
         for blob_id, key in keys.items():
             self.storage.write(key, [SOURCES[blob_id]()])
         run = Run(job_id=new_id("job"), attempt=1, engine=engine, payload=given, inputs=keys)
-        context = worker.Context(run, self.storage, self._hear)
+        context = Context(run, self.storage, self._hear)
         self._context = context
         made = registry.get("engines", engine)().run(given, context)
         try:
