@@ -251,9 +251,9 @@ def test_changed_texts() -> None:
 
 @pytest.mark.slow
 def test_many_changed_values() -> None:
-    fuzz(changed_values(), 4000)
+    fuzz(changed_values(), 1000)
 
 
 @pytest.mark.slow
 def test_many_changed_texts() -> None:
-    fuzz(changed_texts(), 4000)
+    fuzz(changed_texts(), 1000)
