@@ -97,7 +97,7 @@ def test_every_error_of_the_document_has_a_sentence() -> None:
 def test_every_reason_is_in_the_table() -> None:
     rows = set(re.findall(r"^\| `([a-z_]+)` \|", read("errors.md"), re.MULTILINE))
     text = "".join(path.read_text("utf-8") for path in SOURCES.rglob("*.py") if "engines" not in path.parts)
-    said = r"\breason\s*=\s*\"([a-z_]+)\"|\.failed\(\s*\"([a-z_]+)\"|\bOUT_OF_MEMORY\s*=\s*\"([a-z_]+)\""
+    said = r"\breason\s*=\s*\"([a-z_]+)\"|\.failed\(\s*\"([a-z_]+)\"|\b(?:OUT_OF_\w+|HANDED_BACK)\s*=\s*\"([a-z_]+)\""
     used = {reason for match in re.findall(said, text) for reason in match if reason} - {"failed"}
     assert rows == used
 
