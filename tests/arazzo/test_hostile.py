@@ -29,8 +29,8 @@ BOUNDED_S = 12.0
 
 
 @contextmanager
-def quickly(seconds: float = 4.0) -> Iterator[None]:
-    """Time of computing here, which depends little on what else the machine does; alone it is under a second."""
+def quickly(seconds: float = 1.0) -> Iterator[None]:
+    """Time of computing here, which depends little on what else the machine does."""
     started, clock = time.process_time(), time.monotonic()
     yield
     assert time.process_time() - started < seconds

@@ -102,7 +102,20 @@ def test_ctrl_c_says_what_becomes_of_the_work(
 ) -> None:
     if lasting:
         request.getfixturevalue("serving")
-    args = [sys.executable, "-m", "heddle", "submit", "-p", "a castle", "--steps", "100", "-q", "10"]
+    args = [
+        sys.executable,
+        "-m",
+        "heddle",
+        "submit",
+        "-p",
+        "a castle",
+        "--width",
+        "2048",
+        "--height",
+        "2048",
+        "-q",
+        "10",
+    ]
     with subprocess.Popen(
         args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ}
     ) as child:
@@ -115,8 +128,7 @@ def test_ctrl_c_says_what_becomes_of_the_work(
     assert said.startswith(f"{workflow_id}: it goes on; " if lasting else f"{workflow_id}: the server stops, and what ")
     assert said.endswith(f"; `heddle cancel {workflow_id}` stops it")
     if lasting:
-        # Ten small pictures may be done by now, where this process had to wait for its turn.
-        assert {"canceled", "succeeded"} & set(heddle("cancel", workflow_id).stdout.split())
+        assert "canceled" in heddle("cancel", workflow_id).stdout
 
 
 def test_lists_that_are_empty_say_so(heddle: Heddle) -> None:

@@ -13,6 +13,8 @@ from typing import Any, cast
 import yaml
 
 MAX_NODES = 500_000
+#: Values for each character of a text, beyond the first 20,000: aliases make more of it than is written.
+UNFOLDED = 20
 MAX_DEPTH = 100
 #: A document in YAML is read at about a megabyte per second.
 MAX_YAML = 16 << 20

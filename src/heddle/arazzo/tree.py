@@ -11,7 +11,17 @@ from typing import Any, TypeAlias, cast
 
 import yaml
 
-from heddle.arazzo.floods import MAX_DEPTH, MAX_NODES, MAX_YAML, Flood, check_json, check_size, check_yaml, finite
+from heddle.arazzo.floods import (
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_YAML,
+    UNFOLDED,
+    Flood,
+    check_json,
+    check_size,
+    check_yaml,
+    finite,
+)
 from heddle.errors import UsageError
 
 Way: TypeAlias = tuple[str | int, ...]
@@ -103,7 +113,7 @@ class Tree:
             else:
                 self._json = True
                 return value
-        return _Builder(self.name).build(self._nodes(), 0)
+        return _Builder(self.name, len(self._text)).build(self._nodes(), 0)
 
     def _nodes(self) -> yaml.Node:
         if self._root is None:
@@ -169,13 +179,15 @@ def _compose(name: str, text: str) -> yaml.Node:
 class _Builder:
     """Nodes to values. Counts them, so that a few aliases cannot unfold into a flood."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, characters: int) -> None:
         self._name = name
         self._count = 0
+        # A text that is read by a person unfolds into few values for each of its characters.
+        self._most = min(MAX_NODES, 20_000 + UNFOLDED * characters)
 
     def build(self, node: yaml.Node, depth: int) -> Any:
         self._count += 1
-        if self._count > MAX_NODES or depth > MAX_DEPTH:
+        if self._count > self._most or depth > MAX_DEPTH:
             raise DocumentError(
                 _place(self._name, node), "the document is too large or too deeply nested", code="syntax"
             )
