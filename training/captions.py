@@ -33,9 +33,23 @@ _WORDS: dict[str, tuple[tuple[str, str], ...]] = {
     "snowman": (("snowman", "snowmen"),),
     "umbrella": (("umbrella", "umbrellas"), ("parasol", "parasols")),
 }
-_COUNTS = {1: ("a", "a", "a", "one", "1", "the", "a single"), 2: ("two", "two", "2", "a pair of"), 3: ("three", "three", "3"), 4: ("four", "four", "4")}
-_SIZES = {"small": ("small", "small", "tiny", "little"), "large": ("big", "large", "large", "huge", "giant"), "medium": ("",)}
-_COLORS = {"gray": ("gray", "grey"), "purple": ("purple", "purple", "violet"), "cyan": ("cyan", "turquoise"), "red": ("red", "red", "red", "crimson")}
+_COUNTS = {
+    1: ("a", "a", "a", "one", "1", "the", "a single"),
+    2: ("two", "two", "2", "a pair of"),
+    3: ("three", "three", "3"),
+    4: ("four", "four", "4"),
+}
+_SIZES = {
+    "small": ("small", "small", "tiny", "little"),
+    "large": ("big", "large", "large", "huge", "giant"),
+    "medium": ("",),
+}
+_COLORS = {
+    "gray": ("gray", "grey"),
+    "purple": ("purple", "purple", "violet"),
+    "cyan": ("cyan", "turquoise"),
+    "red": ("red", "red", "red", "crimson"),
+}
 _PLACES = {
     "top left": ("in the top left corner", "at the top left", "in the upper left", "top left"),
     "top": ("at the top", "at the top", "on the top side"),
@@ -59,13 +73,40 @@ _BACKGROUNDS = {
     "space": ("in space", "in outer space", "space", "galaxy background", "space background"),
     "underwater": ("underwater", "under water", "under the sea", "in the deep sea"),
 }
-_PLAIN = ("on a plain {} background", "on a {} background", "{} background", "in front of a {} background", "plain {} background", "simple {} background")
+_PLAIN = (
+    "on a plain {} background",
+    "on a {} background",
+    "{} background",
+    "in front of a {} background",
+    "plain {} background",
+    "simple {} background",
+)
 _STYLES = {
-    "illustration": (("an illustration of ", "illustration"), ("a cartoon of ", "cartoon style"), ("a picture of ", "illustration style")),
-    "flat": (("a flat design of ", "flat design"), ("a flat illustration of ", "flat style"), ("a flat vector of ", "flat vector art")),
-    "line art": (("a line drawing of ", "line art"), ("line art of ", "line drawing"), ("an ink drawing of ", "ink outline drawing")),
-    "watercolor": (("a watercolor of ", "watercolor"), ("a watercolor painting of ", "watercolor painting"), ("watercolour painting of ", "watercolor style")),
-    "pixel art": (("pixel art of ", "pixel art"), ("a pixel art picture of ", "pixel art style"), ("8 bit pixel art of ", "retro pixel game art")),
+    "illustration": (
+        ("an illustration of ", "illustration"),
+        ("a cartoon of ", "cartoon style"),
+        ("a picture of ", "illustration style"),
+    ),
+    "flat": (
+        ("a flat design of ", "flat design"),
+        ("a flat illustration of ", "flat style"),
+        ("a flat vector of ", "flat vector art"),
+    ),
+    "line art": (
+        ("a line drawing of ", "line art"),
+        ("line art of ", "line drawing"),
+        ("an ink drawing of ", "ink outline drawing"),
+    ),
+    "watercolor": (
+        ("a watercolor of ", "watercolor"),
+        ("a watercolor painting of ", "watercolor painting"),
+        ("watercolour painting of ", "watercolor style"),
+    ),
+    "pixel art": (
+        ("pixel art of ", "pixel art"),
+        ("a pixel art picture of ", "pixel art style"),
+        ("8 bit pixel art of ", "retro pixel game art"),
+    ),
 }
 _RELATIONS = {
     "above": ("above", "above", "over"), "below": ("below", "under", "beneath"),
@@ -173,7 +214,11 @@ def _assembled(rng: random.Random, scene: Scene, parts: str, style: tuple[str, s
 def _filled(rng: random.Random, text: str) -> str:
     words = text.split()
     at = rng.choice((0, len(words), rng.randrange(len(words) + 1)))
-    more = rng.choice(_FILLERS) if rng.random() < 0.7 else "".join(rng.choice("abcdefghijklmnoprstuvw") for _ in range(rng.randint(3, 9)))
+    more = (
+        rng.choice(_FILLERS)
+        if rng.random() < 0.7
+        else "".join(rng.choice("abcdefghijklmnoprstuvw") for _ in range(rng.randint(3, 9)))
+    )
     return " ".join([*words[:at], more, *([","] if at == 0 and rng.random() < 0.5 else []), *words[at:]])
 
 

@@ -1,10 +1,11 @@
-"""The checker: sees in a picture what is there, to hold it against its caption. Learned on drawings alone, then frozen."""
+"""The checker: sees what is in a picture, to hold it against its caption. Learned on drawings alone, then frozen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from training import captions, maps, pictures
-from training.networks import Residual
+from training.networks import Residual, channels_last
 from training.scenes import BACKGROUNDS, COLOR_NAMES, NAMES, PLACES, STYLES, Scene, sample
 from training.trainer import Plan, Trainer
 
@@ -63,7 +64,7 @@ def train(folder: Path, plan: Plan, device: torch.device) -> None:
     """Until the plan's last step, on drawings with labels."""
     torch.manual_seed(6)
     pool = pictures.Pool(folder / "pool")
-    network = Checker().to(device, memory_format=torch.channels_last)
+    network = channels_last(Checker().to(device))
     trainer = Trainer("checker", network, plan, folder)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
@@ -78,16 +79,19 @@ def train(folder: Path, plan: Plan, device: torch.device) -> None:
         heat = (heat * (1 + 8 * middles)).mean()
         losses = {
             "kind": F.cross_entropy(kind, kinds), "color": told_color, "middle": heat,
-            "background": F.cross_entropy(background.float(), whole[:, 0]), "style": F.cross_entropy(style.float(), whole[:, 1]),
+            "background": F.cross_entropy(background.float(), whole[:, 0]),
+            "style": F.cross_entropy(style.float(), whole[:, 1]),
         }  # fmt: skip
-        loss = 2 * losses["kind"] + 0.5 * losses["color"] + 4 * heat + 0.3 * losses["background"] + 0.3 * losses["style"]
+        loss = (
+            2 * losses["kind"] + 0.5 * losses["color"] + 4 * heat + 0.3 * losses["background"] + 0.3 * losses["style"]
+        )
         return loss, {name: float(value.detach()) for name, value in losses.items()}
 
     trainer.run(loss_of)
 
 
 def _batch(step: int, size: int, pool: pictures.Pool) -> tuple[Tensor, ...]:
-    rows: list[tuple[npt.NDArray[np.float32], ...]] = []
+    rows: list[tuple[npt.NDArray[Any], ...]] = []
     for at in range(size):
         scene = sample(4_000_000_000 + step * size + at, pictures.wides())
         pixels, covers = pictures.picture(scene, pool)
@@ -116,12 +120,13 @@ def look(network: Checker, images: Sequence[Pixels]) -> list[Seen]:
         cells, background, style = network(batch)
         kinds, colors, middles = cells.split([len(NAMES) + 1, len(COLOR_NAMES) + 1, 1], dim=1)
         for at in range(len(batch)):
-            found.append(
-                Seen(
-                    kinds[at].argmax(dim=0).numpy(), colors[at, 1:].softmax(dim=0).numpy(), middles[at, 0].sigmoid().numpy(),
-                    BACKGROUNDS[int(background[at].argmax())], STYLES[int(style[at].argmax())],
-                )
-            )  # fmt: skip
+            shown = (
+                kinds[at].argmax(dim=0).numpy(),
+                colors[at, 1:].softmax(dim=0).numpy(),
+                middles[at, 0].sigmoid().numpy(),
+            )
+            whole = BACKGROUNDS[int(background[at].argmax())], STYLES[int(style[at].argmax())]
+            found.append(Seen(*shown, *whole))
     return found
 
 
@@ -134,7 +139,12 @@ def _middles(seen: Seen, kind: int) -> list[tuple[float, float]]:
         for x in range(size):
             here = heat[y : y + 3, x : x + 3]
             near = seen.kinds[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
-            peak = here[1, 1] > 0.3 and here[1, 1] >= here.max() and not (here == here[1, 1])[:1].any() and here[1, 0] != here[1, 1]
+            peak = (
+                here[1, 1] > 0.3
+                and here[1, 1] >= here.max()
+                and not (here == here[1, 1])[:1].any()
+                and here[1, 0] != here[1, 1]
+            )
             others = near[near > 0]
             if peak and len(others) and int((others == kind).sum()) * 2 >= len(others):
                 spots.append(((x + 0.5) / size, (y + 0.5) / size))
@@ -146,7 +156,7 @@ COLUMNS = ("object", "color", "count", "position", "background", "style")
 
 
 def score(scene: Scene, caption: captions.Caption, seen: Seen) -> dict[str, list[float]]:
-    """For each column the answers, 1 right and 0 wrong, to what the caption says. A thing not recognised is wrong in all."""
+    """For each column the answers to what the caption says, 1 right and 0 wrong; a thing unseen is wrong in all."""
     made: dict[str, list[float]] = {name: [] for name in COLUMNS}
     spots = [_middles(seen, NAMES.index(group.kind) + 1) for group in scene.groups]
     for group, middles in zip(scene.groups, spots, strict=True):
@@ -161,7 +171,10 @@ def score(scene: Scene, caption: captions.Caption, seen: Seen) -> dict[str, list
         if group.place is not None:
             column, row = PLACES[group.place]
             rows, columns = np.nonzero(cells) if there else (np.array([9.0]), np.array([9.0]))
-            off = (abs((columns.mean() + 0.5) / 16 - (0.2, 0.5, 0.8)[column]), abs((rows.mean() + 0.5) / 16 - (0.2, 0.5, 0.8)[row]))
+            off = (
+                abs((columns.mean() + 0.5) / 16 - (0.2, 0.5, 0.8)[column]),
+                abs((rows.mean() + 0.5) / 16 - (0.2, 0.5, 0.8)[row]),
+            )
             made["position"].append(float(there and max(off) <= 0.2))
     if scene.relation is not None:
         made["position"].append(float(all(spots) and _related(spots[0][0], spots[1][0], scene.relation)))

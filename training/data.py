@@ -1,4 +1,4 @@
-"""What the networks learn from, in shards: latents and plans of scenes, by seed. Captions are written anew each time."""
+"""What the networks learn from, in shards: latents and plans of scenes, by seed. Captions are written each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoder: pixels of latents, learned on crops of drawings; a little noise on the latents, as the painter leaves."""
+"""The decoder: pixels of latents, learned on crops of drawings; some noise on the latents, as the painter leaves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from heddle.engines.mini.codec import PATCH, Codec
 from training import pictures
 from training.data import load_codec
-from training.networks import Decoder
+from training.networks import Decoder, channels_last
 from training.scenes import sample
 from training.trainer import Plan, Trainer
 
@@ -49,7 +49,7 @@ def train(folder: Path, plan: Plan, device: torch.device) -> None:
     """Until the plan's last step."""
     torch.manual_seed(5)
     codec, pool = load_codec(folder / "codec.safetensors"), pictures.Pool(folder / "pool")
-    network = Decoder(codec).to(device, memory_format=torch.channels_last)
+    network = channels_last(Decoder(codec).to(device))
     trainer = Trainer("decoder", network, plan, folder)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from heddle.engines.mini import tokens
 from training import captions, pictures
 from training.data import Shards
-from training.networks import Layout, Painter, Reader, Text
+from training.networks import Layout, Painter, Reader, Text, channels_last
 from training.scenes import sample
 from training.trainer import Plan, Trainer, averaged
 
@@ -39,7 +39,9 @@ class Told:
         """Captions for scenes by their seeds, other words in each step, some of them empty."""
         rng = np.random.default_rng((step, 23))
         texts = [
-            "" if rng.random() < EMPTY else captions.write(sample(int(seed), pictures.wides()), int(seed) * 131 + step).text
+            ""
+            if rng.random() < EMPTY
+            else captions.write(sample(int(seed), pictures.wides()), int(seed) * 131 + step).text
             for seed in seeds
         ]
         return self.features(texts)
@@ -107,7 +109,7 @@ def train_layout(folder: Path, plan: Plan, device: torch.device) -> None:
 def train_painter(folder: Path, plan: Plan, device: torch.device) -> None:
     """Latents out of noise, under plans; half of the plans are a little off, as the layout's are."""
     torch.manual_seed(3)
-    network = Painter().to(device, memory_format=torch.channels_last)
+    network = channels_last(Painter().to(device))
     trainer = Trainer("painter", network, plan, folder)
     told, shards = Told(folder, device), Shards(folder, ("latents", "plans"))
 
@@ -135,7 +137,7 @@ def roughened(layout: Tensor, step: int) -> Tensor:
 def train_reader(folder: Path, plan: Plan, device: torch.device) -> None:
     """The plan of a picture from its latents."""
     torch.manual_seed(4)
-    network = Reader().to(device, memory_format=torch.channels_last)
+    network = channels_last(Reader().to(device))
     trainer = Trainer("reader", network, plan, folder)
     shards = Shards(folder, ("latents", "plans"))
 

@@ -50,7 +50,7 @@ def _rgb(color: str) -> tuple[float, float, float]:
 
 
 def seen(scene: Scene, covers: Covers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """What the checker is to see on 16 x 16 cells: the kind (0 none), the colour (0 unsaid), and the things' middles."""
+    """What the checker is to see on 16 x 16 cells: kinds (0 none), colours (0 unsaid), and the things' middles."""
     kinds = np.zeros((CELLS, CELLS), dtype=np.int64)
     colors = np.zeros((CELLS, CELLS), dtype=np.int64)
     middles = np.zeros((CELLS, CELLS), dtype=np.float32)

@@ -73,7 +73,9 @@ def _backdrop(job: tuple[str, int, str]) -> Pixels:
     plain = name.removeprefix("plain ")
     named = "studio" if plain in PLAIN and name != plain else name
     away = frozenset(("sun", "moon", *KINDS.values()))
-    drawing = compose(replace(read(""), backdrop=named, without=away), width=SIDE, height=SIDE, seed=variant, filled=False)
+    drawing = compose(
+        replace(read(""), backdrop=named, without=away), width=SIDE, height=SIDE, seed=variant, filled=False
+    )
     color = PLAIN[plain] if named == "studio" else None
     drawing = replace(drawing, style=style, without=away, detail=0.7, backdrop_color=color)
     return raster.render(svg.draw(drawing, SIDE, SIDE))

@@ -16,7 +16,20 @@ KINDS: dict[str, str] = {
 NAMES = tuple(KINDS)
 #: Those that hang or fly where there is a sky; the others stand on the ground.
 AIRY = frozenset(
-    ("circle", "square", "triangle", "heart", "star", "balloon", "sun", "moon", "airplane", "rocket", "bird", "butterfly")
+    (
+        "circle",
+        "square",
+        "triangle",
+        "heart",
+        "star",
+        "balloon",
+        "sun",
+        "moon",
+        "airplane",
+        "rocket",
+        "bird",
+        "butterfly",
+    )
 )
 COLORS: dict[str, str] = {
     "red": "#dd2f2f", "orange": "#f0862a", "yellow": "#f4cf2e", "green": "#3c9f4a", "blue": "#2f6fd0",
@@ -137,7 +150,9 @@ def _groups(rng: random.Random, background: str) -> list[Group]:
         if size == "large" and place is not None and rng.random() < 0.7:
             place = None
         groups.append(Group(kinds[index], count, color if said else None, size, place, look=rng.randrange(2)))
-    if len({group.place for group in groups if group.place is not None}) < sum(group.place is not None for group in groups):
+    if len({group.place for group in groups if group.place is not None}) < sum(
+        group.place is not None for group in groups
+    ):
         groups = [Group(g.kind, g.count, g.color, g.size, None, look=g.look) for g in groups]
     return groups
 
@@ -245,7 +260,13 @@ def _related(
             if wide > 0.6:
                 high, wide = high * 0.6 / wide, 0.6
             pair.append(
-                Box(rng.uniform(wide / 2, 1 - wide / 2), rng.uniform(high / 2, 1 - high / 2), wide, high, rng.random() < 0.5)
+                Box(
+                    rng.uniform(wide / 2, 1 - wide / 2),
+                    rng.uniform(high / 2, 1 - high / 2),
+                    wide,
+                    high,
+                    rng.random() < 0.5,
+                )
             )
         if _apart(pair[0], pair[1]) and _stands(pair[0], pair[1], relation):
             return tuple(

@@ -1,4 +1,4 @@
-"""The text encoder, before any picture: at each noun it learns to tell what is said of that thing, and what of the whole."""
+"""The text encoder, before any picture: it learns to tell, at each noun, what is said of that thing."""
 
 from __future__ import annotations
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose matrices are made orthogonal (Jordan et al. 2024), also for convolutions, which PyTorch's refuses."""
+    """Momentum made orthogonal (Jordan et al. 2024), also that of convolutions, which PyTorch's own refuses."""
 
     def __init__(self, params: Iterable[Tensor], lr: float = 0.02, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
@@ -70,12 +71,17 @@ class Trainer:
         self.name, self.network, self.plan, self.folder = name, network, plan, folder
         matrices = [w for key, w in network.named_parameters() if w.ndim >= 2 and not _edge(key)]
         rest = [w for key, w in network.named_parameters() if w.ndim < 2 or _edge(key)]
-        self.optimizers: list[torch.optim.Optimizer] = [Muon(matrices), torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0)]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            Muon(matrices),
+            torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
         self.averages = {key: w.detach().clone() for key, w in network.named_parameters()}
         self.step, self.seconds, self.views = 0, 0.0, 0
         self._resume()
 
-    def run(self, loss_of: Callable[[int], tuple[Tensor, dict[str, float]]], after: Callable[[], None] | None = None) -> None:
+    def run(
+        self, loss_of: Callable[[int], tuple[Tensor, dict[str, float]]], after: Callable[[], None] | None = None
+    ) -> None:
         """Steps until the plan's last. `loss_of` makes a step's loss from its number; `after` runs at checkpoints."""
         sums: dict[str, float] = {}
         since = 0
@@ -146,8 +152,6 @@ class Trainer:
 
     @torch.no_grad()
     def _resume(self) -> None:
-        from safetensors import safe_open
-
         if not self._path("model").exists():
             return
         with safe_open(self._path("model"), "pt") as held:
@@ -167,7 +171,9 @@ class Trainer:
 
 def _edge(key: str) -> bool:
     """Embeddings and the first and last layers, which Muon is not for."""
-    return key.split(".")[0] in ("enter", "leave", "words", "places", "heads") or key.endswith((".places", ".shift", ".scale"))
+    return key.split(".", maxsplit=1)[0] in ("enter", "leave", "words", "places", "heads") or key.endswith(
+        (".places", ".shift", ".scale")
+    )
 
 
 @torch.no_grad()

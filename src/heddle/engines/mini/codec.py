@@ -21,7 +21,8 @@ class Codec:
 
     def encode(self, pixels: Pixels) -> Floats:
         """Height, width, 3 (0..255, multiples of 16) to height/16, width/16, 24."""
-        return (patches(pixels) - self.mean) @ self.basis.T / self.scale
+        made = (patches(pixels) - self.mean) @ self.basis.T / self.scale
+        return made.astype(np.float32)
 
 
 def patches(pixels: Pixels) -> Floats:

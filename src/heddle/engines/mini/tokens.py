@@ -21,16 +21,15 @@ _NETWORK = re.compile(r"<[^<>]{0,200}>")
 _WEIGHT = re.compile(r":\s*[0-9]*\.?[0-9]+\s*(?=[)\]])")
 
 #: In the order of their numbers; a new word goes to the end, because weights belong to places.
-WORDS: tuple[str, ...] = tuple(
-    """
+WORDS = """
 , a an the of in on at to and with one two three four 1 2 3 4 single pair
 left right top bottom center middle corner side upper lower above below under over beneath next beside near is are
 tiny small little big large huge giant medium
 red orange yellow green blue purple pink brown black white gray grey cyan violet crimson turquoise colored
 circle circles square squares triangle triangles heart hearts star stars balloon balloons sun suns moon moons tree
 trees flower flowers mushroom mushrooms cactus cacti cactuses house houses castle castles car cars sailboat sailboats
-airplane airplanes rocket rockets fish fishes cat cats bird birds butterfly butterflies snowman snowmen umbrella umbrellas
-disc discs dot dots box boxes pyramid pyramids love full crescent oak oaks daisy daisies toadstool toadstools
+airplane airplanes rocket rockets fish fishes cat cats bird birds butterfly butterflies snowman snowmen umbrella
+umbrellas disc discs dot dots box boxes pyramid pyramids love full crescent oak oaks daisy daisies toadstool toadstools
 cottage cottages home homes palace palaces fortress automobile automobiles taxi yacht yachts boat boats plane planes jet
 jets spaceship spaceships goldfish kitten kittens kitty sparrow sparrows parasol parasols five pointed round shape
 meadow grass grassy field mountains mountain desert dunes sand sandy snow snowy winter beach seaside shore sea ocean
@@ -39,16 +38,15 @@ background plain simple backdrop
 illustration flat design vector minimalist line art drawing outline ink sketch watercolor watercolour painting pixel
 pixelated bit 8 retro game style picture image photo scene cartoon
 there this that it stands flying standing day sunny
-""".split()
-)  # fmt: skip
+"""
 
-_NUMBERS = {word: _FIRST_WORD + index for index, word in enumerate(dict.fromkeys(WORDS))}
+_NUMBERS = {word: _FIRST_WORD + index for index, word in enumerate(dict.fromkeys(WORDS.split()))}
 #: Padding, the start, the vocabulary, the buckets.
 SIZE = _FIRST_WORD + len(_NUMBERS) + BUCKETS
 
 
 def words(prompt: str) -> list[str]:
-    """The words of a prompt, lower case, with the syntax of other tools taken off: `(word:1.3)`, `[word]`, `<lora:…>`."""
+    """The words of a prompt, lower case, without the syntax of other tools: `(word:1.3)`, `[word]`, `<lora:…>`."""
     return _WORD.findall(_WEIGHT.sub("", _NETWORK.sub(" ", prompt[:20_000])).lower())
 
 
