@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from training.scenes import Group, Scene
 
-_WORDS: dict[str, tuple[tuple[str, str], ...]] = {
+NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "circle": (("circle", "circles"), ("disc", "discs"), ("dot", "dots")),
     "square": (("square", "squares"), ("box", "boxes")),
     "triangle": (("triangle", "triangles"),),
@@ -157,7 +157,7 @@ def _find(words: list[str], index: int) -> int:
 
 def _phrase(rng: random.Random, group: Group) -> list[str]:
     color = rng.choice(_COLORS.get(group.color, (group.color,))) if group.color is not None else ""
-    noun = rng.choice(_WORDS[group.kind])[0 if group.count == 1 else 1]
+    noun = rng.choice(NOUNS[group.kind])[0 if group.count == 1 else 1]
     size = rng.choice(_SIZES[group.size])
     adjectives = [size, color] if rng.random() < 0.85 else [color, size]
     count = rng.choice(_COUNTS[group.count])

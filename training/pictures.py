@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -33,6 +34,9 @@ VARIANTS = 48
 #: A drawing of a thing has this much room around its box (shares of its height), because light reaches past it.
 MARGIN = 0.12
 _GLOWS = {"sun": 1.3, "moon": 0.9}
+#: How tall a thing is drawn, in units of the scene. Ink is as thick in every drawing: a thing that will be made smaller
+#: is drawn small, or its lines would vanish.
+_UNITS = {"line art": 260.0}
 _TALL = 208
 
 Pixels = npt.NDArray[np.uint8]
@@ -52,14 +56,13 @@ def _margin(name: str) -> float:
 def _thing(job: tuple[str, str | None, int, str]) -> Pixels:
     """One thing on nothing, with alpha."""
     name, color, look, style = job
-    wide = wides()[name]
-    margin = _margin(name)
-    around = 1000 * margin
+    wide, margin, tall = wides()[name], _margin(name), _UNITS.get(style, 1000.0)
+    around = tall * margin
     scene = Drawing(
-        width=1000 * wide + 2 * around, height=1000 + 2 * around, backdrop="studio", palette=_daylight(), style=style,
+        width=tall * wide + 2 * around, height=tall + 2 * around, backdrop="studio", palette=_daylight(), style=style,
         things=(
             Placed(
-                kind=KINDS[name], x=500 * wide + around, y=1000 + around, height=1000, grounded=False, seed=look,
+                kind=KINDS[name], x=tall * wide / 2 + around, y=tall + around, height=tall, grounded=False, seed=look,
                 colors=(COLORS[color],) if color is not None else (),
             ),
         ),
@@ -87,23 +90,24 @@ def _daylight() -> Any:
     )  # fmt: skip
 
 
-def _rows() -> tuple[list[tuple[str, str | None, int, str]], list[tuple[str, int, str]]]:
-    manners = tuple(dict.fromkeys(MANNERS.values()))
-    things = [
-        (name, color, look, manner)
-        for name in NAMES for color in (None, *COLORS) for look in range(LOOKS) for manner in manners
-    ]  # fmt: skip
-    backdrops = [(name, variant, manner) for name in SCENIC for variant in range(VARIANTS) for manner in manners]
-    backdrops += [(f"plain {name}", variant, manner) for name in PLAIN for variant in range(4) for manner in manners]
-    return things, backdrops
-
-
-def draw_pool(folder: Path, workers: int = 2) -> None:
+def draw_pool(
+    folder: Path, workers: int = 2, looks: int = LOOKS, variants: int = VARIANTS, kinds: Sequence[str] = NAMES,
+    colors: Sequence[str] = tuple(COLORS),
+) -> None:  # fmt: skip
     """Draw every thing and every backdrop into a folder; what is there already stays."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "pool.json").exists():
         return
-    things, backdrops = _rows()
+    manners = tuple(dict.fromkeys(MANNERS.values()))
+    things = [
+        (name, color, look, manner)
+        for name in kinds for color in (None, *colors) for look in range(looks) for manner in manners
+    ]  # fmt: skip
+    backdrops = [(name, variant, manner) for name in SCENIC for variant in range(variants) for manner in manners]
+    # A plain backdrop has no more to vary than where its light is.
+    backdrops += [
+        (f"plain {name}", at, manner) for name in PLAIN for at in range(min(4, variants)) for manner in manners
+    ]
     with ProcessPoolExecutor(workers) as pool:
         drawn = list(pool.map(_thing, things, chunksize=16))
         behind = list(pool.map(_backdrop, backdrops, chunksize=8))
