@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 import torch
 
-from training import checker, data, decoder, denoisers, pictures, text
+from training import checker, data, decoder, denoisers, kept, pictures, text
 from training.trainer import Plan
 
+#: Where a run is kept between machines.
+KEPT = Path(__file__).parent / "kept"
 #: How long each stage runs where nothing else is asked for.
 PLANS = {
     "text": Plan(steps=900, decay=500, batch=128, keep_every=100, average=0.99),
@@ -63,3 +65,19 @@ def train(stage: str, folder: Path, steps: int | None, decay: int | None, batch:
         average=usual.average, keep_every=usual.keep_every,
     )  # fmt: skip
     _STAGES[stage](folder, plan, torch.device(device))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path), default=KEPT)
+def keep(folder: Path, target: Path) -> None:
+    """Keep what a run has learned in the repository, so that another machine can go on with it."""
+    kept.keep(folder, target)
+
+
+@main.command("take-up")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(exists=True, path_type=Path), default=KEPT)
+def take_up(folder: Path, source: Path) -> None:
+    """Start a run in FOLDER from what was kept; `draw` and `train` then go on."""
+    kept.take_up(source, folder)

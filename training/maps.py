@@ -66,3 +66,13 @@ def seen(scene: Scene, covers: Covers) -> tuple[npt.NDArray[np.int64], npt.NDArr
             far = (cells[None, :] - box.x) ** 2 + (cells[:, None] - box.y) ** 2
             middles = np.maximum(middles, np.exp(-far / (2 * 0.035**2)).astype(np.float32))
     return kinds, colors, middles
+
+
+def told_by(made: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """What a plan says (16, 16, channels): the kind of each cell, 0 none, and how near it is to each colour."""
+    cover = (made[:, :, :QUARTERS].mean(axis=2) + 1) / 2
+    kinds = (made[:, :, QUARTERS : QUARTERS + CODE] @ _CODES.T).argmax(axis=2) + 1
+    kinds[cover < 0.35] = 0
+    color = made[:, :, QUARTERS + CODE : QUARTERS + CODE + 3] / np.maximum(cover, 0.3)[:, :, None]
+    rows = np.array([_rgb(value) for value in COLORS.values()], dtype=np.float32) * 2 - 1
+    return kinds, -((color[:, :, None] - rows) ** 2).sum(axis=3).transpose(2, 0, 1)

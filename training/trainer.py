@@ -152,12 +152,14 @@ class Trainer:
 
     @torch.no_grad()
     def _resume(self) -> None:
-        if not self._path("model").exists():
+        if not self._path("average").exists():
             return
-        with safe_open(self._path("model"), "pt") as held:
+        with safe_open(self._path("average"), "pt") as held:
             where: dict[str, Any] = held.metadata()
         self.step, self.seconds, self.views = int(where["step"]), float(where["seconds"]), int(where["views"])
-        model, average = load_file(self._path("model")), load_file(self._path("average"))
+        average = load_file(self._path("average"))
+        # What `keep` kept of a run is the averaged weights alone; the optimizers find their pace again in some steps.
+        model = load_file(self._path("model")) if self._path("model").exists() else average
         for key, weight in self.network.named_parameters():
             weight.copy_(model[key])
             self.averages[key].copy_(average[key])

@@ -8,7 +8,9 @@ from tests.torch import WITHOUT, needs_torch
 
 if WITHOUT is None:
     import torch
+    from safetensors.torch import load_file
     from torch import Tensor, nn
+    from training.kept import keep, take_up
     from training.trainer import Plan, Trainer, draw_losses
 
 pytestmark = needs_torch
@@ -60,3 +62,22 @@ def test_the_log_and_its_picture(tmp_path: Path) -> None:
     draw_losses(tmp_path / "net.log.jsonl", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "net.loss.png").exists()
+
+
+def test_a_run_that_was_kept_goes_on_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    _run(tmp_path / "here", 100, 100)
+    keep(tmp_path / "here", tmp_path / "kept")
+    take_up(tmp_path / "kept", tmp_path / "there")
+    network = _Net()
+    trainer = Trainer("net", network, Plan(steps=200, decay=20), tmp_path / "there")
+    assert (trainer.step, trainer.views) == (100, 800)
+    for key, value in load_file(tmp_path / "here" / "net.average.safetensors").items():
+        torch.testing.assert_close(dict(network.named_parameters())[key].detach(), value, rtol=1e-3, atol=1e-4)
+    before = {key: value.detach().clone() for key, value in network.named_parameters()}
+    _run(tmp_path / "there", 140, 200)
+    assert (tmp_path / "there" / "net.model.safetensors").exists()
+    assert any(
+        not torch.equal(value, before[key])
+        for key, value in load_file(tmp_path / "there" / "net.model.safetensors").items()
+    )
