@@ -15,7 +15,8 @@ from heddle.catalog.files import NewFile
 from heddle.catalog.weights import PICKLE_SUFFIXES, WEIGHT_SUFFIXES
 from heddle.errors import UsageError
 
-_CONFIG_SUFFIXES = frozenset({".json", ".txt", ".model", ".yaml", ".yml", ".jinja"})
+#: Arrays (`.npy`) are voices of speech models; whoever reads them refuses those that hold pickles.
+_CONFIG_SUFFIXES = frozenset({".json", ".txt", ".model", ".yaml", ".yml", ".jinja", ".npy"})
 #: What tells a diffusers folder or one component of it.
 _MARKS = ("model_index.json", "config.json")
 _MOST_FILES = 1000

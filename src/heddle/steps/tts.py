@@ -20,7 +20,11 @@ LONGEST = 5000
 _USUAL = 1000
 
 #: Those that have voices of their own, which only their models know.
-_OWN_VOICES = ("transformers-tts", "vits", "mms")
+_OWN_VOICES = ("transformers-tts", "vits", "mms", "speecht5", "bark", "csm")
+#: The ecosystems whose models a family runs, where these are not all; MMS is of VITS.
+_ECOSYSTEMS: Mapping[str | None, tuple[str, ...]] = {
+    "vits": ("vits", "mms"), "mms": ("vits", "mms"), "speecht5": ("speecht5",), "bark": ("bark",), "csm": ("csm",),
+}  # fmt: skip
 
 #: `custom` is what the live API calls its own engine; None: this server's.
 _FAMILIES: Mapping[str, str | None] = {"custom": None, "vllm-omni": "qwen3-tts"}
@@ -48,7 +52,7 @@ class TtsInput(Wire):
         "default",
         max_length=64,
         validation_alias=AliasChoices("voice", "speaker"),
-        description="For example `f3` or `m1`, or a speaker of the live API such as `vivian`; of a model the number.",
+        description="For example `f3` or `m1`, or a speaker of the live API such as `vivian`; of a model its name.",
     )
     speed: float = Field(1.0, ge=0.5, le=2, description="How many times faster than usual.")
     pitch: float = Field(1.0, ge=0.7, le=1.6, description="How many times higher than the voice's own.")
@@ -117,7 +121,7 @@ class Tts:
             operation="create",
             payloads=[known],
             resources=[] if given.model is None else [Resource(air=given.model, path="model")],
-            ecosystems=("vits", "mms"),
+            ecosystems=_ECOSYSTEMS.get(family, _OWN_VOICES[1:]),
             bases=("checkpoint", "unknown"),
         )
 

@@ -1,8 +1,9 @@
 """Engines with the library transformers: `whisper`, `transformers-tts`, `transformers-text` and `classifier`.
 
 Each runs models of the catalog that are folders as transformers writes them: `config.json`, safetensors and what the
-tokenizer needs. `folders.py` reads what such a folder says of itself, `models.py` brings it into memory, and one module
-for each engine does a job: `hearing.py`, `speaking.py`, `writing.py`, `judging.py`. Nothing is ever fetched from a hub,
+tokenizer needs. `folders.py` reads what such a folder says of itself, and `speakers.py` which voices it has;
+`models.py` brings it into memory, and one module for each engine does a job: `hearing.py`, `speaking.py` (with
+`saying.py` for what differs between kinds of models), `writing.py`, `judging.py`. Nothing is ever fetched from a hub,
 and no code that lies in a folder is run.
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from heddle import prices
 from heddle.domain import JSON, Needs
 from heddle.engines import JobContext, LoadContext, Made, Offer
-from heddle.engines.transformers import folders
+from heddle.engines.transformers import folders, speakers
 from heddle.engines.transformers.options import JudgeOptions, Options
 
 if TYPE_CHECKING:
@@ -117,15 +118,15 @@ class Whisper(_Engine):
 
 
 class Speech(_Engine):
-    """Speaks with models of the family VITS, to which the 1,100 languages of MMS belong."""
+    """Speaks with VITS, to which the 1,100 languages of MMS belong, SpeechT5, Bark and CSM."""
 
-    kind = "vits"
+    kind = "speech"
 
     def offer(self) -> Offer:
         """Speech."""
         return Offer(
             step_types=frozenset({"tts"}),
-            families=frozenset({"transformers-tts", "vits", "mms"}),
+            families=frozenset({"transformers-tts", "vits", "mms", "speecht5", "bark", "csm"}),
             operations=frozenset({"create"}),
             loads=True,
             formats=frozenset({"SafeTensor"}),
@@ -134,7 +135,7 @@ class Speech(_Engine):
 
     def problems(self, payload: JSON) -> Mapping[str, str]:
         """What the model has not: voices, languages, a pitch."""
-        return folders.speech_problems(payload)
+        return speakers.problems(payload)
 
     def price(self, payload: JSON) -> float:
         """1 Buzz for every 100 characters begun."""

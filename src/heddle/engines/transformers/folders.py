@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,12 +77,12 @@ def architecture(path: str) -> str:
 # ── what is wrong with a job ──────────────────────────────────────────────────
 
 
-def _awaits(value: str) -> bool:
+def awaits(value: str) -> bool:
     """Whether a text has something in it that another step will give: such tokens begin with characters of no text."""
     return any("\ufdd0" <= letter <= "\ufdef" for letter in value)
 
 
-def _unlike(payload: JSON, wanted: str, architectures: tuple[str, ...]) -> dict[str, str]:
+def unlike(payload: JSON, wanted: str, architectures: tuple[str, ...]) -> dict[str, str]:
     """Why the model cannot be one of these; empty when it can."""
     named = payload.get("model")
     found = place(payload)
@@ -102,7 +101,7 @@ def _unlike(payload: JSON, wanted: str, architectures: tuple[str, ...]) -> dict[
 
 def whisper_problems(payload: JSON) -> dict[str, str]:
     """Of a transcript."""
-    if problems := _unlike(payload, "a Whisper model", ("WhisperForConditionalGeneration",)):
+    if problems := unlike(payload, "a Whisper model", ("WhisperForConditionalGeneration",)):
         return problems
     return language_problem(payload)
 
@@ -111,7 +110,7 @@ def language_problem(payload: JSON) -> dict[str, str]:
     """A language that the model does not know; asked once more at run, when it came from another step."""
     wanted = str(payload.get("language", voices.AUTO))
     found = place(payload)
-    if found is None or _awaits(wanted) or wanted.lower() == voices.AUTO:
+    if found is None or awaits(wanted) or wanted.lower() == voices.AUTO:
         return {}
     known = languages(found["path"]) or ["en"]
     if language_code(wanted) in known:
@@ -119,52 +118,9 @@ def language_problem(payload: JSON) -> dict[str, str]:
     return {"language": f"{wanted[:80]!r} is not one that this model knows: {', '.join(known)}"}
 
 
-def speech_problems(payload: JSON) -> dict[str, str]:
-    """Of a speech."""
-    if problems := _unlike(payload, "a VITS model", ("VitsModel",)):
-        return problems
-    found = place(payload)
-    assert found is not None
-    problems = dict[str, str]()
-    if payload.get("pitch", 1.0) != 1.0:
-        problems["pitch"] = f"{payload['pitch']:g} cannot be set: these models have the pitch of their voice; give 1"
-    if payload.get("instruct"):
-        problems["instruct"] = "these models cannot be told how to speak; leave it out"
-    problems |= _voice_problem(str(payload.get("voice", "default")), found["path"])
-    return problems | _spelling_problem(payload, found["path"])
-
-
-def speaker(voice: str, path: str) -> int | None:
-    """The number of a voice: 0 is the first of a model that has several; None for one that has one. KeyError."""
-    count = int(read(path, "config.json").get("num_speakers") or 1)
-    number = 0 if voice == "default" else int(voice) if voice.isascii() and voice.isdigit() else -1
-    if not 0 <= number < count:
-        raise KeyError(f"{voice[:80]!r} is not one of this model's: default" + (f", 0 to {count - 1}" * (count > 1)))
-    return number if count > 1 else None
-
-
-def _voice_problem(voice: str, path: str) -> dict[str, str]:
-    try:
-        speaker("default" if _awaits(voice) else voice, path)
-    except KeyError as error:
-        return {"voice": error.args[0]}
-    return {}
-
-
-def _spelling_problem(payload: JSON, path: str) -> dict[str, str]:
-    """Models read letters, and some of them letters that only another library can write."""
-    spelling = read(path, "tokenizer_config.json")
-    if spelling.get("phonemize") and find_spec("phonemizer") is None:
-        return {"model": "this model reads phonemes, which needs the library phonemizer; take one that reads letters"}
-    text = str(payload.get("text", ""))
-    if spelling.get("is_uroman") and not _awaits(text) and not text.isascii() and find_spec("uroman") is None:
-        return {"text": "this model reads Latin letters alone, without accents; romanize the text"}
-    return {}
-
-
 def text_problems(payload: JSON) -> dict[str, str]:
     """Of an answer."""
-    if problems := _unlike(payload, "a causal language model", ("ForCausalLM", "LMHeadModel")):
+    if problems := unlike(payload, "a causal language model", ("ForCausalLM", "LMHeadModel")):
         return problems
     if payload.get("json"):
         return {
@@ -176,5 +132,5 @@ def text_problems(payload: JSON) -> dict[str, str]:
 def judge_problems(payload: JSON) -> dict[str, str]:
     """Of a judgment."""
     if "text" in payload:
-        return _unlike(payload, "a classifier of texts", ("ForSequenceClassification",))
-    return _unlike(payload, "a classifier of pictures", ("ForImageClassification",))
+        return unlike(payload, "a classifier of texts", ("ForSequenceClassification",))
+    return unlike(payload, "a classifier of pictures", ("ForImageClassification",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import transformers
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from heddle.engines import LoadContext
-from heddle.engines.transformers import folders
+from heddle.engines.transformers import folders, speakers
 from heddle.errors import EngineFailed
 
 library: Any = transformers
@@ -26,10 +26,17 @@ library.utils.logging.disable_progress_bar()
 _CLASSES = {
     "whisper": ("WhisperForConditionalGeneration", ("WhisperTokenizerFast", "WhisperFeatureExtractor")),
     "vits": ("VitsModel", ("VitsTokenizer",)),
+    "speecht5": ("SpeechT5ForTextToSpeech", ("SpeechT5Tokenizer",)),
+    "bark": ("BarkModel", ("AutoTokenizer",)),
+    "csm": ("CsmForConditionalGeneration", ("AutoTokenizer",)),
     "text": ("AutoModelForCausalLM", ("AutoTokenizer",)),
     "text-judge": ("AutoModelForSequenceClassification", ("AutoTokenizer",)),
     "picture-judge": ("AutoModelForImageClassification", ("AutoImageProcessor",)),
 }
+#: Those that write spectrograms, of which another model makes sound.
+_SILENT = ("SpeechT5ForTextToSpeech",)
+#: Nothing is fetched, and no code that lies in a folder is run.
+_HERE = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Loaded:
     #: What reads sounds.
     hears: Any
     device: torch.device
+    #: What makes sound of spectrograms, for models that write these.
+    vocoder: Any = None
 
 
 def load(name: str, context: LoadContext) -> Loaded:
@@ -51,23 +60,32 @@ def load(name: str, context: LoadContext) -> Loaded:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     context.progress(0.0, "reading")
     with failing(f"the model {Path(path).name!r} cannot be loaded"):
-        known = {"local_files_only": True, "trust_remote_code": False}
-        if kind == "judge":
-            texts = folders.architecture(path).endswith("ForSequenceClassification")
-            kind = "text-judge" if texts else "picture-judge"
-        model_class, input_classes = _CLASSES[kind]
-        # Half numbers are slow on a CPU, and some operations have none there.
-        dtype = torch.float32 if device.type == "cpu" else "auto"
-        model, found = getattr(library, model_class).from_pretrained(
-            path, dtype=dtype, use_safetensors=True, output_loading_info=True, **known
-        )
-        if lacking := sorted(found["missing_keys"]):  # the library would draw them by chance
-            raise ValueError(f"its files lack {len(lacking)} weights such as {lacking[0]!r}")
+        model_class, input_classes = _CLASSES[_exactly(kind, path)]
+        model = _weights(model_class, path, device)
+        vocoder = _weights("SpeechT5HifiGan", f"{path}/{speakers.VOCODER}", device) if model_class in _SILENT else None
         context.progress(0.8, "to the device")
         model = model.to(device).eval()
-        reads, hears = [*(getattr(library, one).from_pretrained(path, **known) for one in input_classes), None][:2]
+        reads, hears = [*(getattr(library, one).from_pretrained(path, **_HERE) for one in input_classes), None][:2]
     context.progress(1.0)
-    return Loaded(path, model, reads, hears, device)
+    return Loaded(path, model, reads, hears, device, vocoder and vocoder.to(device).eval())
+
+
+def _exactly(kind: str, path: str) -> str:
+    """Which of several kinds that one engine runs."""
+    if kind == "judge":
+        return "text-judge" if folders.architecture(path).endswith("ForSequenceClassification") else "picture-judge"
+    return speakers.kind(path) if kind == "speech" else kind
+
+
+def _weights(model_class: str, path: str, device: torch.device) -> Any:
+    # Half numbers are slow on a CPU, and some operations have none there.
+    dtype = torch.float32 if device.type == "cpu" else "auto"
+    model, found = getattr(library, model_class).from_pretrained(
+        path, dtype=dtype, use_safetensors=True, output_loading_info=True, **_HERE
+    )
+    if lacking := sorted(found["missing_keys"]):  # the library would draw them by chance
+        raise ValueError(f"its files lack {len(lacking)} weights such as {lacking[0]!r}")
+    return model
 
 
 def sweep() -> None:
@@ -84,7 +102,7 @@ def failing(what: str) -> Generator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, ImportError, AttributeError, TypeError) as error:
         said = " ".join(str(error).split())
         raise EngineFailed(f"{what}: {type(error).__name__}: {said[:300]}") from error
 
@@ -96,6 +114,21 @@ def seeded(seed: int, device: torch.device) -> Generator[None]:
     with chance.fork_rng(devices=[device] if device.type == "cuda" else []):
         chance.manual_seed(seed % 2**63)
         yield
+
+
+@contextmanager
+def beating(parts: Iterable[Any], ask: Callable[[], None]) -> Generator[None]:
+    """Ask before each run of these parts of a model; what is raised there ends the run."""
+
+    def hook(_part: Any, _given: Any) -> None:
+        ask()
+
+    hooks = [part.register_forward_pre_hook(hook) for part in parts]
+    try:
+        yield
+    finally:
+        for one in hooks:
+            one.remove()
 
 
 class Watch(StoppingCriteria):
