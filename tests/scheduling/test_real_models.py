@@ -25,13 +25,13 @@ if WITHOUT is None:
 pytestmark = [needs_torch, pytest.mark.slow]
 
 MODELS = {"sd1": "SD 1.5", "sdxl": "SDXL 1.0", "flux1": "Flux.1 D"}
-#: Of one slot: two of these models fit, with what a picture takes beside each of them.
-SLOT_MB = 6000
+#: Of a slot in which two of these models fit, with what a picture takes beside each of them, and of one for one.
+FOR_TWO_MB, FOR_ONE_MB = 6000, 3000
 REQUESTS = 20
 
 
 @pytest.fixture
-def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
+def serving(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
     """A machine that says that it has two GPUs, so that there are two slots for engines with models."""
     said = tmp_path / "bin" / "nvidia-smi"
     said.parent.mkdir()
@@ -42,9 +42,9 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving
     home = tmp_path / "home"
     home.mkdir()
     (home / "engines.toml").write_text('[diffusers]\ndevice = "cpu"\n')
-    server = Serving(
-        home, slots=1, devices="0,1", device_memory_mb=SLOT_MB, callbacks_private="on", starting_buzz=10**6, defer_s=600
-    )
+    settings = {"slots": 1, "devices": "0,1", "device_memory_mb": request.param, "starting_buzz": 10**6}
+    # The first jobs wait for PyTorch, on a busy machine longer than anybody is passed over by default.
+    server = Serving(home, **settings, callbacks_private="on", defer_s=600)
     yield server.start()
     assert server.stop() == 0
 
@@ -100,9 +100,14 @@ def shelves(home: Path) -> dict[str, set[str]]:
     return {row["name"]: {one["model"].split(":")[0] for one in json.loads(row["report"])["models"]} for row in rows}
 
 
-@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
+@pytest.mark.parametrize(
+    ("serving", "at_once"),
+    [(FOR_TWO_MB, True), (FOR_TWO_MB, False), (FOR_ONE_MB, True)],
+    ids=["at once", "one by one", "at once, room for one"],
+    indirect=["serving"],
+)
 def test_no_load_is_needless(serving: Serving, at_once: bool) -> None:
-    """In turn from slot to slot each slot would be asked for another model every time: twenty loads."""
+    """Where nobody is passed over for a model that is at hand, the first case takes eight loads and the last four."""
     airs = [add(serving.home, kind) for kind in MODELS]
     ids: list[str] = []
     with serving.client() as client:
@@ -111,7 +116,7 @@ def test_no_load_is_needless(serving: Serving, at_once: bool) -> None:
             if not at_once:
                 ended(client, ids[-1])
         jobs = [ended(client, workflow_id)["steps"][0]["jobs"][0] for workflow_id in ids]
-    had = shelves(serving.home)
-    assert len(loads(serving.home)) == sum(map(len, had.values())), "what was loaded is still there"
-    assert sorted(kind for kinds in had.values() for kind in kinds) == sorted(MODELS), "each once"
+    assert len(loads(serving.home)) == len(MODELS)
+    had = [kind for kinds in shelves(serving.home).values() for kind in kinds]
+    assert len(set(had)) == len(had), "none is there twice"
     assert {job["result"]["blobs"][0]["metadata"]["engine"] for job in jobs} == {"diffusers"}
