@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from heddle.engines.diffusers import device, folders, memory
 from heddle.engines.diffusers.device import Device, Placement
+from heddle.engines.diffusers.eye import eye_for
 from heddle.engines.diffusers.files import Unreadable
 from heddle.engines.diffusers.folders import Folder
 from heddle.engines.diffusers.loading import class_named, first_line, stay_offline
@@ -21,9 +22,20 @@ _FOR_WEIGHTS = 0.75
 
 
 class Model:
-    """What `load` brought, and `unload` lets go. `exact` parts are computed in float32 whatever the others are."""
+    """What `load` brought, and `unload` lets go. `exact` parts are computed in float32 whatever the others are.
 
-    def __init__(self, path: Path, options: Options, exact: Collection[str] = (), room_mb: float | None = None) -> None:
+    `seen`: its videos are shown while they are made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        options: Options,
+        exact: Collection[str] = (),
+        room_mb: float | None = None,
+        *,
+        seen: bool = False,
+    ) -> None:
         try:
             folder = folders.look(path)
         except Unreadable as error:
@@ -33,6 +45,7 @@ class Model:
             self.pipeline: Any = _opened(folder, self.placement.dtype, exact)
             if self.placement.offload == "none" and self.placement.device != "cpu":
                 self.pipeline.to(self.placement.device)
+            self.eye = eye_for(self.pipeline.vae, frames=True) if seen else None
         if options.vae_tiling and hasattr(self.pipeline.vae, "enable_tiling"):
             self.pipeline.vae.enable_tiling()
 

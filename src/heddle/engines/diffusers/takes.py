@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from heddle import __version__
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
 from heddle.engines.diffusers import flow_samplers, memory
+from heddle.engines.diffusers.eye import Glimpse
 from heddle.engines.diffusers.opening import Model
 from heddle.engines.diffusers.samplers import seeded
 from heddle.engines.diffusers.video_families import Kind, Start, start_of
@@ -53,6 +55,7 @@ class Take:
         self.start: Start = start_of(payload)
         self.pipeline = model.fresh(kind.pipelines[self.start])
         self.placement = model.placement
+        self.eye = model.eye
         self.size = (int(payload["width"]), int(payload["height"]))
         self.rendered = (kind.padded(self.size[0]), kind.padded(self.size[1]))
         self.fps = Fraction(str(payload["fps"])).limit_denominator(1001)
@@ -119,6 +122,13 @@ class Take:
             call |= {"width": width, "height": height}
         if kind.rate:
             call["frame_rate"] = float(self.fps)
+        # HunyuanVideo 1.5 tells nobody of its steps.
+        if (
+            self.eye is not None
+            and "callback_on_step_end" in inspect.signature(type(self.pipeline).__call__).parameters
+        ):
+            latents = (self.count - 1) // kind.group + 1
+            call["callback_on_step_end"] = Glimpse(self.eye, self.context, self.rendered, latents)
         return call | self._pictures()
 
     def _pictures(self) -> dict[str, Any]:

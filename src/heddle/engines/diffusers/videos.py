@@ -118,7 +118,8 @@ class DiffusersVideo:
 
         context.progress(0.0)
         name, _, path = model.partition(":")
-        self._models[model] = Model(Path(path), self._options, KINDS[name].exact, device.room_mb(context, _WORKING_MB))
+        room_mb = device.room_mb(context, _WORKING_MB)
+        self._models[model] = Model(Path(path), self._options, KINDS[name].exact, room_mb, seen=True)
 
     def unload(self, model: str) -> None:
         """Let it go."""
