@@ -142,6 +142,11 @@ def _bytes_tokenizer(folder: Path, specials: list[str], template: str | None = N
         core.post_processor = processors.BertProcessing(
             (named["sep_token"], vocabulary[named["sep_token"]]), (named["cls_token"], vocabulary[named["cls_token"]])
         )
+    if "bos_token" in named:
+        ends = [(named[one], vocabulary[named[one]]) for one in ("bos_token", "eos_token")]
+        core.post_processor = processors.TemplateProcessing(
+            single=f"{named['bos_token']} $A {named['eos_token']}", special_tokens=ends
+        )
     tokenizer = library.PreTrainedTokenizerFast(tokenizer_object=core, model_max_length=64, **named)
     tokenizer.add_special_tokens({"additional_special_tokens": [s for s in specials if s not in named.values()]})
     tokenizer.chat_template = template

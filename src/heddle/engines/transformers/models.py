@@ -74,7 +74,11 @@ def _exactly(kind: str, path: str) -> str:
     """Which of several kinds that one engine runs."""
     if kind == "judge":
         return "text-judge" if folders.architecture(path).endswith("ForSequenceClassification") else "picture-judge"
-    return speakers.kind(path) if kind == "speech" else kind
+    if kind != "speech":
+        return kind
+    if not (spoken := speakers.kind(path)):
+        raise ValueError(f"its config.json names none of {', '.join(speakers.KINDS)}")
+    return spoken
 
 
 def _weights(model_class: str, path: str, device: torch.device) -> Any:

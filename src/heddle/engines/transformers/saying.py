@@ -142,23 +142,29 @@ def _history(loaded: Loaded, voice: str) -> dict[str, Any]:
 def _csm(loaded: Loaded, voice: str) -> Speaker:
     """The first piece goes before the others as what was said till then, so that all have its voice."""
     model, config, codec = loaded.model, loaded.model.config, loaded.model.codec_model.config
-    first: list[tuple[str, Any]] = []
+    first: list[tuple[list[int], Any]] = []
 
     def say(text: str) -> Any:
         text = _plain(loaded, text)
-        prompt, more = f"[{voice}]{text}", dict[str, Any]()
+        tokens: list[int] = loaded.reads(f"[{voice}]{text}")["input_ids"]
+        prompt, more = tokens, dict[str, Any]()
         for said, wave in first:
-            heard = loaded.reads.convert_ids_to_tokens(config.audio_token_id) * -(-wave.shape[0] // codec.frame_size)
-            prompt = f"{said}{heard}{loaded.reads.convert_ids_to_tokens(config.audio_eos_token_id)}{prompt}"
+            heard = [config.audio_token_id] * -(-wave.shape[0] // codec.frame_size)
+            prompt = [*said, *heard, config.audio_eos_token_id, *tokens]
             cutoffs = torch.tensor([[wave.shape[0]]], device=loaded.device)
             more = {"input_values": wave[None, None], "input_values_cutoffs": cutoffs}
-        read = loaded.reads(prompt, return_tensors="pt", return_token_type_ids=False).to(loaded.device)
-        room = config.max_position_embeddings - read["input_ids"].shape[1]
-        _check_length(read["input_ids"].shape[1], config.max_position_embeddings - 1)
-        frames = min(room, round((len(text) / _SLOWEST + _MORE_S) * codec.frame_rate))
-        [wave] = model.generate(**read, **more, output_audio=True, max_new_tokens=frames)
+        _check_length(len(prompt), config.max_position_embeddings - 1)
+        frames = round((len(text) / _SLOWEST + _MORE_S) * codec.frame_rate)
+        read = torch.tensor([prompt], device=loaded.device)
+        [wave] = model.generate(
+            read,
+            attention_mask=torch.ones_like(read),
+            output_audio=True,
+            max_new_tokens=min(frames, config.max_position_embeddings - len(prompt)),
+            **more,
+        )
         if not first:
-            first.append((f"[{voice}]{text}", wave))
+            first.append((tokens, wave))
         return wave
 
     return Speaker(int(codec.sampling_rate), say, (model.backbone_model,))

@@ -123,6 +123,8 @@ def _spelling(payload: JSON, path: str) -> dict[str, str]:
             "model": f"this SpeechT5 model has no vocoder: put the folder of its HiFi-GAN into it as {VOCODER}/, "
             "and add it to the catalog anew"
         }
+    if kind(path) == "bark" and "semantic_config" not in folders.read(path, "generation_config.json"):
+        return {"model": "this Bark model lacks its generation_config.json; put it into the folder, and add it anew"}
     spelling = folders.read(path, "tokenizer_config.json")
     if spelling.get("phonemize") and find_spec("phonemizer") is None:
         return {"model": "this model reads phonemes, which needs the library phonemizer; take one that reads letters"}

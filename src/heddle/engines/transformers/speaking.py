@@ -32,7 +32,8 @@ def make(loaded: Loaded, payload: JSON, context: JobContext) -> Made:
     if len(text) > LONGEST:
         raise EngineFailed(f"text has {len(text)} characters; at most {LONGEST} are read out, so split it")
     voice = _voice(loaded, payload)
-    speaker = saying.speaker(loaded, voice, float(payload.get("speed", 1.0)))
+    with models.failing("the model cannot speak"):
+        speaker = saying.speaker(loaded, voice, float(payload.get("speed", 1.0)))
     parts = _speak(loaded, speaker, payload, pieces(text, speaker.breath), context)
     rate = speaker.rate
     sound, times = _joined(parts, rate)
