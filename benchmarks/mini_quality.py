@@ -1,0 +1,213 @@
+"""How well `mini` follows captions that nothing learned from, as the frozen checker sees it, beside the bars.
+
+    python benchmarks/mini_quality.py RUN [--weights FILE] [--captions 500] [--steps 20] [--cfg 2] [--sheets FOLDER]
+
+RUN is a folder of the training with its pool of drawings and its checker (`python -m training take-up RUN`, then
+`python -m training draw RUN --shards 0`). Needs `heddle-cloud[train]` and a checkout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+
+from heddle.engines.mini import sampling, weights
+from heddle.engines.mini.codec import Pixels
+from heddle.engines.mini.sampling import Knobs, Told
+from heddle.engines.mini.sessions import Networks, Sessions
+from training import captions, checker, data, pictures
+from training.scenes import NAMES, Scene
+from training.trainer import averaged
+
+BARS = {
+    "release": {"object": 0.90, "color": 0.80, "count": 0.70, "position": 0.80, "background": 0.97, "style": 0.90},
+    "preview": {"object": 0.60, "color": 0.50, "count": 0.40, "position": 0.60, "background": 0.95, "style": 0.85},
+}
+_BATCH = 10
+#: What a person looks at.
+TWENTY = (
+    "a red house under a yellow sun in a meadow", "two blue cars in the city", "a black cat on the beach",
+    "three balloons, plain blue background", "a green tree in the snow", "a rocket in space", "four yellow circles",
+    "a purple castle in the mountains, watercolor", "a blue car on the left, a red car on the right, desert",
+    "an orange fish underwater", "pixel art of a red mushroom", "a line drawing of a sailboat on the sea",
+    "a white moon at night", "a large pink flower on a green background", "a red triangle above a blue square",
+    "a snowman next to a tree, snow", "two white birds over the ocean", "a butterfly in the top left corner, meadow",
+    "a flat design of a yellow umbrella on the beach", "a dragon eating pizza",
+)  # fmt: skip
+
+
+class Painting:
+    """Pictures by the engine's own loop and sessions."""
+
+    def __init__(self, file: Path, knobs: Knobs) -> None:
+        self.sessions = Sessions(file, 1)
+        self.networks: Networks = self.sessions.networks((), lambda: None)
+        self.knobs = knobs
+
+    def pictures(self, texts: Sequence[str], seed: int, negatives: Sequence[str] | None = None) -> list[Pixels]:
+        """A picture for each text; seeds count up from `seed`."""
+        made: list[Pixels] = []
+        for start in range(0, len(texts), _BATCH):
+            part = texts[start : start + _BATCH]
+            against = negatives[start : start + _BATCH] if negatives is not None else [""] * len(part)
+            seeds = [seed + start + at for at in range(len(part))]
+            told, untold = self._joined(part), self._joined(against)
+            plans = sampling.plans(self.networks.layout, told, untold, seeds, self.knobs)
+            latents = sampling.latents(self.networks.painter, plans, told, untold, seeds, self.knobs)
+            made += [self.networks.decoded(latents[at : at + 1]) for at in range(len(part))]
+        return made
+
+    def variants(self, texts: Sequence[str], sources: Sequence[Pixels], strength: float, seed: int) -> list[Pixels]:
+        """Pictures from pictures."""
+        made: list[Pixels] = []
+        for at, (text, source) in enumerate(zip(texts, sources, strict=True)):
+            told, untold = self._joined([text]), self._joined([""])
+            there = self.encoded(source)
+            read = self.networks.read(there)
+            level = sampling.plan_level(strength)
+            plans = sampling.plans(self.networks.layout, told, untold, [seed + at], self.knobs, start=read, level=level)
+            latents = sampling.latents(
+                self.networks.painter, plans, told, untold, [seed + at], self.knobs, start=there, level=strength
+            )
+            made.append(self.networks.decoded(latents))
+        return made
+
+    def encoded(self, pixels: Pixels) -> np.ndarray:
+        """Latents (1, 24, 16, 16)."""
+        return np.ascontiguousarray(self.sessions.codec.encode(pixels).transpose(2, 0, 1)[None])
+
+    def _joined(self, texts: Sequence[str]) -> Told:
+        rows = self.networks.told(texts)
+        return Told(*(np.concatenate(parts) for parts in zip(*rows, strict=True)))
+
+
+class Bench:
+    """Held-out scenes, their captions and the checker."""
+
+    def __init__(self, run: Path, count: int) -> None:
+        self.scenes: list[Scene] = list(data.held_out(count))
+        self.told = [
+            captions.write(scene, data.HELD_OUT + at, errors=False) for at, scene in enumerate(self.scenes)
+        ]  # fmt: skip
+        self.texts = [caption.text for caption in self.told]
+        self.checker = averaged(checker.Checker(), run, "checker")
+        pool = pictures.Pool(run / "pool")
+        self.real = [pictures.picture(scene, pool)[0] for scene in self.scenes]
+
+    def row(self, name: str, images: Sequence[Pixels], shift: int = 0) -> dict[str, float]:
+        """Print a row; `shift` holds pictures against the captions of others."""
+        scenes = self.scenes[shift:] + self.scenes[:shift]
+        told = self.told[shift:] + self.told[:shift]
+        made = checker.table(scenes, told, checker.look(self.checker, images))
+        print(f"| {name:30} | " + " | ".join(f"{value:.3f}" for value in made.values()) + " |", flush=True)
+        return made
+
+    def seen(self, image: Pixels, kind: str) -> int:
+        """How many cells of a kind there are."""
+        return int((checker.look(self.checker, [image])[0].kinds == NAMES.index(kind) + 1).sum())
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.option("--weights", "file", type=click.Path(exists=True, path_type=Path), default=weights.SHIPPED)
+@click.option("--captions", "count", default=500, show_default=True)
+@click.option("--steps", default=20, show_default=True)
+@click.option("--cfg", default=Knobs().cfg, show_default=True)
+@click.option("--sheets", type=click.Path(path_type=Path), help="Where pictures to look at are written.")
+def main(run: Path, file: Path, count: int, steps: int, cfg: float, sheets: Path | None) -> None:
+    """Print the table and what the knobs do."""
+    torch.set_num_threads(1)
+    bench, painting = Bench(run, count), Painting(file, Knobs(steps=steps, cfg=cfg))
+    print(f"{file.name} sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}, {count} captions, {steps} steps, cfg {cfg:g}")
+    print(f"| {'pictures':30} | " + " | ".join((*checker.COLUMNS, "all")) + " |")
+    print("|---|" + "---|" * 7)
+    bench.row("drawings (ceiling)", bench.real)
+    bench.row("drawings, encoded and decoded", [painting.networks.decoded(painting.encoded(real)) for real in bench.real])
+    images = painting.pictures(bench.texts, 1)
+    made = bench.row(f"mini, cfg {cfg:g}", images)
+    shuffled = bench.row("mini, captions of others (floor)", images, shift=1)
+    few = min(count, 100)
+    painting.knobs = Knobs(steps=steps, cfg=1.0)
+    part = Bench(run, few) if few < count else bench
+    plain = part.row(f"mini, cfg 1, {few} captions", painting.pictures(part.texts, 1))
+    painting.knobs = Knobs(steps=steps, cfg=cfg)
+    guided = part.row(f"mini, cfg {cfg:g}, {few} captions", images[:few])
+    for name, bars in BARS.items():
+        short = [f"{key} {made[key]:.3f} < {bar:.2f}" for key, bar in bars.items() if made[key] < bar]
+        print(f"{name}: {'met' if not short else ', '.join(short)}")
+    print(f"captions of others: object {shuffled['object']:.3f} (bar: at most 0.15)")
+    print(f"guidance: object {plain['object']:.3f} at cfg 1, {guided['object']:.3f} at cfg {cfg:g}")
+    _negative(bench, painting)
+    _strength(bench, painting)
+    if sheets is not None:
+        _sheets(bench, painting, images, sheets)
+
+
+def _negative(bench: Bench, painting: Painting) -> None:
+    """A thing that the prompt names, named as unwanted as well."""
+    pairs = [(kind, other) for kind, other in zip(NAMES, NAMES[7:] + NAMES[:7], strict=True)]
+    texts = [f"a {kind} and a {other}, plain gray background" for kind, other in pairs]
+    with_it = painting.pictures(texts, 500)
+    without = painting.pictures(texts, 500, negatives=[f"a {other}" for _, other in pairs])
+    before = sum(bench.seen(image, other) >= 2 for image, (_, other) in zip(with_it, pairs, strict=True))
+    after = sum(bench.seen(image, other) >= 2 for image, (_, other) in zip(without, pairs, strict=True))
+    kept = sum(bench.seen(image, kind) >= 2 for image, (kind, _) in zip(without, pairs, strict=True))
+    print(f"negative prompt: the unwanted thing is seen in {after} instead of {before} of {len(pairs)}, the other in {kept}")
+
+
+def _strength(bench: Bench, painting: Painting) -> None:
+    """How near pictures stay to what they are made from."""
+    sources, texts = bench.real[:12], bench.texts[12:24]
+    rows = []
+    for strength in (0.1, 0.3, 0.5, 0.7, 0.9, 1.0):
+        made = painting.variants(texts, sources, strength, 900)
+        off = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(made, sources, strict=True)])
+        rows.append((strength, float(off)))
+    rising = all(a[1] < b[1] for a, b in zip(rows, rows[1:], strict=False))
+    print("strength, mean difference from the source: " + ", ".join(f"{s:g} {off:.1f}" for s, off in rows), end="; ")
+    print("rising" if rising else "NOT rising")
+
+
+def _sheets(bench: Bench, painting: Painting, images: Sequence[Pixels], folder: Path) -> None:
+    """Pictures for a person."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _sheet(painting.pictures(TWENTY, 7), 5, folder / "twenty.png")
+    held = [image for pair in zip(bench.real[:16], images[:16], strict=True) for image in pair]
+    _sheet(held, 8, folder / "held-out.png")
+    usual = painting.knobs
+    prompts = ("a red house under a yellow sun in a meadow", "a black cat on the beach", "three blue balloons")
+    rows: list[Pixels] = []
+    for prompt in prompts:
+        for knobs in [Knobs(steps=usual.steps, cfg=cfg) for cfg in (1.0, 2.0, 4.0, 7.0)] + [Knobs(steps=n, cfg=usual.cfg) for n in (2, 4, 8, 32)]:
+            painting.knobs = knobs
+            rows += painting.pictures([prompt], 11)
+    painting.knobs = usual
+    _sheet(rows, 8, folder / "cfg-and-steps.png")
+    _sheet([image for prompt in prompts for image in painting.pictures([prompt] * 8, 20)], 8, folder / "seeds.png")
+    source, rows = bench.real[8], []
+    for prompt in ("a watercolor of a castle at night", "a red car in the desert"):
+        rows += [source, *(painting.variants([prompt], [source], s, 5)[0] for s in (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0))]
+    _sheet(rows, 8, folder / "strength.png")
+    pairs = [("a house and a tree, meadow", "tree"), ("a cat and a balloon, plain gray background", "balloon"), ("a car, city", "city")]
+    rows = [image for text, no in pairs for image in painting.pictures([text] * 4, 30) + painting.pictures([text] * 4, 30, [no] * 4)]
+    _sheet(rows, 8, folder / "negative.png")
+
+
+def _sheet(images: Sequence[Pixels], across: int, target: Path, side: int = 192) -> None:
+    made = Image.new("RGB", (across * side, -(-len(images) // across) * side), "white")
+    for at, image in enumerate(images):
+        small = Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS)
+        made.paste(small, (at % across * side, at // across * side))
+    made.save(target)
+    print(target)
+
+
+
+if __name__ == "__main__":
+    main()
