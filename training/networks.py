@@ -261,6 +261,11 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
+        base = F.conv_transpose2d(x, self.basis, stride=16)
+        return base + self.mean.repeat(1, x.shape[2], x.shape[3]) + self.detail(x)
+
+    def detail(self, x: Tensor) -> Tensor:
+        """What the principal components lack."""
         y = self.enter(x)
         for block in self.coarse:
             y = block(y)
@@ -270,9 +275,7 @@ class Decoder(nn.Module):
         y = F.pixel_shuffle(self.fine_up(y), 2)
         for block in self.fine:
             y = block(y)
-        more = F.pixel_shuffle(self.leave(F.silu(y)), 4)
-        base = F.conv_transpose2d(x, self.basis, stride=16)
-        return base + self.mean.repeat(1, x.shape[2], x.shape[3]) + more
+        return F.pixel_shuffle(self.leave(F.silu(y)), 4)
 
 
 class Reader(nn.Module):

@@ -1,20 +1,22 @@
-"""The file that is shipped: the averaged weights of all networks in half precision, with where they come from."""
+"""The averaged weights of all networks as the file that is shipped, with where they come from."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
 from torch import nn
 
+from heddle.engines.mini.codec import Codec
 from training.data import load_codec
 from training.denoisers import Tagged
 from training.networks import Decoder, Layout, Painter, Reader
+from training.shipped import QUALITIES, write
 from training.trainer import averaged
 
 STAGES = ("text", "layout", "painter", "decoder", "reader")
@@ -42,13 +44,20 @@ def history(folder: Path) -> dict[str, dict[str, float]]:
     return told
 
 
-def pack(folder: Path, target: Path) -> None:
+def tensors(made: Mapping[str, nn.Module], codec: Codec) -> dict[str, npt.NDArray[np.float32]]:
+    """Everything that the file holds, in its order."""
+    held = {
+        f"{name}.{key}": weight.detach().float().cpu().numpy()
+        for name in STAGES
+        for key, weight in made[name].named_parameters()
+    }
+    return held | {"codec.basis": codec.basis, "codec.mean": codec.mean, "codec.scale": codec.scale}
+
+
+def pack(folder: Path, target: Path, quality: str = "none") -> None:
     """Write the file. Raises FileNotFoundError where a stage was never trained."""
-    held: dict[str, npt.NDArray[np.float16]] = {}
-    for name, network in networks(folder).items():
-        for key, weight in network.named_parameters():
-            held[f"{name}.{key}"] = weight.detach().to(torch.float16).numpy()
-    codec = load_codec(folder / "codec.safetensors")
-    for key, value in (("basis", codec.basis), ("mean", codec.mean), ("scale", codec.scale)):
-        held[f"codec.{key}"] = value.astype(np.float16)
-    save_file(held, target, metadata={"format": "mini-1", "training": json.dumps(history(folder))})
+    if quality not in QUALITIES:
+        raise ValueError(f"quality: {quality!r} is not one of: {', '.join(QUALITIES)}")
+    with torch.no_grad():
+        held = tensors(networks(folder), load_codec(folder / "codec.safetensors"))
+    write(target, held, {"format": "mini-1", "quality": quality, "training": json.dumps(history(folder))})
