@@ -43,6 +43,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "scribe": "heddle.engines.scribe:Scribe",
         "llama-cpp": "heddle.engines.llama_cpp:LlamaCpp",
         "transformers-text": "heddle.engines.transformers:Text",
+        "mini": "heddle.engines.mini:Mini",
         "sketch": "heddle.engines.sketch:Sketch",
         "diffusers": "heddle.engines.diffusers:Diffusers",
         "comfy-graph": "heddle.engines.comfy_graph:ComfyGraph",

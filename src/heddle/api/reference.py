@@ -219,6 +219,7 @@ def _engines(offers: Mapping[str, Offer]) -> Iterator[str]:
             "Operations": ", ".join(sorted(offer.operations)),
             "Sides": f"{offer.sides[0]} to {offer.sides[1]} pixels",
             "Samplers": ", ".join(sorted(offer.samplers)) or "any",
+            "Quality": "a preview, which runs only where it is named" if offer.preview else "",
             "Stand-in": "may stand in for other families where HEDDLE_STAND_IN allows it" if offer.stand_in else "",
         }
         rows = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in facts.items() if v)

@@ -1,10 +1,11 @@
-"""The built-in entries: what the embedded engine `sketch` answers to. They are code, so they have no files."""
+"""The built-in entries: what the embedded engines answer to. They are part of the install, and have no files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
+from heddle import registry
 from heddle.catalog import entries, models, versions
 from heddle.catalog.entries import NewEntry
 from heddle.db import Tx
@@ -33,7 +34,7 @@ def _style(number: int, name: str, words: tuple[str, ...], description: str) -> 
     )
 
 
-#: In the order of their ids: model n has the one version n.
+#: The illustrator and its styles, in the order of their ids: model n has the one version n.
 ENTRIES: Sequence[NewEntry] = (
     NewEntry(
         name="Sketch",
@@ -51,9 +52,28 @@ ENTRIES: Sequence[NewEntry] = (
 )
 
 
+#: The model of the engine `mini`.
+MINI = NewEntry(
+    name="Mini",
+    type="Checkpoint",
+    base_model="Mini",
+    creator=CREATOR,
+    model_id=5,
+    version_id=5,
+    description="The embedded model: small, trained on nothing but drawings of the embedded illustrator.",
+    tags=("illustration",),
+)
+
+
+def here() -> list[NewEntry]:
+    """Those whose engines are offered here."""
+    offered = not registry.engine("mini").missing()
+    return [*ENTRIES, MINI] if offered else list(ENTRIES)
+
+
 def ensure(tx: Tx, at: datetime) -> int:
     """Add the built-in entries that are missing; how many were. Doing it again changes nothing."""
-    missing = [new for new in ENTRIES if new.version_id is not None and versions.of_id(tx, new.version_id) is None]
+    missing = [new for new in here() if new.version_id is not None and versions.of_id(tx, new.version_id) is None]
     for new in missing:
         entries.add(tx, new, at)
     return len(missing)

@@ -12,6 +12,8 @@ from heddle import options, registry, settings
 from heddle.engines import Describer, Engine, Offer
 from heddle.errors import UsageError
 
+_PREVIEW = "a preview: runs only where it is named"
+
 
 @click.command()
 @click.argument("name", required=False)
@@ -58,6 +60,7 @@ def _shown(name: str, offer: Offer, missing: list[str], kinds: list[dict[str, An
         "samplers": sorted(offer.samplers),
         "sides": list(offer.sides),
         "loadsModels": offer.loads,
+        "preview": offer.preview,
         "wantsDevice": offer.device,
         "missing": missing,
         "kinds": kinds,
@@ -69,6 +72,8 @@ def _print_all(found: list[dict[str, Any]]) -> None:
     for engine in found:
         mark = "-- " if engine["missing"] else "ok "
         text = "; ".join(engine["missing"]) or f"{', '.join(engine['stepTypes'])}; {', '.join(engine['families'])}"
+        if engine["preview"] and not engine["missing"]:
+            text += f"; {_PREVIEW}"
         click.echo(f"{mark} {engine['name']:<{width}}  {text}")
 
 
@@ -83,6 +88,8 @@ def _print_one(engine: dict[str, Any]) -> None:
     ):
         if value:
             _line(label, ", ".join(value))
+    if engine["preview"] and not engine["missing"]:
+        _line("quality", _PREVIEW)
     if engine["loadsModels"]:
         _line("models", "of the catalog: heddle models add" + (", on a device" if engine["wantsDevice"] else ""))
     for kind in engine["kinds"]:

@@ -45,6 +45,10 @@ class Offer:
     #: Whether payloads hold the step as it was asked for (`asked`: its type, its input, the blobs in it), because
     #: another server is to run it.
     forwards: bool = False
+    #: Whether jobs may name models that are added to its own (LoRAs): payloads say under `weights` where those lie.
+    adds: bool = False
+    #: Whether what it makes is not good enough yet to be taken unasked: it runs only where it is named.
+    preview: bool = False
     #: Whether it runs where a device is: in one worker process for each, so that no model is in its memory twice.
     device: bool = False
 

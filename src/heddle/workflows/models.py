@@ -68,7 +68,7 @@ def resolve(plan: Plan, engine: Engine, name: str, find: Find, first: First) -> 
         place = _find(resource, find)
         if place is not None:
             _check_fits(resource, place, fits, family)
-            if offer.loads and place.path is None:
+            if (offer.loads or (offer.adds and resource.added)) and place.path is None:
                 raise Absent(resource.path, f"the catalog has {resource.air!r} without its weights", named=True)
             if resource.path == "model" and not _reads(offer, place):
                 raise Absent(resource.path, _unread(name, offer, place), named=True)

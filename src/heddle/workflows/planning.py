@@ -186,7 +186,7 @@ class Planner:
         index, request, look = wanted.index, wanted.request, wanted.look
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
-            plan = kind.plan(wanted.bound.input, look.facts_of)
+            plan = self._planned(request.type, kind, wanted.bound.input, look)
             ready, stands_in_for, known = self._choose(request.type, kind, plan, look)
             _check(plan, ready.offer)
             payloads = [_payload(p, ready, stands_in_for, known) for p in plan.payloads]
@@ -224,6 +224,16 @@ class Planner:
             jobs=jobs,
         )
         return step, plan
+
+    def _planned(self, type_name: str, kind: StepType, given: JSON, look: Look) -> Plan:
+        """A step that names no engine is planned for the one that it gets, with the usual size of its family."""
+        plan = kind.plan(given, look.facts_of)
+        if plan.family is not None:
+            return plan
+        first = _first_ready([e for e in self._engines if type_name in e.offer.step_types], type_name)
+        if first.name not in kind.families or first.offer.stand_in:
+            return plan
+        return kind.plan({**given, "engine": first.name}, look.facts_of)
 
     def _type(self, name: str, path: str) -> StepType:
         if name in self._types:
@@ -288,9 +298,10 @@ def _ready(name: str) -> _Ready:
 
 def _first_ready(able: Sequence[_Ready], type_name: str) -> _Ready:
     for engine in able:
-        if not engine.missing:
+        if not engine.missing and not engine.offer.preview:
             return engine
-    reasons = "; ".join(f"{e.name}: {', '.join(e.missing)}" for e in able) or "none is installed"
+    why = {e.name: ", ".join(e.missing) or "it is a preview, which runs only where it is named" for e in able}
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in why.items()) or "none is installed"
     raise InvalidRequest.of("engine", f"no engine can run {type_name} here: {reasons}")
 
 
@@ -386,7 +397,7 @@ def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | Non
         made["controlNets"] = [c | {"model": known.air(c["model"])} for c in controls]
     if "continueFrom" in made:
         made["continueFrom"] = known.air(made["continueFrom"])
-    if ready.offer.loads:
+    if ready.offer.loads or ready.offer.adds:
         made["weights"] = known.weights()
     if stands_in_for:
         made["standInFor"] = stands_in_for

@@ -39,8 +39,8 @@ Watch = Callable[[int, int, Floats], None]
 
 #: How far each stage's noise levels are moved up: the large decisions fall where there is most noise.
 LAYOUT_SHIFT, PAINTER_SHIFT = 3.0, 2.0
-#: What the guidance asked for is multiplied with in each stage, beyond 1.
-LAYOUT_GUIDANCE, PAINTER_GUIDANCE = 1.0, 1.0
+#: What guidance beyond 1 is multiplied with in each stage.
+LAYOUT_GUIDANCE, PAINTER_GUIDANCE = 1.0, 0.5
 
 #: The streams of chance of one seed.
 _LAYOUT, _PAINTER, _FRESH = 0, 1, 2
@@ -51,7 +51,7 @@ class Knobs:
     """How both stages are run."""
 
     steps: int = 20
-    cfg: float = 3.0
+    cfg: float = 2.0
     sampler: str = "euler"
     layout_shift: float = LAYOUT_SHIFT
     painter_shift: float = PAINTER_SHIFT
@@ -112,6 +112,12 @@ def noise(seeds: Sequence[int], stream: int, shape: tuple[int, ...]) -> Floats:
 def begun(drawn: Floats, start: Floats | None, level: float) -> Floats:
     """Where the way begins: noise, or what is there already, noised to a level."""
     return drawn if start is None or level >= 1 else _sum(1 - level, start, level, drawn)
+
+
+def plan_level(strength: float) -> float:
+    """How far the plan of a source is noised where its latents are noised to `strength`: less, so that little strength
+    leaves things where they are."""
+    return strength * strength
 
 
 def _fresh(seeds: Sequence[int], stage: int, shape: tuple[int, ...]) -> Callable[[int], Floats]:

@@ -2,7 +2,7 @@
 
     low picture -> Lanczos -> sharpened at edges, held between its neighbors, corrected to shrink back to the source
 
-`pixels.py` does the work, `pictures.py` has it done to a picture, `clips.py` in a sandbox to a video.
+`studio.enlarging` does the work, `pictures.py` has it done to a picture, `clips.py` in a sandbox to a video.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ import numpy as np
 from heddle.domain import JSON
 from heddle.engines import Made
 from heddle.engines.resample import VIDEO_PIXELS, VIDEO_SIDE
-from heddle.engines.resample.pixels import enlarge_frame
 from heddle.errors import JobError
 from heddle.studio import previews, sandbox, video
+from heddle.studio.enlarging import enlarge_frame
 from heddle.studio.video import Clip
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from heddle import media
 from heddle.domain import JSON
 from heddle.engines import Made
 from heddle.engines.resample import IMAGE_AREA, IMAGE_SIDE
-from heddle.engines.resample.pixels import Pixels, enlarge_picture
 from heddle.studio import pictures
+from heddle.studio.enlarging import Pixels, enlarge_picture
 
 
 def is_picture(data: bytes) -> bool:
