@@ -112,7 +112,7 @@ def payload(prompt: str = "a red house", **more: Any) -> dict[str, Any]:
     """A job of a picture, as the planner makes it."""
     made: dict[str, Any] = {
         "family": "mini", "operation": "variant" if more.get("images") else "create", "prompt": prompt, "width": 256,
-        "height": 256, "steps": 3, "cfgScale": 2.0, "seed": 1, "networks": [], "images": [], "weights": {},
+        "height": 256, "steps": 4, "cfgScale": 2.0, "seed": 1, "networks": [], "images": [], "weights": {},
     }  # fmt: skip
     return made | more
 

@@ -112,5 +112,8 @@ class Mini:
         from heddle.engines.mini.sessions import Sessions  # noqa: PLC0415 - heavy: numpy, onnxruntime
 
         if self._sessions is None:
-            self._sessions = Sessions(self._path, self._options.threads)
+            try:
+                self._sessions = Sessions(self._path, self._options.threads)
+            except Unusable as error:
+                raise EngineFailed(str(error)) from error
         return self._sessions

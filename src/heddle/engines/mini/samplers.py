@@ -20,7 +20,7 @@ _KNOWN: dict[str, tuple[str, tuple[str, ...]]] = {
     "dpmpp_2m": ("DPM++ 2M", ("dpmpp2m", "dpm2m")),
 }
 _SCHEDULES = ("normal", "discrete", "karras", "exponential", "beta", "sgmuniform", "trailing", "simple", "ddimuniform")
-_UNSAID = frozenset({"", "undefined", "default", "automatic"})
+_UNSAID = frozenset({"undefined", "default", "automatic"})
 
 
 class UnknownSampler(ValueError):
@@ -43,7 +43,7 @@ class Sampler:
 def choose(asked: str) -> Sampler:
     """Raises UnknownSampler with the names that may be used."""
     key = re.sub(r"[^a-z0-9]", "", asked.lower().replace("+", "p"))
-    if key in _UNSAID:
+    if not asked.strip() or key in _UNSAID:
         return Sampler(asked=asked, name=DEFAULT, title=_KNOWN[DEFAULT][0])
     for name, (title, spellings) in _KNOWN.items():
         for spelled in spellings:
