@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import torch
 
-from training import checker, data, decoder, denoisers, kept, pictures, text
+from training import checker, data, decoder, denoisers, kept, pictures, ship, text
 from training.trainer import Plan
 
 #: Where a run is kept between machines.
@@ -36,6 +36,10 @@ _STAGES: dict[str, Callable[[Path, Plan, torch.device], None]] = {
 def main() -> None:
     """Make the model of the engine mini, stage by stage, in a folder; each goes on where it was ended."""
     torch.set_num_threads(1)
+
+
+main.add_command(ship.export)
+main.add_command(ship.pack)
 
 
 @main.command()

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from training.shipped import write
 
 from heddle.engines import Made
 from heddle.engines.mini import Mini, weights
 from heddle.studio.previews import Preview
-from training.shipped import write
 
 _PAIRS = range(24)
 
@@ -28,9 +28,9 @@ def random_weights(seed: int = 0) -> dict[str, np.ndarray]:
     """Every tensor that the graphs want."""
     rng = np.random.default_rng(seed)
     made = {name: rng.normal(0, 0.03, shape).astype(np.float32) for name, shape in weights.shapes().items()}
-    for name in made:
+    for name, values in made.items():
         if name.endswith("norm.weight"):
-            made[name][:] = 1
+            values[:] = 1
     return made | _passing_on(made) | _codec()
 
 

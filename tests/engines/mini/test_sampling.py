@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_levels_fall_from_the_start_to_nothing() -> None:
         levels = sampling.levels(5, 3.0, start)
         assert math.isclose(levels[0], start)
         assert levels[-1] == 0
-        assert all(low < high for high, low in zip(levels, levels[1:], strict=False))
+        assert all(low < high for high, low in pairwise(levels))
     assert sampling.levels(4, 3.0)[1] > sampling.levels(4, 1.0)[1] == 0.75
 
 
@@ -82,7 +83,7 @@ def test_levels_fall_from_the_start_to_nothing() -> None:
 def test_windows_cover_a_side_and_overlap_by_half_at_least(cells: int) -> None:
     starts = sampling.starts(cells)
     assert (starts[0], starts[-1]) == (0, cells - 16)
-    assert all(0 < after - before <= 8 for before, after in zip(starts, starts[1:], strict=False))
+    assert all(0 < after - before <= 8 for before, after in pairwise(starts))
 
 
 def test_windows_that_agree_leave_no_seam() -> None:
@@ -106,7 +107,9 @@ def test_samplers_are_known_by_the_names_of_four_programs(asked: str, name: str)
     assert chosen.name in sampling.SAMPLERS
 
 
-@pytest.mark.parametrize("asked", ["DPM++ 2M Karras", "dpM2MKarras", "dpmpp_2m karras", "dpm++2m+karras", "Euler Simple"])
+@pytest.mark.parametrize(
+    "asked", ["DPM++ 2M Karras", "dpM2MKarras", "dpmpp_2m karras", "dpm++2m+karras", "Euler Simple"]
+)
 def test_a_schedule_is_the_models_own_and_that_is_said(asked: str) -> None:
     chosen = samplers.choose(asked)
     assert repr(asked) in chosen.approximation

@@ -7,6 +7,7 @@ before it. The layer's weight W becomes W + strength * alpha / rank * B A.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Network:
     @property
     def stamp(self) -> tuple[str, int, int]:
         """The file as it is now."""
-        stat = self.path.stat()
+        stat = _stat(self.path)
         return str(self.path), stat.st_mtime_ns, stat.st_size
 
 
@@ -72,11 +73,9 @@ class Network:
 def check(path: Path) -> dict[str, Row]:
     """What a file changes, by the names of its tensors, from its header alone. Raises Unusable."""
     safetensors: Any = import_module("safetensors")
+    if (size := _stat(path).st_size) > MOST_BYTES:
+        raise Unusable(f"{path.name!r} has {size:,} bytes; a LoRA for mini has {MOST_BYTES:,} at most")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise Unusable(
-                f"{path.name!r} has {path.stat().st_size:,} bytes; a LoRA for mini has {MOST_BYTES:,} at most"
-            )
         with safetensors.safe_open(path, "np") as file:
             names = list(file.keys())
             if len(names) > MOST_TENSORS:
@@ -86,10 +85,19 @@ def check(path: Path) -> dict[str, Row]:
                 name: _row(path.name, name, str(part.get_dtype()), tuple(part.get_shape()))
                 for name, part in found.items()
             }
-    except (safetensors.SafetensorError, OSError, UnicodeDecodeError) as error:
+    except safetensors.SafetensorError as error:
         raise Unusable(f"{path.name!r} is no safetensors file: {str(error)[:200]}") from error
+    except OSError as error:
+        raise Unusable(f"{path.name!r} cannot be read") from error
     _check_pairs(path.name, rows)
     return rows
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise Unusable(f"{path.name!r} is not there any more") from error
 
 
 def _row(file: str, name: str, dtype: str, shape: tuple[int, ...]) -> Row:
