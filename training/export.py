@@ -7,8 +7,8 @@ as floats.
 
 from __future__ import annotations
 
-import io
 import json
+import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,21 +132,21 @@ _PARTS = {"inner": "decoder", "patches": "codec"}
 
 def _model(graph: Graph) -> onnx.ModelProto:
     """By tracing: that exporter keeps the names of weights, and wants no further package."""
-    written = io.BytesIO()
     for weight in graph.network.parameters():
         # Weights that are equal, as they are before training, would become one.
         nn.init.uniform_(weight)
-    with warnings.catch_warnings():
+    axes = {
+        name: {axis: said for axis, said in graph.free.items() if axis == 0 or name not in _TOLD}
+        for name in (*graph.inputs, *graph.outputs)
+    }
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        path = Path(folder) / "graph.onnx"
         torch.onnx.export(
-            graph.network.eval(), graph.examples, written, dynamo=False, do_constant_folding=False,
-            opset_version=_OPSET, input_names=list(graph.inputs), output_names=list(graph.outputs),
-            dynamic_axes={
-                name: {axis: said for axis, said in graph.free.items() if axis == 0 or name not in _TOLD}
-                for name in (*graph.inputs, *graph.outputs)
-            },
+            graph.network.eval(), graph.examples, path, dynamo=False, do_constant_folding=False, opset_version=_OPSET,
+            input_names=list(graph.inputs), output_names=list(graph.outputs), dynamic_axes=axes,
         )  # fmt: skip
-    return onnx.load_from_string(written.getvalue())
+        return onnx.load(path)
 
 
 def _without_weights(model: onnx.ModelProto, name: str, rows: Mapping[str, Place]) -> onnx.ModelProto:

@@ -46,14 +46,10 @@ def places(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
 def write(path: Path, tensors: Mapping[str, npt.NDArray[np.floating]], metadata: Mapping[str, str]) -> None:
     """Write the file. Raises ValueError where the metadata leaves no room for the tensors' names."""
     rows = places({name: values.shape for name, values in tensors.items()})
-    header: dict[str, object] = {"__metadata__": dict(metadata)} | {
-        name: {
-            "dtype": "F16",
-            "shape": place.shape,
-            "data_offsets": (place.start - FIRST, place.start - FIRST + place.size),
-        }
-        for name, place in rows.items()
-    }
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    for name, place in rows.items():
+        span = (place.start - FIRST, place.start - FIRST + place.size)
+        header[name] = {"dtype": "F16", "shape": place.shape, "data_offsets": span}
     said = json.dumps(header, separators=(",", ":")).encode()
     if len(said) > FIRST - 8:
         raise ValueError(f"the header takes {len(said)} bytes, and there are {FIRST - 8}: shorten the metadata")
