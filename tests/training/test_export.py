@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from training.shipped import FILE, FIRST, places, write
 
 from heddle.engines.mini import weights
@@ -110,3 +112,46 @@ def test_the_package_holds_the_graphs_of_these_networks(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         path.name: path.read_bytes() for path in weights.GRAPHS.iterdir()
     }
+
+
+@pytest.fixture
+def run(tmp_path: Path, halves: dict[str, np.ndarray]) -> Path:
+    """A folder in which every stage was trained, as it seems."""
+    from safetensors.numpy import save_file  # noqa: PLC0415 - not needed elsewhere
+
+    for stage in ("text", "layout", "painter", "decoder", "reader"):
+        named = "text.{}" if stage == "text" else "{}"
+        held = {
+            named.format(name.partition(".")[2]): values
+            for name, values in halves.items()
+            if name.partition(".")[0] == stage
+        }
+        said = {"step": "7", "seconds": "1.5", "views": "70"}
+        save_file(held, tmp_path / f"{stage}.average.safetensors", metadata=said)
+    codec = {part: halves[f"codec.{part}"] for part in ("basis", "mean", "scale")}
+    save_file(codec, tmp_path / "codec.safetensors")
+    return tmp_path
+
+
+def test_what_is_packed_is_what_the_engine_reads(run: Path, halves: dict[str, np.ndarray]) -> None:
+    target = run / "mini.safetensors"
+    said = CliRunner().invoke(commands(), ["pack", str(run), str(target), "--quality", "preview"])
+    assert said.exit_code == 0, said.output
+    told = weights.metadata(target)
+    assert told["quality"] == "preview"
+    assert json.loads(told["training"])["painter"] == {"step": 7, "seconds": 1.5, "views": 70}
+    read = weights.read(target)
+    assert all(np.array_equal(values, halves[name]) for name, values in read.items())
+    assert CliRunner().invoke(commands(), ["pack", str(run), str(target), "--quality", "good"]).exit_code == 2
+
+
+def test_a_header_that_would_move_the_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shorten the metadata"):
+        write(tmp_path / "w", {"x": np.zeros(3, np.float32)}, {"training": "x" * FIRST})
+    assert not (tmp_path / "w").exists()
+
+
+def commands() -> Any:
+    from training.cli import main  # noqa: PLC0415 - it needs torch
+
+    return main
