@@ -24,6 +24,13 @@ class Codec:
         made = (patches(pixels) - self.mean) @ self.basis.T / self.scale
         return made.astype(np.float32)
 
+    def decode(self, latents: Floats) -> Floats:
+        """As far as the components alone go: batch, rows, columns, 24 to batch, 16 rows, 16 columns, 3 (-1..1)."""
+        batch, high, wide = latents.shape[:3]
+        cut = np.asarray((latents * self.scale) @ self.basis, dtype=np.float32) + self.mean
+        turned = cut.reshape(batch, high, wide, PATCH, PATCH, 3).transpose(0, 1, 3, 2, 4, 5)
+        return turned.reshape(batch, high * PATCH, wide * PATCH, 3)
+
 
 def patches(pixels: Pixels) -> Floats:
     """Rows, columns, 768 (-1..1)."""

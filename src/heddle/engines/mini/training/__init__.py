@@ -1,0 +1,1 @@
+"""LoRAs of `mini`, trained in numpy."""
