@@ -19,6 +19,7 @@ from tests.torch import needs_torch
 from heddle.engines import Made
 from heddle.engines.diffusers.training import LoraTraining
 from heddle.errors import EngineFailed, JobCanceled
+from heddle.learning import course
 
 pytestmark = [needs_torch, pytest.mark.filterwarnings("ignore")]
 
@@ -219,9 +220,7 @@ def test_after_a_death_it_ends_as_if_nothing_had_been(family: str, room: Path, t
 
 
 def test_a_checkpoint_between_epochs(room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from heddle.engines.diffusers.training import loop  # noqa: PLC0415 - torch
-
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(course, "CHECKPOINT_S", 0.0)
     with pytest.raises(MemoryError):
         list(start(brief("flux1"), Job(dataset(2), tmp_path, "step 7 of", error=MemoryError)))
     context = Job(dataset(2), tmp_path)

@@ -1,9 +1,8 @@
 """The engine `lora`: trains LoRAs for models of diffusers, with peft.
 
-`request.py` is what is asked for, `dataset.py` the pictures and captions, `batches.py` their order, `objectives.py`
-what each family is taught, `adapters.py` the LoRA, `loop.py` the training, `checkpoints.py` how far it is,
-`lora_files.py` and `names.py` what comes out, `samples.py` and `curve.py` what can be seen of it. Only this module and
-`request.py` are imported where nothing is trained.
+`heddle.learning` has what any training does. Here `request.py` has the families, `objectives.py` what each is taught,
+`adapters.py` the LoRA, `optimizers.py` and `loop.py` how it learns, `lora_files.py` and `names.py` what comes out,
+`samples.py` what can be seen of it. Only this module and `request.py` are imported where nothing is trained.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from peft import LoraConfig
 from torch import Tensor
 from torch.nn import Parameter
 
-from heddle.engines.diffusers.training.batches import Use, chance
-from heddle.engines.diffusers.training.request import Wanted
 from heddle.errors import EngineFailed
+from heddle.learning.batches import Use, chance
+from heddle.learning.request import Wanted
 
 #: The name of the adapter while it learns.
 NAME = "learned"

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
 
-from heddle.engines.diffusers.training.request import Wanted
+from heddle.learning.request import Wanted
 
 #: What words become: named tensors, without a dimension for the batch.
 Words = Mapping[str, Tensor]

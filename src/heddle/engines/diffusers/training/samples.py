@@ -9,29 +9,35 @@ from typing import Any
 import torch
 from PIL import Image
 
-from heddle.engines import Made
 from heddle.engines.diffusers.families import FAMILIES
-from heddle.engines.diffusers.training.request import Wanted
+from heddle.engines.diffusers.training import request
+from heddle.learning.piece import Piece
+from heddle.learning.request import Wanted
 
 #: Told of each step of the sampler: which picture, and how far it is (0..1); lets a cancel through.
 Watch = Callable[[int, float], None]
 
 
-def made(pipe: Any, wanted: Wanted, epoch: int, *, side: int, watch: Watch) -> Iterator[Made]:
+def made(pipe: Any, wanted: Wanted, epoch: int, *, side: int, watch: Watch) -> Iterator[Piece]:
     """A picture for each prompt, always from the same noise, so that epochs can be compared."""
     for number, prompt in enumerate(wanted.prompts):
         seed = (wanted.seed + number) % 2**63
         picture = _picture(pipe, wanted, prompt, seed, side, lambda done, n=number: watch(n, done))
         out = io.BytesIO()
         picture.save(out, "PNG")
-        yield Made(
+        yield Piece(
             data=out.getvalue(),
             mime="image/png",
             width=picture.width,
             height=picture.height,
             role="sample",
             output={"epoch": epoch, "prompt": prompt},
-            metadata={"prompt": prompt, "seed": seed, "steps": wanted.about.sample_steps, "cfgScale": wanted.cfg},
+            metadata={
+                "prompt": prompt,
+                "seed": seed,
+                "steps": request.FAMILIES[wanted.family].sample_steps,
+                "cfgScale": wanted.cfg,
+            },
         )
 
 
@@ -39,7 +45,7 @@ def made(pipe: Any, wanted: Wanted, epoch: int, *, side: int, watch: Watch) -> I
 def _picture(
     pipe: Any, wanted: Wanted, prompt: str, seed: int, side: int, watch: Callable[[float], None]
 ) -> Image.Image:
-    steps = wanted.about.sample_steps
+    steps = request.FAMILIES[wanted.family].sample_steps
 
     def told(_pipe: Any, step: int, _level: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         watch((step + 1) / steps)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from heddle.engines.diffusers.training import dataset as datasets
-from heddle.engines.diffusers.training.dataset import Dataset, told
 from heddle.errors import EngineFailed, JobCanceled
+from heddle.learning import dataset as datasets
+from heddle.learning.dataset import Dataset, told
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (12, 8), **more: Any) -> bytes:

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from heddle.engines.diffusers.training import curve, request
-from heddle.engines.diffusers.training.batches import Batches, bucket, fitted
-from heddle.engines.diffusers.training.dataset import Example
-from heddle.engines.diffusers.training.request import Wanted
+from heddle.engines.diffusers.training import request
+from heddle.learning import curve
+from heddle.learning.batches import Batches, bucket, fitted
+from heddle.learning.dataset import Example
+from heddle.learning.request import Wanted
 
 
 def wanted(**more: Any) -> Wanted:
@@ -24,7 +25,7 @@ def wanted(**more: Any) -> Wanted:
         "family": "sdxl", "steps": 100, "epochs": 3, "batchSize": 2, "learningRate": 0.01, "networkDim": 8,
         "networkAlpha": 4, "flip": False, "shuffleTokens": False, "keepTokens": 0, "samples": [], "seed": 5,
     }  # fmt: skip
-    return Wanted.of(payload | more)
+    return request.wanted(payload | more)
 
 
 def examples(*captions: str, repeats: int = 1) -> list[Example]:

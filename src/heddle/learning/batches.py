@@ -11,8 +11,8 @@ from enum import IntEnum
 import numpy as np
 from PIL import Image, ImageOps
 
-from heddle.engines.diffusers.training.dataset import Example
-from heddle.engines.diffusers.training.request import Wanted
+from heddle.learning.dataset import Example
+from heddle.learning.request import Wanted
 
 #: Sides of a bucket are at most this much longer or shorter than the resolution.
 _STRETCH = 2

@@ -1,7 +1,7 @@
 """How far a training is, on the disk: what was learned, what the optimizer remembers, and the epochs that are done.
 
 A worker may die at any moment, and the next attempt of the job goes on from here. Files are safetensors and JSON, and
-whole or not there. What is in the folder was written by this engine; a folder that cannot be read is as good as none.
+whole or not there. What is in the folder was written here; a folder that cannot be read is as good as none.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.numpy import load, save
 
-from heddle.engines import Made
+from heddle.learning.piece import Piece
 
 _STATE = "state.safetensors"
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +31,10 @@ class State:
 
     step: int
     losses: Sequence[float] = ()
-    values: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    values: Mapping[str, Array] = field(default_factory=dict[str, Array])
     alpha: Mapping[str, float] = field(default_factory=dict[str, float])
     #: Of the optimizer: `<parameter>/<what it remembers>`.
-    memory: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    memory: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
 
 class _Said(msgspec.Struct):
@@ -78,9 +80,11 @@ class Checkpoints:
         told = {"key": self._key, "step": str(state.step)}
         told["losses"] = msgspec.json.encode(state.losses).decode()
         told["alpha"] = msgspec.json.encode(state.alpha).decode()
-        self._write(_STATE, save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, metadata=told))
+        self._write(
+            _STATE, save({name: np.asarray(value, order="C") for name, value in tensors.items()}, metadata=told)
+        )
 
-    def keep(self, epoch: int, made: Sequence[Made]) -> None:
+    def keep(self, epoch: int, made: Sequence[Piece]) -> None:
         """What an epoch gave; it is given again by an attempt that goes on behind it."""
         for n, one in enumerate(made):
             said = _Said(one.mime, one.role, dict(one.output), dict(one.metadata), one.width, one.height)
@@ -94,7 +98,7 @@ class Checkpoints:
         names = [f"epoch-{epoch}-{n}" for n in range(count)]
         return count > 0 and all((self._folder / f"{name}{end}").exists() for name in names for end in ("", ".json"))
 
-    def kept(self, epoch: int) -> Iterator[Made]:
+    def kept(self, epoch: int) -> Iterator[Piece]:
         """What an epoch gave."""
         return (self._read(f"epoch-{epoch}-{n}") for n in range(self._count(epoch)))
 
@@ -104,9 +108,9 @@ class Checkpoints:
         except (OSError, ValueError):
             return 0
 
-    def _read(self, name: str) -> Made:
+    def _read(self, name: str) -> Piece:
         said = msgspec.json.decode((self._folder / f"{name}.json").read_bytes(), type=_Said)
-        return Made(
+        return Piece(
             data=(self._folder / name).read_bytes(),
             mime=said.mime,
             role=said.role,
@@ -127,27 +131,5 @@ class Checkpoints:
         partial.replace(self._folder / name)
 
 
-def remembered(optimizer: torch.optim.Optimizer, values: Mapping[str, torch.nn.Parameter]) -> dict[str, Tensor]:
-    """What an optimizer remembers of each parameter."""
-    found: dict[str, Tensor] = {}
-    for name, value in values.items():
-        state: dict[str, Any] = optimizer.state.get(value, {})
-        found |= {f"{name}/{key}": torch.as_tensor(kept) for key, kept in state.items() if kept is not None}
-    return found
-
-
-def remind(
-    optimizer: torch.optim.Optimizer, values: Mapping[str, torch.nn.Parameter], memory: Mapping[str, Tensor]
-) -> None:
-    """Give it back."""
-    for name, value in values.items():
-        begins = f"{name}/"
-        state = {key.removeprefix(begins): kept for key, kept in memory.items() if key.startswith(begins)}
-        # Counters stay where they are, as the optimizer itself keeps them.
-        optimizer.state[value] = {
-            key: kept.clone() if key == "step" else kept.to(value.device, copy=True) for key, kept in state.items()
-        }
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _under(prefix: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
