@@ -1,0 +1,35 @@
+"""What a training of `mini` is asked for. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from heddle.domain import JSON
+from heddle.learning import request
+from heddle.learning.request import Wanted
+
+FAMILY = "mini"
+
+#: Pixels per side, of which there is no choice: the networks know one size.
+SIDE = 256
+#: How strongly samples follow their prompts, and in how many steps they are made.
+CFG = 3.0
+SAMPLE_STEPS = 20
+#: So many views has every step: pictures of the batch, each at several noise levels where they are fewer.
+VIEWS = 8
+
+OPTIMIZERS = ("adamw", "adamw8bit", "adam8bit")
+
+
+def wanted(payload: JSON) -> Wanted:
+    """As the step type wrote it."""
+    return Wanted.of(payload, resolution=SIDE, cfg=CFG)
+
+
+def problems(payload: JSON) -> dict[str, str]:
+    """What of a payload cannot be done here: field -> sentence."""
+    found = request.problems(payload, OPTIMIZERS)
+    if (side := payload.get("resolution") or SIDE) != SIDE:
+        found["resolution"] = f"'mini' learns at {SIDE}, and not at {side}; leave it out"
+    for field in ("noiseOffset", "minSnrGamma"):
+        if payload.get(field):
+            found[field] = "is for models of diffusion; 'mini' is trained on flow, without it"
+    return found
