@@ -40,6 +40,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "nudenet": "heddle.engines.nudenet:NudeNet",
         "openai-api": "heddle.engines.openai_api:OpenAIApi",
         "lora": "heddle.engines.diffusers.training:LoraTraining",
+        "mini-lora": "heddle.engines.mini.training:MiniTraining",
         "scribe": "heddle.engines.scribe:Scribe",
         "llama-cpp": "heddle.engines.llama_cpp:LlamaCpp",
         "transformers-text": "heddle.engines.transformers:Text",

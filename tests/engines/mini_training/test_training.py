@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import load, save
 from tests.engines.mini_training import weights
 
+from heddle import registry
 from heddle.engines import Made
+from heddle.engines.mini import weights as weights_of_mini
 from heddle.engines.mini.training import MiniTraining, adapters, loop, request, samples
 from heddle.engines.mini.training.adapters import ALPHA, DOWN, UP
 from heddle.engines.mini.training.forward import Network
-from heddle.engines.mini.training.weights import read
 from heddle.errors import EngineFailed, JobCanceled
 from heddle.learning import course
 
@@ -91,6 +93,14 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("trainings")
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Samples in few steps, and no option left behind."""
+    monkeypatch.setattr(loop, "SAMPLE_STEPS", 3)
+    yield
+    registry.set_options({})
+
+
 @cache
 def base(room: Path) -> Path:
     return weights.written(room / "mini.safetensors")
@@ -107,7 +117,8 @@ def payload(**more: Any) -> dict[str, Any]:
 
 
 def run(room: Path, job: dict[str, Any], context: Job) -> list[Made]:
-    engine = MiniTraining(base(room))
+    registry.set_options({"mini": {"weights": str(base(room))}})
+    engine = MiniTraining()
     assert (engine.problems(job), engine.missing()) == ({}, [])
     return list(engine.run(job, context))
 
@@ -141,7 +152,7 @@ def unbroken(room: Path) -> tuple[Made, ...]:
 
 def drawn(room: Path, lora: bytes | None = None, prompt: str = "zlomp", scale: float = 1.0) -> np.ndarray:
     """What the networks paint with a LoRA merged into their weights, or without."""
-    held = dict(read(base(room)).held)
+    held = dict(loop.network(base(room)).held)
     tensors = load(lora) if lora else {}
     for key in [key for key in tensors if key.endswith(DOWN)]:
         layer = key.removesuffix(DOWN)
@@ -214,7 +225,7 @@ def test_a_cancel_comes_within_a_sample(room: Path, tmp_path: Path) -> None:
     context = Job(dataset(), tmp_path, "epoch 1: sample 1 of 1")
     with pytest.raises(JobCanceled):
         run(room, brief(), context)
-    assert read(base(room)).learned == {}
+    assert loop.network(base(room)).learned == {}
 
 
 def test_what_files_say(room: Path) -> None:
@@ -230,7 +241,7 @@ def test_what_files_say(room: Path) -> None:
     tensors = load(models(made)[0])
     assert tensors["painter.trunk.blocks.0.itself.query.lora_A.weight"].shape == (4, 192)
     assert {name.rpartition(".lora_")[0] or name.removesuffix(ALPHA) for name in tensors} == set(
-        adapters.layers(read(base(room)).held)
+        adapters.layers(loop.network(base(room)).held)
     )
 
 
@@ -263,7 +274,8 @@ def spoiled(data: bytes, change: str) -> bytes:
     elif change == "rank":
         tensors[query + DOWN] = np.zeros((0, 192), dtype=np.float16)
     elif change == "layer":
-        tensors["text.words" + DOWN] = tensors[query + DOWN]
+        tensors["painter.enter" + DOWN] = np.zeros((1, 45, 3, 3), dtype=np.float16)
+        tensors["painter.enter" + UP] = np.zeros((104, 1, 1, 1), dtype=np.float16)
     else:
         tensors = {"lora_unet_down_blocks_0.lora_down.weight": np.zeros((4, 4), dtype=np.float16)}
     return save(tensors)
@@ -272,18 +284,27 @@ def spoiled(data: bytes, change: str) -> bytes:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("shape", r"does not fit 'painter\.trunk\.blocks\.0\.itself\.query', whose weights are \[192, 192\]"),
-        ("half", "does not fit"),
-        ("rank", "does not fit"),
-        ("numbers", "holds what are no numbers"),
-        ("layer", r"has the layer 'text\.words', which is none that learns here"),
-        ("other", "is no LoRA of 'mini'"),
+        ("shape", r"changes painter\.trunk\.blocks\.0\.itself\.query\.weight with halves of the shapes \[4, 191\]"),
+        ("half", "has one half only"),
+        ("rank", "with the rank 0; it may be 1 to 256"),
+        ("other", "is not for mini"),
+        ("nonsense", "is no safetensors file"),
     ],
 )
 def test_files_that_cannot_be_gone_on_from(change: str, said: str, room: Path, tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
+    file.write_bytes(b"nonsense" if change == "nonsense" else spoiled(models(trained(room)[0])[-1], change))
+    assert re.search(said, MiniTraining().problems(going_on(file))["continueFrom"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("numbers", "that are none"), ("layer", r"changes 'painter\.enter', which is no layer that learns here")],
+)
+def test_files_that_turn_out_to_be_wrong(change: str, said: str, room: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
     file.write_bytes(spoiled(models(trained(room)[0])[-1], change))
-    with pytest.raises(EngineFailed, match=rf"continueFrom: x\.safetensors {said}"):
+    with pytest.raises(EngineFailed, match=rf"continueFrom: 'x\.safetensors' .*{said}"):
         run(room, going_on(file), Job(dataset(1), tmp_path / "job"))
 
 
@@ -320,8 +341,9 @@ def test_what_cannot_be_asked_for(given: dict[str, Any], field: str, said: str) 
     assert said in found[field]
 
 
-def test_without_weights_it_says_so(tmp_path: Path) -> None:
-    assert MiniTraining(tmp_path / "none").missing() == ["this version is shipped without weights of 'mini'"]
+def test_without_weights_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(weights_of_mini, "SHIPPED", tmp_path / "none")
+    assert MiniTraining().missing() == ["This version of Heddle has no weights for it."]
 
 
 def test_optimizers_take_the_steps_of_torch() -> None:

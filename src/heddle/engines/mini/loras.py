@@ -189,21 +189,29 @@ def _halves(values: Floats, stack: Sequence[Network]) -> Halves:
     return values.astype(np.float16)
 
 
-def _changes(path: Path) -> dict[str, Floats]:
-    """For every weight what is added to it at strength 1."""
+def halves(path: Path) -> dict[str, tuple[Floats, Floats, float]]:
+    """For every weight that a file changes, the two matrices as they are written, and alpha. Raises Unusable."""
     rows = check(path)
     held: dict[str, dict[str, Floats]] = {}
     for name, values in _tensors(path, rows).items():
         held.setdefault(rows[name].weight, {})[rows[name].what] = values
-    return {weight: _product(halves) for weight, halves in held.items()}
+    return {weight: (parts["down"], parts["up"], _alpha(parts)) for weight, parts in held.items()}
 
 
-def _product(halves: Mapping[str, Floats]) -> Floats:
-    down, up = halves["down"], halves["up"]
+def _alpha(parts: Mapping[str, Floats]) -> float:
+    """Where a file says none, it is the rank."""
+    return float(parts["alpha"].reshape(-1)[0]) if "alpha" in parts else float(parts["down"].shape[0])
+
+
+def _changes(path: Path) -> dict[str, Floats]:
+    """For every weight what is added to it at strength 1."""
+    return {weight: _product(*parts) for weight, parts in halves(path).items()}
+
+
+def _product(down: Floats, up: Floats, alpha: float) -> Floats:
     rank = down.shape[0]
-    factor = float(halves["alpha"].reshape(-1)[0]) / rank if "alpha" in halves else 1.0
     made: Floats = up.reshape(-1, rank) @ down.reshape(rank, -1)
-    return made * factor
+    return made * (alpha / rank)
 
 
 def _tensors(path: Path, rows: Mapping[str, Row]) -> dict[str, Floats]:

@@ -9,33 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from heddle import prices
+from heddle import prices, registry
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made, Offer
+from heddle.engines.mini import Mini, loras, weights
+from heddle.engines.mini.options import Options
 from heddle.engines.mini.training import request
-
-#: The weights of the base model.
-WEIGHTS = Path(__file__).parents[1] / "mini.safetensors"
+from heddle.engines.mini.weights import Unusable
+from heddle.errors import EngineFailed
 
 
 class MiniTraining:
-    """Trains beside the weights that are shipped, or others."""
-
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        self._weights = weights
+    """Trains beside the weights that `mini` runs with, by its table of `engines.toml`."""
 
     def offer(self) -> Offer:
-        """One family."""
+        """One family, whose LoRAs can be gone on from."""
         return Offer(
             step_types=frozenset({"training"}),
             families=frozenset({request.FAMILY}),
             operations=frozenset({"lora"}),
+            adds=True,
         )
 
     def missing(self) -> list[str]:
-        """The weights, where none are shipped."""
-        return [] if self._weights.exists() else ["this version is shipped without weights of 'mini'"]
+        """What the engine itself lacks: a LoRA is of no use without it."""
+        engine = Mini()
+        engine.configure(_table())
+        return engine.missing()
 
     def price(self, payload: JSON) -> float:
         """By steps, epochs and samples."""
@@ -44,16 +46,33 @@ class MiniTraining:
     def problems(self, payload: JSON) -> Mapping[str, str]:
         """What of a payload cannot be done here."""
         found = request.problems(payload)
-        earlier = payload.get("continueFrom")
-        file = payload.get("weights", {}).get(earlier) if earlier else None
-        if file is not None and file["format"] != "SafeTensor":
-            found["continueFrom"] = f"{earlier!r} is a {file['format']} file, and this must be safetensors"
+        earlier = _earlier(payload)
+        if earlier is not None:
+            try:
+                loras.check(earlier)
+            except Unusable as error:
+                found["continueFrom"] = str(error)
         return found
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
-        """Each epoch's LoRA, its samples, and the loss curve."""
-        from heddle.engines.mini.training import loop, weights  # noqa: PLC0415 - numpy is for those who train
+        """Each epoch's LoRA, its samples, and the loss curve. Raises JobError."""
+        from heddle.engines.mini.training import loop  # noqa: PLC0415 - numpy is for those who train
 
-        earlier = payload.get("continueFrom")
-        path = Path(payload["weights"][earlier]["path"]) if earlier else None
-        yield from loop.train(weights.read(self._weights), payload, context, earlier=path)
+        if reasons := self.missing():
+            raise EngineFailed(f"mini cannot be trained here: {' '.join(reasons)}")
+        yield from loop.train(loop.network(_weights()), payload, context, earlier=_earlier(payload))
+
+
+def _table() -> Mapping[str, Any]:
+    return registry.options().get("mini", {})
+
+
+def _weights() -> Path:
+    named = Options.of(_table()).weights
+    return Path(named).expanduser() if named else weights.SHIPPED
+
+
+def _earlier(payload: JSON) -> Path | None:
+    """The LoRA to go on from."""
+    named = payload.get("continueFrom")
+    return Path(payload["weights"][named]["path"]) if named else None

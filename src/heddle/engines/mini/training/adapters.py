@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
+from heddle.engines.mini import loras
 from heddle.engines.mini.training.forward import Adapter
 from heddle.engines.mini.training.tape import Floats, Value
+from heddle.engines.mini.weights import Unusable
 from heddle.errors import EngineFailed
 from heddle.learning.batches import Use, chance
 from heddle.learning.request import Wanted
@@ -22,7 +23,6 @@ TARGETS = re.compile(
     r"(layout|painter)\.trunk\.blocks\.\d+\.((itself|text)\.(query|keys|out)|feed\.(inner|out))"
     r"|painter\.up\.\d+\.(first|second)"
 )
-_LARGEST_RANK = 256
 
 
 class Lora:
@@ -70,29 +70,22 @@ def fresh(held: Mapping[str, Floats], wanted: Wanted) -> Lora:
     return Lora(values, dict.fromkeys(layers(held), float(wanted.alpha)))
 
 
-def read(data: bytes, held: Mapping[str, Floats], name: str) -> Lora:
-    """One that was trained here before. Raises EngineFailed."""
+def read(path: Path, held: Mapping[str, Floats]) -> Lora:
+    """One that was trained before, in any form that the engine takes. Raises EngineFailed."""
     try:
-        tensors = load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise EngineFailed(f"continueFrom: {name} is no safetensors file that can be read: {error}") from error
+        changes = loras.halves(path)
+    except Unusable as error:
+        raise EngineFailed(f"continueFrom: {error}") from error
     known = layers(held)
     values: dict[str, Floats] = {}
     alpha: dict[str, float] = {}
-    for layer in sorted({key.removesuffix(DOWN) for key in tensors if key.endswith(DOWN)}):
+    for weight, (down, up, said) in sorted(changes.items()):
+        layer = weight.removesuffix(".weight")
         if layer not in known:
-            raise EngineFailed(f"continueFrom: {name} has the layer {layer!r}, which is none that learns here")
-        down, up = tensors[layer + DOWN], tensors.get(layer + UP)
-        rank = len(down) if down.ndim else 0
-        if not 0 < rank <= _LARGEST_RANK or up is None or (down.shape, up.shape) != _shapes(known[layer], rank):
-            raise EngineFailed(f"continueFrom: {name} does not fit {layer!r}, whose weights are {list(known[layer])}")
-        said = tensors.get(layer + ALPHA)
-        alpha[layer] = float(rank) if said is None or said.size != 1 else float(said.reshape(-1)[0])
-        values[layer + DOWN], values[layer + UP] = down.astype(np.float32), up.astype(np.float32)
-        if not all(np.isfinite(v).all() for v in (values[layer + DOWN], values[layer + UP], alpha[layer])):
-            raise EngineFailed(f"continueFrom: {name} holds what are no numbers in {layer!r}")
-    if not values:
-        raise EngineFailed(f"continueFrom: {name} is no LoRA of 'mini': it has no layer such as {next(iter(known))!r}")
+            raise EngineFailed(f"continueFrom: {path.name!r} changes {layer!r}, which is no layer that learns here")
+        first, second = _shapes(known[layer], len(down))
+        values[layer + DOWN], values[layer + UP] = down.reshape(first), up.reshape(second)
+        alpha[layer] = said
     return Lora(values, alpha)
 
 

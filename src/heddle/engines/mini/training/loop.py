@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.mini import tokens
+from heddle.engines.mini import tokens, weights
 from heddle.engines.mini.sampling import Told
 from heddle.engines.mini.training import adapters, forward, samples
 from heddle.engines.mini.training.forward import Network
 from heddle.engines.mini.training.optimizer import Adam
 from heddle.engines.mini.training.request import SAMPLE_STEPS, SIDE, VIEWS, wanted
 from heddle.engines.mini.training.tape import Floats, Value
+from heddle.engines.mini.weights import Unusable
+from heddle.errors import EngineFailed
 from heddle.learning import course, lora_files
 from heddle.learning.batches import Seen, Use, chance, fitted
 from heddle.learning.checkpoints import Array, State
@@ -41,6 +44,19 @@ _LAYOUT, _PAINTER, _EVEN = (0.8, 1.2), (0.4, 1.2), 0.2
 _LEAST_LEVEL = 0.15
 #: Half of the plans that the painter learns under carry noise, up to this much, as those of the layout do.
 _ROUGH = 0.25
+
+
+def network(path: Path) -> Network:
+    """The networks of a file of weights, without a LoRA. Raises EngineFailed."""
+    try:
+        return Network(_held(path, path.stat().st_mtime_ns))
+    except (OSError, Unusable) as error:
+        raise EngineFailed(f"the weights of 'mini' cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _held(path: Path, _stamp: int) -> dict[str, Floats]:
+    return {name: value.astype(np.float32) for name, value in weights.read(path).items()}
 
 
 def train(network: Network, payload: JSON, context: JobContext, *, earlier: Path | None) -> Iterator[Made]:
@@ -90,7 +106,7 @@ class Learner:
         if state is not None:
             self._lora = adapters.Lora(state.values, state.alpha)
         elif self._earlier is not None:
-            self._lora = adapters.read(self._earlier.read_bytes(), self._network.held, self._earlier.name)
+            self._lora = adapters.read(self._earlier, self._network.held)
         else:
             self._lora = adapters.fresh(self._network.held, self._wanted)
         decay = DECAY if OPTIMIZERS[self._wanted.optimizer] == "adamw" else 0.0
