@@ -143,7 +143,7 @@ def _problems(payload: JSON, of: Model, options: Options) -> Iterator[tuple[str,
 
 def _lacking(of: Model, options: Options) -> str:
     """Why a single file cannot be loaded."""
-    if of.layout.folder:
+    if of.layout.folder or of.row.opener:
         return ""
     if of.row.parts:
         lacking = [part for part in of.row.parts if part not in of.layout.parts]

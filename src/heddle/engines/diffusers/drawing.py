@@ -280,7 +280,7 @@ def stepping(
     """Progress, and a cancel, at every step of the scheduler: pipelines differ in what else they tell, or tell nothing.
 
     A cancel is an exception in the middle of a step, after which the pipeline is as before. `look` is handed a way to
-    the latents after each step.
+    the latents after each step. Where a pipeline has `rounds` (which one, of how many), only the last one paints.
     """
     scheduler, done = pipeline.scheduler, 0
     step = scheduler.step
@@ -288,11 +288,12 @@ def stepping(
     @functools.wraps(step)  # pipelines look at its signature
     def watched(*given: Any, **named: Any) -> Any:
         nonlocal done
-        expected = max(1, len(scheduler.timesteps) - (getattr(scheduler, "begin_index", None) or 0))
+        at, rounds = getattr(pipeline, "rounds", (0, 1))
+        expected = rounds * max(1, len(scheduler.timesteps) - (getattr(scheduler, "begin_index", None) or 0))
         context.progress(_STEPS_SHARE * min(1.0, done / expected), f"step {done + 1} of {expected}")
         done += 1
         stepped = step(*given, **named)
-        if look is not None and len(given) > 2:
+        if look is not None and len(given) > 2 and at == rounds - 1:
             look(lambda: estimate(scheduler, given, stepped))
         return stepped
 

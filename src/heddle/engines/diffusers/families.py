@@ -18,7 +18,7 @@ class Family:
     name: str
     #: The family that callers name as `engine`.
     answers: str
-    #: The pipeline class of each operation; all of a family work on the same parts in memory.
+    #: The pipeline class of each operation, of diffusers or as `module:Class`; all work on the same parts in memory.
     pipelines: Mapping[str, str]
     #: Pipeline classes that `model_index.json` may name, beside those above.
     also: tuple[str, ...] = ()
@@ -45,6 +45,8 @@ class Family:
     dtype: Literal["float16", "bfloat16"] = "bfloat16"
     #: Parts that a single file has beside the core; where it is empty, the rest comes from a base folder.
     parts: tuple[str, ...] = ()
+    #: What opens a single file, as `module:function`, where diffusers does not know such files; they are whole then.
+    opener: str = ""
     #: Operations whose pipelines choose the size themselves, whatever they are told: what they draw is scaled.
     own_size: tuple[str, ...] = ()
     #: Arguments that every call has.
@@ -216,6 +218,15 @@ FAMILIES: Mapping[str, Family] = {
             answers="chroma",
             # Its inpainting pipeline asks the transformer for a value that no Chroma has.
             pipelines={"create": "ChromaPipeline", "variant": "ChromaImg2ImgPipeline"},
+        ),
+        Family(
+            name="mini",
+            answers="mini",
+            pipelines=dict.fromkeys(("create", "variant"), "heddle.engines.mini.torch.pipeline:MiniPipeline"),
+            opener="heddle.engines.mini.torch.pipeline:opened",
+            native=256,
+            core="painter",
+            own_size=("create", "variant"),
         ),
     )
 }

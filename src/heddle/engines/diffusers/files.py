@@ -263,6 +263,7 @@ _MARKS: Mapping[tuple[str, ...], Callable[[str, Mapping[str, list[int]]], tuple[
     ("double_blocks.0.img_attn.norm.key_norm.scale", "single_transformer_blocks.0.norm.linear.weight"): _flux,
     ("layers.0.adaLN_modulation.0.weight",): lambda _name, _shapes: ("z-image", "z-image"),
     ("transformer_blocks.0.img_mod.1.weight",): lambda _name, _shapes: ("qwen", "qwen"),
+    ("painter.trunk.places",): lambda _name, _shapes: ("mini", "mini"),
 }
 
 

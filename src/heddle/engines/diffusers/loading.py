@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from heddle import registry
 from heddle.engines.diffusers import files, memory, processors, vocabularies
 from heddle.engines.diffusers.families import FAMILIES, Family
 from heddle.engines.diffusers.files import Layout, Unreadable
@@ -73,9 +74,11 @@ def derive(pipeline: Any, name: str, **more: Any) -> Any:
 
 
 def class_named(name: str) -> Any:
-    """A class of diffusers by name."""
+    """A class of diffusers by name, or one of `module:Class`."""
     import diffusers  # noqa: PLC0415 - heavy
 
+    if ":" in name:
+        return registry.load(name)
     return getattr(diffusers, name)
 
 
@@ -140,6 +143,8 @@ def _assembled(path: Path, layout: Layout, dtype: str, given: Mapping[str, Any])
 
 
 def _of_file(row: Family, path: Path, layout: Layout, dtype: str, options: Options) -> Any:
+    if row.opener:
+        return registry.load(row.opener)(path, dtype)
     if row.parts:
         return _whole(row, path, layout, dtype, options)
     return _core_on_base(row, path, layout, dtype, options)
@@ -206,7 +211,7 @@ def base_folder(row: Family, options: Options) -> Path | None:
 
 def numbers(row: Family, layout: Layout, options: Options) -> Mapping[str, int]:
     """How many numbers there are by part, with those that a base folder gives. Raises Unreadable."""
-    if layout.folder or row.parts or (base := base_folder(row, options)) is None:
+    if layout.folder or row.parts or row.opener or (base := base_folder(row, options)) is None:
         return layout.numbers
     return {**files.look(base).numbers, row.core: layout.numbers.get(row.core, 0)}
 

@@ -43,7 +43,7 @@ LAYOUT_SHIFT, PAINTER_SHIFT = 3.0, 2.0
 LAYOUT_GUIDANCE, PAINTER_GUIDANCE = 1.0, 0.5
 
 #: The streams of chance of one seed.
-_LAYOUT, _PAINTER, _FRESH = 0, 1, 2
+LAYOUT, PAINTER, _FRESH = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,11 @@ def plans(
     start: Floats | None = None, level: float = 1.0, watch: Watch | None = None,
 ) -> Floats:  # fmt: skip
     """Plans (N, 21, 16, 16) out of noise, or of `start` noised to `level`; guidance leads away from `untold`."""
-    scale = 1 + (knobs.cfg - 1) * LAYOUT_GUIDANCE
-    predict = guided(network, told, untold, scale)
+    predict = planning(network, told, untold, knobs.cfg)
     shape = (plan.CHANNELS, plan.CELLS, plan.CELLS)
-    x = begun(noise(seeds, _LAYOUT, shape), start, level)
+    x = begun(noise(seeds, LAYOUT, shape), start, level)
     return sample(
-        predict, x, levels(knobs.steps, knobs.layout_shift, level), knobs.sampler, _fresh(seeds, _LAYOUT, shape), watch
+        predict, x, levels(knobs.steps, knobs.layout_shift, level), knobs.sampler, _fresh(seeds, LAYOUT, shape), watch
     )
 
 
@@ -76,7 +75,21 @@ def latents(
     start: Floats | None = None, level: float = 1.0, watch: Watch | None = None,
 ) -> Floats:  # fmt: skip
     """Latents (N, 24, H, W) under plans (N, 21, H, W); more than 16 x 16 is painted in windows that overlap."""
-    scale = 1 + (knobs.cfg - 1) * PAINTER_GUIDANCE
+    shape = (codec.CHANNELS, *plan_of.shape[2:])
+    x = begun(noise(seeds, PAINTER, shape), start, level)
+    schedule = levels(knobs.steps, knobs.painter_shift, level)
+    predict = painting(network, plan_of, told, untold, knobs.cfg)
+    return sample(predict, x, schedule, knobs.sampler, _fresh(seeds, PAINTER, shape), watch)
+
+
+def planning(network: Layout, told: Told, untold: Told, cfg: float) -> Predict:
+    """What the layout predicts, with guidance."""
+    return guided(network, told, untold, 1 + (cfg - 1) * LAYOUT_GUIDANCE)
+
+
+def painting(network: Painter, plan_of: Floats, told: Told, untold: Told, cfg: float) -> Predict:
+    """What the painter predicts under plans, with guidance, in windows where they are larger than one."""
+    scale = 1 + (cfg - 1) * PAINTER_GUIDANCE
 
     def window(x: Floats, level: float, y: int, left: int) -> Floats:
         part = np.s_[:, :, y : y + plan.CELLS, left : left + plan.CELLS]
@@ -87,11 +100,7 @@ def latents(
 
         return guided(network_under, told, untold, scale)(x[part], level)
 
-    shape = (codec.CHANNELS, *plan_of.shape[2:])
-    x = begun(noise(seeds, _PAINTER, shape), start, level)
-    schedule = levels(knobs.steps, knobs.painter_shift, level)
-    predict = joined(window, shape[1], shape[2])
-    return sample(predict, x, schedule, knobs.sampler, _fresh(seeds, _PAINTER, shape), watch)
+    return joined(window, *plan_of.shape[2:])
 
 
 def _sum(a: float, x: Floats, b: float, y: Floats) -> Floats:
