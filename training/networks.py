@@ -7,9 +7,9 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from heddle.engines.mini.torch.networks import WIDTH, Decoder, Layout, Painter, Reader, Text
+from heddle.engines.mini.torch.networks import WIDTH, Decoder, Layout, Painter, Reader, Residual, Text
 
-__all__ = ["WIDTH", "Decoder", "Layout", "Painter", "Reader", "Text", "channels_last"]
+__all__ = ["WIDTH", "Decoder", "Layout", "Painter", "Reader", "Residual", "Text", "channels_last"]
 
 _M = TypeVar("_M", bound=nn.Module)
 

@@ -60,6 +60,7 @@ def test_numpy_gives_what_torch_gives() -> None:
 
 def modules() -> dict[str, Any]:
     import torch  # noqa: PLC0415
+
     from training import networks  # noqa: PLC0415
 
     drawn = {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.drawn().items()}
