@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from heddle import accounts
+from heddle import accounts, air
 from heddle.catalog import builtin, entries, files, hashes, intake, models, versions, weights
 from heddle.catalog.entries import NewEntry
 from heddle.catalog.files import NewFile
@@ -169,7 +169,10 @@ def _file_name(payload: JSON, artifact: Artifact) -> str:
 
 def _base_model(payload: JSON) -> str:
     known: Mapping[str, Any] = payload.get("weights", {}).get(payload.get("model"), {})
-    return known.get("baseModel") or payload.get("family") or "Other"
+    family = payload.get("family")
+    # The embedded model is in no file, so that nothing but the family tells of it.
+    own = builtin.MINI.base_model
+    return known.get("baseModel") or (own if family == air.ecosystem_of(own) else family) or "Other"
 
 
 def _epoch(artifact: Artifact) -> int | None:
