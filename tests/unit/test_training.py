@@ -124,3 +124,9 @@ def test_the_output_names_models_and_shows_the_curve() -> None:
 
 def test_a_training_may_take_longer_than_other_steps() -> None:
     assert plan(images=[ZIP], steps=1000).timeout_s == 60_000
+
+
+def test_the_learning_rate_where_none_is_said() -> None:
+    assert plan(images=[ZIP], engine="sdxl").payloads[0]["learningRate"] == 1e-4
+    assert plan(images=[ZIP], engine="mini").payloads[0]["learningRate"] == 1e-3
+    assert plan(images=[ZIP], engine="mini", lr=0.5).payloads[0]["learningRate"] == 0.5

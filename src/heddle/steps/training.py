@@ -32,6 +32,9 @@ class TrainingData(Wire):
 #: Files that one training may give: those of the epochs, their samples, and the loss curve.
 MOST_FILES = 100
 
+#: The learning rate where the caller says none: small models take larger steps.
+_RATE, _RATES = 1e-4, {"mini": 1e-3}
+
 #: How long a step may take at most where the caller sets no timeout: what a slow machine needs for a large picture.
 _STEP_S = 60.0
 
@@ -65,7 +68,10 @@ class TrainingInput(Wire):
     steps: int | None = Field(None, ge=1, le=10_000, description="Training steps.")
     epochs: int = Field(10, ge=1, le=200, description="How many checkpoints are kept on the way.")
     batch_size: int = Field(1, ge=1, le=4)
-    learning_rate: float = Field(1e-4, gt=0, le=1, validation_alias=AliasChoices("lr", "learningRate", "learning_rate"))
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, validation_alias=AliasChoices("lr", "learningRate", "learning_rate"),
+        description="Default: 0.0001; for `mini` 0.001.",
+    )  # fmt: skip
     lr_scheduler: Literal["constant", "constant_with_warmup", "cosine", "linear", "step"] = Field(
         "constant", description="How the learning rate goes on; engines say which of these they have."
     )
@@ -131,7 +137,7 @@ class Training:
             "steps": steps,
             "epochs": min(given.epochs, steps),
             "batchSize": given.batch_size,
-            "learningRate": given.learning_rate,
+            "learningRate": given.learning_rate or _RATES.get(family, _RATE),
             "lrScheduler": given.lr_scheduler,
             "optimizerType": given.optimizer_type,
             "trainTextEncoder": given.train_text_encoder,

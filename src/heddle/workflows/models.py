@@ -70,6 +70,9 @@ def resolve(plan: Plan, engine: Engine, name: str, find: Find, first: First) -> 
             _check_fits(resource, place, fits, family)
             if (offer.loads or (offer.adds and resource.added)) and place.path is None:
                 raise Absent(resource.path, f"the catalog has {resource.air!r} without its weights", named=True)
+            if resource.path == "model" and offer.adds and place.path is not None:
+                why = f"{resource.air!r} has weights of its own, and {name} runs those of the install"
+                raise Absent(resource.path, why, named=True)
             if resource.path == "model" and not _reads(offer, place):
                 raise Absent(resource.path, _unread(name, offer, place), named=True)
             named[resource.air] = place

@@ -28,7 +28,7 @@ from heddle.errors import EngineFailed, JobCanceled
 from heddle.learning import course
 
 LORA = "urn:air:mini:lora:heddle:2@2"
-STEPS = 20
+STEPS = 12
 
 
 class Job:
@@ -218,7 +218,7 @@ def test_a_cancel_comes_within_a_step(room: Path, tmp_path: Path) -> None:
     with pytest.raises(JobCanceled):
         run(room, payload(), context)
     notes = [note.partition(",")[0] for note in context.notes if note.startswith("step")]
-    assert notes == ["step 1 of 20"] * 3 + ["step 2 of 20"]
+    assert notes == ["step 1 of 12"] * 3 + ["step 2 of 12"]
 
 
 def test_a_cancel_comes_within_a_sample(room: Path, tmp_path: Path) -> None:
