@@ -276,7 +276,8 @@ def _engine(name: str, found: _Found) -> Finding:
     if missing:
         return Finding("Engines", name, unable, "; ".join(missing))
     families = ", ".join(sorted(offer.families)) or "no family"
-    return Finding("Engines", name, "ready", f"{', '.join(sorted(offer.step_types))}; answers to {families}")
+    said = "; a preview: runs only where it is named" if offer.preview else ""
+    return Finding("Engines", name, "ready", f"{', '.join(sorted(offer.step_types))}; answers to {families}{said}")
 
 
 def _step_type(name: str, able: Mapping[str, Any]) -> Finding:

@@ -125,12 +125,13 @@ def test_the_catalog_has_it_where_it_is_offered(quality: str, plan: Plan, db: Da
     assert (MINI in {entry.version.air for entry in db.look(entries.every)}) == (quality != "none")
 
 
-def test_it_is_listed_as_what_it_is(quality: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["engines", "doctor"])
+def test_it_is_listed_as_what_it_is(quality: str, tmp_path: Path, command: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "engines.toml").write_text(f'[mini]\nweights = "{tmp_path / "w.safetensors"}"\n')
-    said = CliRunner().invoke(cli, ["engines"], env={"HEDDLE_HOME": str(home)}).output
-    [line] = [line for line in said.splitlines() if line[4:].startswith("mini ")]
+    said = CliRunner().invoke(cli, [command], env={"HEDDLE_HOME": str(home)}).output
+    [line] = [line.strip() for line in said.splitlines() if " mini " in line]
     assert line.startswith("-- " if quality == "none" else "ok ")
     assert ("a preview: runs only where it is named" in line) == (quality == "preview")
 
