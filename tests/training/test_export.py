@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from training.shipped import FILE, FIRST, places, write
 
-from heddle.engines.mini import weights
+from heddle.engines.mini import sampling, sessions, tokens, weights
 from heddle.engines.mini.codec import Codec
 from tests.engines.mini.conftest import random_weights
 from tests.torch import WITHOUT, needs_torch
@@ -102,6 +103,28 @@ def test_the_file_lists_what_the_graphs_want_where_they_look_for_it(halves: dict
     assert {name: place.shape for name, place in found.items()} == weights.shapes()
     assert next(iter(found.values())).start == FIRST
     assert sum(place.size for place in found.values()) < 15e6
+
+
+def test_the_same_loop_with_pytorch_comes_to_the_same_picture(folder: Path, halves: dict[str, np.ndarray]) -> None:
+    networks = {name: network(name, halves) for name in ("text", "layout", "painter")}
+
+    def with_torch(name: str) -> Callable[..., sampling.Floats]:
+        """`given` ends with the texts."""
+        return lambda *given: networks[name](*map(torch.from_numpy, (*given[:-1], *given[-1]))).numpy()
+
+    ids = torch.from_numpy(np.stack([tokens.encode("a red house"), tokens.encode("a cat")]))
+    told = sampling.Told(*(values.numpy() for values in networks["text"](ids)))
+    untold = sampling.Told(*(np.ascontiguousarray(values[::-1]) for values in told))
+    knobs = sampling.Knobs(steps=3, sampler="heun")
+    plans = sampling.plans(with_torch("layout"), told, untold, [3, 4], knobs)
+    latents = sampling.latents(with_torch("painter"), plans, told, untold, [3, 4], knobs)
+
+    own = sessions.Sessions(folder / FILE, 1).networks([], lambda: None)
+    for at, (prompt, negative) in enumerate((("a red house", "a cat"), ("a cat", "a red house"))):
+        one, other = own.told([prompt, negative])
+        alone = sampling.plans(own.layout, one, other, [3 + at], knobs)
+        assert np.abs(alone[0] - plans[at]).max() < 1e-3
+        assert np.abs(sampling.latents(own.painter, alone, one, other, [3 + at], knobs)[0] - latents[at]).max() < 1e-3
 
 
 @pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is not installed: pip install 'heddle-cloud[train]'")

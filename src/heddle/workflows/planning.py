@@ -231,6 +231,7 @@ class Planner:
         if plan.family is not None:
             return plan
         first = _first_ready([e for e in self._engines if type_name in e.offer.step_types], type_name)
+        # What stands in for every family is planned as the step by itself would have it.
         if first.name not in kind.families or first.offer.stand_in:
             return plan
         return kind.plan({**given, "engine": first.name}, look.facts_of)
