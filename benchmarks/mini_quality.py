@@ -10,36 +10,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
-from PIL import Image
+from training.evaluation import TWENTY, sheet
+from training.scenes import NAMES, Scene
+from training.trainer import averaged
 
 from heddle.engines.mini import sampling, weights
 from heddle.engines.mini.codec import Pixels
 from heddle.engines.mini.sampling import Knobs, Told
 from heddle.engines.mini.sessions import Networks, Sessions
 from training import captions, checker, data, pictures
-from training.scenes import NAMES, Scene
-from training.trainer import averaged
 
 BARS = {
     "release": {"object": 0.90, "color": 0.80, "count": 0.70, "position": 0.80, "background": 0.97, "style": 0.90},
     "preview": {"object": 0.60, "color": 0.50, "count": 0.40, "position": 0.60, "background": 0.95, "style": 0.85},
 }
 _BATCH = 10
-#: What a person looks at.
-TWENTY = (
-    "a red house under a yellow sun in a meadow", "two blue cars in the city", "a black cat on the beach",
-    "three balloons, plain blue background", "a green tree in the snow", "a rocket in space", "four yellow circles",
-    "a purple castle in the mountains, watercolor", "a blue car on the left, a red car on the right, desert",
-    "an orange fish underwater", "pixel art of a red mushroom", "a line drawing of a sailboat on the sea",
-    "a white moon at night", "a large pink flower on a green background", "a red triangle above a blue square",
-    "a snowman next to a tree, snow", "two white birds over the ocean", "a butterfly in the top left corner, meadow",
-    "a flat design of a yellow umbrella on the beach", "a dragon eating pizza",
-)  # fmt: skip
 
 
 class Painting:
@@ -124,11 +115,14 @@ def main(run: Path, file: Path, count: int, steps: int, cfg: float, sheets: Path
     """Print the table and what the knobs do."""
     torch.set_num_threads(1)
     bench, painting = Bench(run, count), Painting(file, Knobs(steps=steps, cfg=cfg))
-    print(f"{file.name} sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}, {count} captions, {steps} steps, cfg {cfg:g}")
+    stamp = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    print(f"{file.name} sha256 {stamp}, {count} captions, {steps} steps, cfg {cfg:g}")
     print(f"| {'pictures':30} | " + " | ".join((*checker.COLUMNS, "all")) + " |")
     print("|---|" + "---|" * 7)
     bench.row("drawings (ceiling)", bench.real)
-    bench.row("drawings, encoded and decoded", [painting.networks.decoded(painting.encoded(real)) for real in bench.real])
+    bench.row(
+        "drawings, encoded and decoded", [painting.networks.decoded(painting.encoded(real)) for real in bench.real]
+    )
     images = painting.pictures(bench.texts, 1)
     made = bench.row(f"mini, cfg {cfg:g}", images)
     shuffled = bench.row("mini, captions of others (floor)", images, shift=1)
@@ -158,7 +152,10 @@ def _negative(bench: Bench, painting: Painting) -> None:
     before = sum(bench.seen(image, other) >= 2 for image, (_, other) in zip(with_it, pairs, strict=True))
     after = sum(bench.seen(image, other) >= 2 for image, (_, other) in zip(without, pairs, strict=True))
     kept = sum(bench.seen(image, kind) >= 2 for image, (kind, _) in zip(without, pairs, strict=True))
-    print(f"negative prompt: the unwanted thing is seen in {after} instead of {before} of {len(pairs)}, the other in {kept}")
+    print(
+        f"negative prompt: the unwanted thing is seen in {after} instead of {before} of {len(pairs)} pictures", end="; "
+    )
+    print(f"the wanted one in {kept}")
 
 
 def _strength(bench: Bench, painting: Painting) -> None:
@@ -169,7 +166,7 @@ def _strength(bench: Bench, painting: Painting) -> None:
         made = painting.variants(texts, sources, strength, 900)
         off = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(made, sources, strict=True)])
         rows.append((strength, float(off)))
-    rising = all(a[1] < b[1] for a, b in zip(rows, rows[1:], strict=False))
+    rising = all(one[1] < other[1] for one, other in pairwise(rows))
     print("strength, mean difference from the source: " + ", ".join(f"{s:g} {off:.1f}" for s, off in rows), end="; ")
     print("rising" if rising else "NOT rising")
 
@@ -177,36 +174,37 @@ def _strength(bench: Bench, painting: Painting) -> None:
 def _sheets(bench: Bench, painting: Painting, images: Sequence[Pixels], folder: Path) -> None:
     """Pictures for a person."""
     folder.mkdir(parents=True, exist_ok=True)
-    _sheet(painting.pictures(TWENTY, 7), 5, folder / "twenty.png")
+    sheet(painting.pictures(TWENTY, 7), 5, folder / "twenty.png")
     held = [image for pair in zip(bench.real[:16], images[:16], strict=True) for image in pair]
-    _sheet(held, 8, folder / "held-out.png")
+    sheet(held, 8, folder / "held-out.png")
     usual = painting.knobs
     prompts = ("a red house under a yellow sun in a meadow", "a black cat on the beach", "three blue balloons")
     rows: list[Pixels] = []
     for prompt in prompts:
-        for knobs in [Knobs(steps=usual.steps, cfg=cfg) for cfg in (1.0, 2.0, 4.0, 7.0)] + [Knobs(steps=n, cfg=usual.cfg) for n in (2, 4, 8, 32)]:
-            painting.knobs = knobs
+        for steps, cfg in [(usual.steps, cfg) for cfg in (1.0, 2.0, 4.0, 7.0)] + [
+            (n, usual.cfg) for n in (2, 4, 8, 32)
+        ]:
+            painting.knobs = Knobs(steps=steps, cfg=cfg)
             rows += painting.pictures([prompt], 11)
     painting.knobs = usual
-    _sheet(rows, 8, folder / "cfg-and-steps.png")
-    _sheet([image for prompt in prompts for image in painting.pictures([prompt] * 8, 20)], 8, folder / "seeds.png")
+    sheet(rows, 8, folder / "cfg-and-steps.png")
+    sheet([image for prompt in prompts for image in painting.pictures([prompt] * 8, 20)], 8, folder / "seeds.png")
     source, rows = bench.real[8], []
     for prompt in ("a watercolor of a castle at night", "a red car in the desert"):
         rows += [source, *(painting.variants([prompt], [source], s, 5)[0] for s in (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0))]
-    _sheet(rows, 8, folder / "strength.png")
-    pairs = [("a house and a tree, meadow", "tree"), ("a cat and a balloon, plain gray background", "balloon"), ("a car, city", "city")]
-    rows = [image for text, no in pairs for image in painting.pictures([text] * 4, 30) + painting.pictures([text] * 4, 30, [no] * 4)]
-    _sheet(rows, 8, folder / "negative.png")
-
-
-def _sheet(images: Sequence[Pixels], across: int, target: Path, side: int = 192) -> None:
-    made = Image.new("RGB", (across * side, -(-len(images) // across) * side), "white")
-    for at, image in enumerate(images):
-        small = Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS)
-        made.paste(small, (at % across * side, at // across * side))
-    made.save(target)
-    print(target)
-
+    sheet(rows, 8, folder / "strength.png")
+    pairs = (
+        ("a house and a tree, meadow", "tree"),
+        ("a cat and a balloon, gray background", "balloon"),
+        ("a car, city", "city"),
+    )
+    rows = [
+        image
+        for text, unwanted in pairs
+        for against in ("", unwanted)
+        for image in painting.pictures([text] * 4, 30, [against] * 4)
+    ]
+    sheet(rows, 8, folder / "negative.png")
 
 
 if __name__ == "__main__":

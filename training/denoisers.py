@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from heddle.engines.mini import tokens
-from training import captions, pictures
+from training import captions, evaluation, pictures
 from training.data import Shards
-from training.networks import Layout, Painter, Reader, Text, channels_last
+from training.networks import Layout, Painter, Reader, channels_last
 from training.scenes import sample
+from training.text import Tagged
 from training.trainer import Plan, Trainer, averaged
 
 #: How many captions are left empty, so that guidance has something to start from.
@@ -45,14 +46,6 @@ class Told:
             for seed in seeds
         ]
         return self.features(texts)
-
-
-class Tagged(torch.nn.Module):
-    """Only the part of the tagger that is used afterwards."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = Text()
 
 
 def noise_levels(step: int, size: int, mean: float, spread: float, even: float) -> Tensor:
@@ -124,7 +117,11 @@ def train_painter(folder: Path, plan: Plan, device: torch.device) -> None:
             made = network(noised, levels, layout, text, pooled, bias)
         return _loss(made, clean, levels, 1 / levels.clamp(min=0.15) ** 2)
 
-    trainer.run(loss_of, lambda: _more(shards))
+    def after() -> None:
+        _more(shards)
+        evaluation.show(folder, trainer.step)
+
+    trainer.run(loss_of, after)
 
 
 def roughened(layout: Tensor, step: int) -> Tensor:

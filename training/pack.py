@@ -14,9 +14,9 @@ from torch import nn
 
 from heddle.engines.mini.codec import Codec
 from training.data import load_codec
-from training.denoisers import Tagged
 from training.networks import Decoder, Layout, Painter, Reader
 from training.shipped import QUALITIES, write
+from training.text import Tagged
 from training.trainer import averaged
 
 STAGES = ("text", "layout", "painter", "decoder", "reader")

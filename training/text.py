@@ -34,6 +34,14 @@ class Tagger(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(WIDTH, count) for name, count in (OF_THINGS | OF_ALL).items()})
 
 
+class Tagged(nn.Module):
+    """Only the part of the tagger that is used afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = Text()
+
+
 def answers(scene: Scene, caption: captions.Caption) -> tuple[list[list[int]], list[int]]:
     """For each group what is said of it, and what is said of the picture."""
     things: list[list[int]] = []
