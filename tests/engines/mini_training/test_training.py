@@ -20,6 +20,7 @@ from tests.engines.mini_training import weights
 
 from heddle import registry
 from heddle.engines import Made
+from heddle.engines.mini import Mini
 from heddle.engines.mini import weights as weights_of_mini
 from heddle.engines.mini.training import MiniTraining, adapters, loop, request, samples
 from heddle.engines.mini.training.adapters import ALPHA, DOWN, UP
@@ -193,6 +194,25 @@ def test_samples_show_what_was_learned(room: Path) -> None:
     assert one.size == other.size == (256, 256)
     assert one.tobytes() != other.tobytes()
     assert made[1].output == {"epoch": 1, "prompt": "zlomp"}
+
+
+def test_samples_are_what_the_engine_draws_with_the_file(room: Path, tmp_path: Path) -> None:
+    """But for the rounding of the sum of weights to halves, which random weights make much of."""
+    *_, model, sample, _ = unbroken(room)
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(model.data)
+    engine = Mini()
+    engine.configure({"weights": str(base(room))})
+    given = {
+        "family": "mini", "operation": "create", "prompt": "zlomp", "width": 256, "height": 256, "steps": 3,
+        "cfgScale": request.CFG, "seed": brief()["seed"], "images": [], "networks": [{"air": LORA, "strength": 1.0}],
+        "weights": {LORA: {"path": str(file)}},
+    }  # fmt: skip
+    [made] = engine.run(given, Job(b"", tmp_path))
+    one, other = (np.asarray(Image.open(io.BytesIO(data))).astype(int) for data in (sample.data, made.data))
+    assert np.abs(one - other).mean() < 2
+    [plain] = engine.run(given | {"networks": []}, Job(b"", tmp_path))
+    assert np.abs(one - np.asarray(Image.open(io.BytesIO(plain.data)))).mean() > 2
 
 
 def test_after_a_death_it_ends_as_if_nothing_had_been(room: Path, tmp_path: Path) -> None:

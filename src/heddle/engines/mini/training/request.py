@@ -10,8 +10,8 @@ FAMILY = "mini"
 
 #: Pixels per side, of which there is no choice: the networks know one size.
 SIDE = 256
-#: How strongly samples follow their prompts, and in how many steps they are made.
-CFG = 3.0
+#: How strongly samples follow their prompts, and in how many steps they are made: as the engine does unasked.
+CFG = 2.0
 SAMPLE_STEPS = 20
 #: So many views has every step: pictures of the batch, each at several noise levels where they are fewer.
 VIEWS = 8
