@@ -133,7 +133,7 @@ def _constants(scope: ast.Module | list[ast.stmt]) -> Iterator[tuple[str, str]]:
 @cache
 def _files(name: str) -> tuple[Path, ...]:
     """Files of the project whose path ends so."""
-    places = [SOURCE, ROOT / "scripts", ROOT / "tests", ROOT / "benchmarks"]
+    places = [SOURCE, ROOT / "scripts", ROOT / "tests", ROOT / "benchmarks", ROOT / "training"]
     found = [path for place in places for path in place.rglob("*.py")]
     return tuple(path for path in found if f"/{path.relative_to(ROOT)}".endswith(f"/{name}"))
 
