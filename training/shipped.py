@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 FILE = "mini.safetensors"
 #: Where the first tensor begins.
-FIRST = 64 * 1024
+FIRST = 32 * 1024
 QUALITIES = ("release", "preview", "none")
 
 
