@@ -167,6 +167,9 @@ def _without_weights(model: onnx.ModelProto, name: str, rows: Mapping[str, Place
         graph.ClearField(field)
         getattr(graph, field).extend(values)
     graph.ClearField("value_info")
+    # Which library wrote it would be all that differs between two of them.
+    model.ClearField("producer_name")
+    model.ClearField("producer_version")
     return model
 
 

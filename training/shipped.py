@@ -44,7 +44,10 @@ def places(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
 
 
 def write(path: Path, tensors: Mapping[str, npt.NDArray[np.floating]], metadata: Mapping[str, str]) -> None:
-    """Write the file. Raises ValueError where the metadata leaves no room for the tensors' names."""
+    """Write the file. Raises ValueError where that cannot be."""
+    halves = {name: values.astype("<f2") for name, values in tensors.items()}
+    if wrong := next((name for name, values in halves.items() if not np.isfinite(values).all()), None):
+        raise ValueError(f"{wrong} holds numbers that 16 bits cannot hold: the run has left its range")
     rows = places({name: values.shape for name, values in tensors.items()})
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     for name, place in rows.items():
@@ -55,5 +58,5 @@ def write(path: Path, tensors: Mapping[str, npt.NDArray[np.floating]], metadata:
         raise ValueError(f"the header takes {len(said)} bytes, and there are {FIRST - 8}: shorten the metadata")
     with path.open("wb") as file:
         file.write(struct.pack("<Q", FIRST - 8) + said.ljust(FIRST - 8))
-        for values in tensors.values():
-            file.write(values.astype("<f2").tobytes())
+        for values in halves.values():
+            file.write(values.tobytes())

@@ -150,6 +150,13 @@ class Trainer:
     def _path(self, part: str) -> Path:
         return self.folder / f"{self.name}.{part}.safetensors"
 
+    def _of_this_step(self, part: str) -> bool:
+        """Whether a part is there and as old as the others: a run may have died between two of them."""
+        if not self._path(part).exists():
+            return False
+        with safe_open(self._path(part), "pt") as held:
+            return int(held.metadata()["step"]) == self.step
+
     @torch.no_grad()
     def _resume(self) -> None:
         if not self._path("average").exists():
@@ -159,11 +166,11 @@ class Trainer:
         self.step, self.seconds, self.views = int(where["step"]), float(where["seconds"]), int(where["views"])
         average = load_file(self._path("average"))
         # What `keep` kept of a run is the averaged weights alone; the optimizers find their pace again in some steps.
-        model = load_file(self._path("model")) if self._path("model").exists() else average
+        model = load_file(self._path("model")) if self._of_this_step("model") else average
         for key, weight in self.network.named_parameters():
             weight.copy_(model[key])
             self.averages[key].copy_(average[key])
-        if not self._path("optimizer").exists():
+        if not self._of_this_step("optimizer"):
             return
         for name, value in load_file(self._path("optimizer")).items():
             number, index, key = name.split(".")

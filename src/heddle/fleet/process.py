@@ -117,6 +117,11 @@ def _clean(raw: bytes) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in raw[:_LINE].decode(errors="replace").rstrip())
 
 
+#: For NumPy, unless the operator says otherwise: its threads wait for one another by spinning, which takes the other
+#: slots' processors, and how many there are would change the last bits of what a training makes.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
+
 class WorkerProcess(asyncio.Protocol):
     """`heard` gets every message after `Ready`; `ended` is set once the process is gone.
 
@@ -194,7 +199,7 @@ class WorkerProcess(asyncio.Protocol):
                 stderr=their_output,
                 pass_fds=[their_channel.fileno()],
                 start_new_session=True,
-                env=child_environment(self._environment),
+                env=_ONE_THREAD | child_environment(self._environment),
             )
             ours.pop_all()
         os.set_blocking(output, False)

@@ -81,9 +81,9 @@ def dataset(wanted: Wanted, payload: JSON, context: Job) -> Dataset:
     return found
 
 
-def checkpoints(payload: JSON, context: Job) -> Checkpoints:
-    """Those of a job: one of anything else is not gone on with."""
-    key = hashlib.sha256(msgspec.json.encode(payload, order="sorted")).hexdigest()
+def checkpoints(payload: JSON, context: Job, base: str = "") -> Checkpoints:
+    """Those of a job: one of anything else is not gone on with. `base` names weights that the payload does not name."""
+    key = hashlib.sha256(msgspec.json.encode(payload, order="sorted") + base.encode()).hexdigest()
     return Checkpoints(context.scratch(), key)
 
 

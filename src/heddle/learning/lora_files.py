@@ -46,12 +46,17 @@ def saved(tensors: Mapping[str, Halves], metadata: Mapping[str, str]) -> bytes:
 
 
 def about(
-    wanted: Wanted, examples: Sequence[Example], buckets: Sequence[tuple[int, int]], **more: str | None
+    wanted: Wanted,
+    examples: Sequence[Example],
+    buckets: Sequence[tuple[int, int]],
+    *,
+    checkpointing: bool,
+    **more: str | None,
 ) -> dict[str, str]:
     """Metadata that is the same for every epoch: kohya's names for it, and those of the model metadata standard.
 
     `more` are values of the standard that a family has, by their names without `modelspec.`, and `version` as kohya
-    calls the base model.
+    calls the base model. `checkpointing`: activations are computed twice to save memory.
     """
     resolution = f"{wanted.resolution}x{wanted.resolution}"
     counted = Counter(buckets)
@@ -76,7 +81,7 @@ def about(
         "ss_total_batch_size": wanted.batch_size,
         "ss_resolution": f"({wanted.resolution}, {wanted.resolution})",
         "ss_num_train_images": sum(example.repeats for example in examples),
-        "ss_enable_bucket": "True",
+        "ss_enable_bucket": str(len(counted) > 1),
         "ss_bucket_info": {
             "buckets": {
                 str(n): {"resolution": list(size), "count": count}
@@ -84,7 +89,7 @@ def about(
             }
         },
         "ss_tag_frequency": {wanted.name: _tags(examples)},
-        "ss_gradient_checkpointing": "True",
+        "ss_gradient_checkpointing": str(checkpointing),
         "ss_cache_latents": "True",
         "ss_noise_offset": wanted.noise_offset or None,
         "ss_min_snr_gamma": wanted.min_snr or None,

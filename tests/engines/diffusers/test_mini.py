@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from tests.engines.diffusers.conftest import draw, payload, pixels
 from tests.engines.mini_training import weights
 from tests.moving import Watcher
-from tests.torch import needs_torch
+from tests.torch import WITHOUT, needs_torch
 
 from heddle.engines.diffusers import Diffusers, samplers
 from heddle.engines.mini import Mini
@@ -21,6 +21,11 @@ from heddle.engines.mini import weights as shipped
 from heddle.errors import EngineFailed, JobCanceled
 from heddle.learning import lora_files
 from heddle.studio.previews import Preview
+
+if WITHOUT is None:
+    import torch
+
+    from heddle.engines.mini.torch.pipeline import opened
 
 pytestmark = needs_torch
 
@@ -77,10 +82,24 @@ def test_the_picture_is_that_of_the_engine_mini(engine: Diffusers, file: Path, m
     other = by_mini(file, given, Watcher(blob_source=source())).astype(int)
     assert made.shape == other.shape == (given["height"], given["width"], 3)
     if given["height"] == 256:
-        assert np.abs(made - other).max() <= 2
+        off = np.abs(made - other)
+        assert off.mean() < 0.2
+        assert np.quantile(off, 0.999) <= 2
     else:  # they are scaled in other ways
         assert np.abs(made - other).mean() < 25
     assert made.std() > 10
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_gives_nearly_the_same(file: Path, dtype: str) -> None:
+    """As devices have it; there is no GPU to try it on."""
+
+    def painted(dtype: str) -> np.ndarray:
+        generator = torch.Generator().manual_seed(3)
+        pipe = opened(file, dtype)
+        return np.asarray(pipe("a red house", num_inference_steps=2, generator=generator, output_type="np").images[0])
+
+    assert np.abs(painted(dtype).astype(float) - painted("float32")).mean() < 0.03
 
 
 @pytest.mark.parametrize("name", [name for name in samplers.names(flow=True) if " " not in name or "+" in name])

@@ -59,6 +59,7 @@ def lora(tmp_path: Path) -> Path:
 # ── what they do ──────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_the_more_strength_the_more_it_changes(draw: Draw, lora: Path) -> None:
     plain = draw()
     changed = [far(draw(**stack((lora, strength))), plain) for strength in (0.1, 0.5, 1)]

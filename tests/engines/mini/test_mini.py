@@ -49,6 +49,7 @@ def source(color: str = "orange") -> dict[str, bytes]:
 # ── what changes a picture, and what does not ─────────────────────────────────
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_pixels_in_every_process(weights_file: Path) -> None:
     runs = [
         subprocess.run(
@@ -101,6 +102,15 @@ def test_the_more_strength_the_farther_from_the_source(draw: Draw) -> None:
     told = [off(strength) for strength in (0, 0.1, 0.3, 0.5, 0.7, 0.9, 1)]
     assert told[0] == 0
     assert all(less < more for less, more in itertools.pairwise(told))
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Heun", "Euler a", "DPM++ 2M"])
+def test_hardly_any_strength_gives_the_source(draw: Draw, sampler: str) -> None:
+    def drawn(strength: float) -> np.ndarray:
+        made = draw("a cat", source(), images=["blob_s"], strength=strength, steps=3, sampler=sampler)
+        return pixels(made).astype(int)
+
+    assert np.abs(drawn(1e-200) - drawn(0.001)).mean() < 0.5
 
 
 @pytest.mark.parametrize("size", [(256, 256), (480, 300)])

@@ -99,8 +99,10 @@ def eye_for(vae: Any, *, frames: bool = False) -> Eye | None:
     try:
         return Eye(vae, frames=frames)
     except Exception as error:
-        if memory.lacks(error):
+        if memory.lacks(error) and not frames:
             raise
+        # What a video model has left over is too little to see with, and enough to work with.
+        memory.give_back()
         return None
 
 

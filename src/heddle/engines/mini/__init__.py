@@ -57,14 +57,15 @@ class Mini:
             operations=frozenset({"create", "variant"}),
             sides=asked.SIDES,
             adds=True,
-            preview=not self._released(),
+            preview=self._said() == "preview",
         )
 
-    def _released(self) -> bool:
+    def _said(self) -> str:
+        """The quality, `none` where there is nothing to be used."""
         try:
-            return self._quality == "release"
+            return self._quality
         except Unusable:
-            return False
+            return "none"
 
     def missing(self) -> list[str]:
         """Sentences about libraries and weights."""
@@ -81,7 +82,7 @@ class Mini:
 
     def kinds(self) -> Sequence[Kind]:
         """The one model."""
-        name = "mini" if self._released() else "mini (preview)"
+        name = "mini (preview)" if self._said() == "preview" else "mini"
         files = ("in the install; LoRAs as safetensors",)
         return [
             Kind(name=name, family="mini", operations=("create", "variant"), samplers=samplers.titles(), files=files)

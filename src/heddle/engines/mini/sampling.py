@@ -42,6 +42,8 @@ LAYOUT_SHIFT, PAINTER_SHIFT = 3.0, 2.0
 #: What guidance beyond 1 is multiplied with in each stage.
 LAYOUT_GUIDANCE, PAINTER_GUIDANCE = 1.0, 0.5
 
+_LEAST_LEVEL = 1e-3
+
 #: The streams of chance of one seed.
 LAYOUT, PAINTER, _FRESH = 0, 1, 2
 
@@ -136,6 +138,8 @@ def _fresh(seeds: Sequence[int], stage: int, shape: tuple[int, ...]) -> Callable
 
 def levels(steps: int, shift: float, start: float = 1.0) -> list[float]:
     """Noise levels from `start` to 0, one more than steps, moved up by `shift`."""
+    # Nearer to 0 the quotients of levels leave the range of 32 bits, and nothing could be seen of it.
+    start = max(start, _LEAST_LEVEL)
     first = start / (shift - (shift - 1) * start)
     rows = [first * (steps - at) / steps for at in range(steps)]
     return [shift * u / (1 + (shift - 1) * u) for u in rows] + [0.0]

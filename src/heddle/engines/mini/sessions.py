@@ -19,8 +19,8 @@ from heddle.engines.mini.sampling import Floats, Told
 if TYPE_CHECKING:
     from heddle.engines.mini.weights import Halves
 
-#: Stacks of LoRAs that stay, beside the weights as they are; a stack takes 20 MB or less.
-MOST_STACKS = 4
+#: Stacks of LoRAs that stay, beside the weights as they are; one that changes all networks takes some 50 MB.
+MOST_STACKS = 3
 
 _Inputs = Mapping[str, npt.NDArray[Any]]
 _Key = tuple[tuple[tuple[str, int, int], float], ...]

@@ -5,13 +5,14 @@ Light at the top, because the server asks at every start whether there is a file
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -51,9 +52,12 @@ def metadata(path: Path) -> Mapping[str, str]:
 
 @lru_cache(maxsize=8)
 def _metadata(path: Path, _stamp: int, _size: int) -> Mapping[str, str]:
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        text = file.read(length) if 2 <= length <= _LARGEST_HEADER else b""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            text = file.read(length) if 2 <= length <= _LARGEST_HEADER else b""
+    except OSError as error:
+        raise Unusable(f"{path.name!r} cannot be read: {error.strerror}") from error
     try:
         header = msgspec.json.decode(text, type=dict[str, dict[str, Any]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -63,7 +67,7 @@ def _metadata(path: Path, _stamp: int, _size: int) -> Mapping[str, str]:
         raise Unusable(
             f"{path.name!r} says that its format is {said.get('format')!r}, and this engine reads {FORMAT!r}"
         )
-    found = {name: tuple(entry.get("shape") or ()) for name, entry in header.items()}
+    found = {name: _shape(entry.get("shape")) for name, entry in header.items()}
     if found != shapes():
         wrong = sorted(name for name in found.keys() | shapes().keys() if found.get(name) != shapes().get(name))
         raise Unusable(
@@ -71,6 +75,15 @@ def _metadata(path: Path, _stamp: int, _size: int) -> Mapping[str, str]:
             f" such as {wrong[0]}"
         )
     return {name: str(value) for name, value in said.items()}
+
+
+def fingerprint(path: Path) -> str:
+    """Tells one file of weights from another. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _shape(value: Any) -> tuple[Any, ...]:
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else ()
 
 
 def read(path: Path) -> dict[str, Halves]:

@@ -55,6 +55,7 @@ def about(wanted: Wanted, pipe: Any, examples: Sequence[Example], buckets: Seque
         wanted,
         examples,
         buckets,
+        checkpointing=True,
         architecture=family.architecture,
         implementation="diffusers",
         prediction_type=_prediction(wanted, pipe),

@@ -103,7 +103,7 @@ class Text(nn.Module):
 def waves(time: Tensor, count: int = 64) -> Tensor:
     """Noise levels (B) as sines and cosines (B, 2 * count)."""
     rates = torch.exp(torch.arange(count, dtype=torch.float32, device=time.device) * (-math.log(1000.0) / count))
-    angles = time[:, None] * 100.0 * rates[None, :]
+    angles = time.float()[:, None] * 100.0 * rates[None, :]
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
@@ -117,7 +117,7 @@ class Condition(nn.Module):
 
     def forward(self, time: Tensor, pooled: Tensor) -> Tensor:
         """B to B, width."""
-        return F.silu(self.time(waves(time)) + self.text(pooled))
+        return F.silu(self.time(waves(time).to(pooled.dtype)) + self.text(pooled))
 
 
 class Block(nn.Module):

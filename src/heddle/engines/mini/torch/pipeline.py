@@ -22,6 +22,7 @@ from diffusers.loaders.peft import PeftAdapterMixin
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineOutput
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from PIL import Image
 from torch import Tensor
 
@@ -112,10 +113,13 @@ class MiniVae(ModelMixin, ConfigMixin):
         for name in ("basis", "mean", "scale"):
             getattr(self, name).copy_(torch.as_tensor(getattr(codec, name)))
 
+    # Offloading brings a model to the device where `forward` is called, or what is marked so.
+    @apply_forward_hook
     def encode(self, pixels: Tensor) -> _Encoded:
         """As pipelines and their like ask for latents."""
         return _Encoded(_Exactly(self.latents(pixels)))
 
+    @apply_forward_hook
     def latents(self, pixels: Tensor) -> Tensor:
         """B, 3, H, W (-1..1) to B, 24, H/16, W/16."""
         batch, _, high, wide = pixels.shape
@@ -123,6 +127,7 @@ class MiniVae(ModelMixin, ConfigMixin):
         made = (cut.reshape(batch, high // 16, wide // 16, -1) - self.mean) @ self.basis.T / self.scale
         return made.permute(0, 3, 1, 2)
 
+    @apply_forward_hook
     def decode(self, latents: Tensor) -> Tensor:
         """B, 24, H, W to B, 3, 16 H, 16 W."""
         return self.decoder(latents)

@@ -49,9 +49,12 @@ class MiniTraining:
         earlier = _earlier(payload)
         if earlier is not None:
             try:
-                loras.check(earlier)
+                names = {row.weight for row in loras.check(earlier).values()}
             except Unusable as error:
                 found["continueFrom"] = str(error)
+                return found
+            if strange := sorted(name for name in names if not request.LEARNS.fullmatch(name.removesuffix(".weight"))):
+                found["continueFrom"] = f"{earlier.name!r} changes {strange[0]}, which is no layer that learns here"
         return found
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
@@ -60,7 +63,10 @@ class MiniTraining:
 
         if reasons := self.missing():
             raise EngineFailed(f"mini cannot be trained here: {' '.join(reasons)}")
-        yield from loop.train(loop.network(_weights()), payload, context, earlier=_earlier(payload))
+        file = _weights()
+        yield from loop.train(
+            loop.network(file), payload, context, earlier=_earlier(payload), base=weights.fingerprint(file)
+        )
 
 
 def _table() -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,19 +9,16 @@ import numpy as np
 
 from heddle.engines.mini import loras
 from heddle.engines.mini.training.forward import Adapter
+from heddle.engines.mini.training.request import LEARNS
 from heddle.engines.mini.training.tape import Floats, Value
 from heddle.engines.mini.weights import Unusable
 from heddle.errors import EngineFailed
 from heddle.learning.batches import Use, chance
 from heddle.learning.request import Wanted
 
+#: The largest number of 16 bits, which a file is written in.
+_LARGEST = 65504.0
 DOWN, UP, ALPHA = ".lora_A.weight", ".lora_B.weight", ".alpha"
-
-#: Layers that learn: those of attention, the two that follow it, and what makes the finest of a picture.
-TARGETS = re.compile(
-    r"(layout|painter)\.trunk\.blocks\.\d+\.((itself|text)\.(query|keys|out)|feed\.(inner|out))"
-    r"|painter\.up\.\d+\.(first|second)"
-)
 
 
 class Lora:
@@ -54,7 +50,7 @@ class Lora:
 def layers(held: Mapping[str, Floats]) -> dict[str, tuple[int, ...]]:
     """The shapes of the weights that learn, by layer."""
     found = {name.removesuffix(".weight"): value.shape for name, value in held.items() if name.endswith(".weight")}
-    return {name: shape for name, shape in found.items() if TARGETS.fullmatch(name)}
+    return {name: shape for name, shape in found.items() if LEARNS.fullmatch(name)}
 
 
 def fresh(held: Mapping[str, Floats], wanted: Wanted) -> Lora:
@@ -84,6 +80,8 @@ def read(path: Path, held: Mapping[str, Floats]) -> Lora:
         if layer not in known:
             raise EngineFailed(f"continueFrom: {path.name!r} changes {layer!r}, which is no layer that learns here")
         first, second = _shapes(known[layer], len(down))
+        if max(np.abs(down).max(), np.abs(up).max(), abs(said)) > _LARGEST:
+            raise EngineFailed(f"continueFrom: {path.name!r} holds numbers in {layer!r} that 16 bits cannot hold")
         values[layer + DOWN], values[layer + UP] = down.reshape(first), up.reshape(second)
         alpha[layer] = said
     return Lora(values, alpha)

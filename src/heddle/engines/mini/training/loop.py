@@ -59,13 +59,13 @@ def _held(path: Path, _stamp: int) -> dict[str, Floats]:
     return {name: value.astype(np.float32) for name, value in weights.read(path).items()}
 
 
-def train(network: Network, payload: JSON, context: JobContext, *, earlier: Path | None) -> Iterator[Made]:
-    """Each epoch's file and samples, and the loss curve at last. Raises JobError."""
+def train(network: Network, payload: JSON, context: JobContext, *, earlier: Path | None, base: str) -> Iterator[Made]:
+    """Each epoch's file and samples, and the loss curve at last; `base` tells the weights. Raises JobError."""
     asked = wanted(payload)
     found = course.dataset(asked, payload, context)
     learner = Learner(network, asked, found, earlier)
     buckets = [(SIDE, SIDE)] * len(found.examples)
-    run = Course(learner, asked, found, buckets, context, course.checkpoints(payload, context))
+    run = Course(learner, asked, found, buckets, context, course.checkpoints(payload, context, base))
     try:
         for piece in run.epochs():
             yield _made(piece)
@@ -97,8 +97,8 @@ class Learner:
         self._words = Kept[str, Told](_KEPT_BYTES, _size)
         examples = dataset.examples
         self._about = lora_files.about(
-            wanted, examples, [(SIDE, SIDE)] * len(examples), architecture="mini/lora", implementation="heddle",
-            version="mini",
+            wanted, examples, [(SIDE, SIDE)] * len(examples), checkpointing=False, architecture="mini/lora",
+            implementation="heddle", version="mini",
         )  # fmt: skip
 
     def begin(self, state: State | None) -> None:

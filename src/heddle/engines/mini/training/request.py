@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from heddle.domain import JSON
 from heddle.learning import request
 from heddle.learning.request import Wanted
@@ -15,6 +17,12 @@ CFG = 2.0
 SAMPLE_STEPS = 20
 #: So many views has every step: pictures of the batch, each at several noise levels where they are fewer.
 VIEWS = 8
+
+#: Layers that learn: those of attention, the two that follow it, and what makes the finest of a picture.
+LEARNS = re.compile(
+    r"(layout|painter)\.trunk\.blocks\.\d+\.((itself|text)\.(query|keys|out)|feed\.(inner|out))"
+    r"|painter\.up\.\d+\.(first|second)"
+)
 
 OPTIMIZERS = ("adamw", "adamw8bit", "adam8bit")
 
