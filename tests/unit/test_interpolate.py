@@ -71,3 +71,10 @@ def test_the_price_of_the_model() -> None:
     """The public formula: 96 frames of half a megapixel."""
     assert prices.interpolation(plan(CLIP, video="v").payloads[0]) == pytest.approx(2.188 + 0.29297 * 48)
     assert prices.interpolation(plan(CLIP, video="v", factor=3).payloads[0]) == pytest.approx(0.324 + 0.51379 * 48)
+
+
+def test_a_rate_that_is_hardly_one_is_priced() -> None:
+    """Of a source that is not there yet: the smallest number above 0 is one that the API takes."""
+    rows = Interpolate().learn({"source": "v", "targetFps": 5e-324}, lambda _: Facts())
+    assert [row["interpolationFactor"] for row in rows] == [2, 3]
+    assert all(row["durationMs"] > 0 for row in rows)

@@ -17,6 +17,8 @@ SIDE, FACTORS = 2048, (2, 3)
 
 #: Of the largest source that there may be, while it is not there: frames, and frames per second.
 _FRAMES, _FPS = 1008, 24.0
+#: A picture a minute is a slide show; what is slower would only make numbers that no integer holds.
+_SLOWEST = 1 / 60
 
 _Blob = Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -131,4 +133,5 @@ def _described(payload: JSON, factor: int, facts: Facts) -> dict[str, Any]:
 
 def _most(fps: float) -> Facts:
     """A source with as many pixels in all as the engine here takes: two thirds of a minute of Full HD."""
+    fps = max(fps, _SLOWEST)
     return Facts(width=1920, height=1080, duration_ms=round(_FRAMES / fps * 1000), fps=fps)
