@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from heddle import registry
 from heddle.catalog import entries, models, versions
 from heddle.catalog.entries import NewEntry
 from heddle.db import Tx
+from heddle.errors import Conflict
 
 #: The base model of everything that the illustrator draws.
 BASE_MODEL = "Sketch"
@@ -74,9 +76,13 @@ def here() -> list[NewEntry]:
 def ensure(tx: Tx, at: datetime) -> int:
     """Add the built-in entries that are missing; how many were. Doing it again changes nothing."""
     missing = [new for new in here() if new.version_id is not None and versions.of_id(tx, new.version_id) is None]
+    added = 0
     for new in missing:
-        entries.add(tx, new, at)
-    return len(missing)
+        # Another server that starts at this moment may be first.
+        with suppress(Conflict):
+            entries.add(tx, new, at)
+            added += 1
+    return added
 
 
 def is_builtin(model: models.Model) -> bool:
