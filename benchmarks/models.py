@@ -137,7 +137,7 @@ def main(count: int) -> None:
         turns = [n % 2 for n in range(count)]
         both = served(folders, turns, 12_000)
         print(f"two models, room for both     {both:6.1f} s  {both / one:.3f} of one model")
-        single = served(folders, turns, 3_000)
+        single = served(folders, turns, 3_200)
         print(f"two models, room for one      {single:6.1f} s  {single / one:.3f} of one model")
 
 
