@@ -175,7 +175,9 @@ class Trainer:
         for name, value in load_file(self._path("optimizer")).items():
             number, index, key = name.split(".")
             optimizer = self.optimizers[int(number)]
-            optimizer.state[optimizer.param_groups[0]["params"][int(index)]][key] = value
+            weight = optimizer.param_groups[0]["params"][int(index)]
+            # PyTorch keeps the count of steps where it can be read without waiting for a device.
+            optimizer.state[weight][key] = value if key == "step" else value.to(weight.device)
 
 
 def _edge(key: str) -> bool:
