@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,21 @@ class Piece:
     #: What it is beside the LoRA.
     role: str = ""
     output: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def sample(picture: Image.Image, *, epoch: int, prompt: str, seed: int, steps: int, cfg: float) -> Piece:
+    """A picture that shows what was learned."""
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return Piece(
+        data=out.getvalue(),
+        mime="image/png",
+        width=picture.width,
+        height=picture.height,
+        role="sample",
+        output={"epoch": epoch, "prompt": prompt},
+        metadata={"prompt": prompt, "seed": seed, "steps": steps, "cfgScale": cfg},
+    )
 
 
 class Job(Protocol):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests.learning.jobs import Job
 from tests.torch import needs_torch
 
 from heddle.engines import Made
@@ -26,40 +27,6 @@ pytestmark = [needs_torch, pytest.mark.filterwarnings("ignore")]
 FAMILIES = ("sd1", "sdxl", "flux1")
 BASE, LORA = "urn:air:x:checkpoint:heddle:1@1", "urn:air:x:lora:heddle:2@2"
 STEPS = 32
-
-
-class Job:
-    """The context of a job: its dataset, its folder, and an end at some moment if wanted."""
-
-    job_id = "job_test"
-    attempt = 1
-
-    def __init__(self, data: bytes, folder: Path, stop_at: str = "", error: type[Exception] = JobCanceled) -> None:
-        self.notes: list[str] = []
-        self.fractions: list[float] = []
-        self.lines: list[str] = []
-        self._data = data
-        self._folder = folder
-        self._stop_at = stop_at
-        self._error = error
-
-    def preview(self, draw: object) -> None: ...
-
-    def progress(self, fraction: float, note: str = "") -> None:
-        self.notes.append(note)
-        self.fractions.append(fraction)
-        if self._stop_at and note.startswith(self._stop_at):
-            raise self._error("stopped here")
-
-    def log(self, text: str) -> None:
-        self.lines.append(text)
-
-    def read(self, blob_id: str) -> bytes:
-        return self._data
-
-    def scratch(self) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder
 
 
 def picture(n: int = 0, size: tuple[int, int] = (40, 40)) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from heddle.engines.diffusers.families import FAMILIES
 from heddle.engines.diffusers.training import request
-from heddle.learning.piece import Piece
+from heddle.learning.piece import Piece, sample
 from heddle.learning.request import Wanted
 
 #: Told of each step of the sampler: which picture, and how far it is (0..1); lets a cancel through.
@@ -23,22 +22,8 @@ def made(pipe: Any, wanted: Wanted, epoch: int, *, side: int, watch: Watch) -> I
     for number, prompt in enumerate(wanted.prompts):
         seed = (wanted.seed + number) % 2**63
         picture = _picture(pipe, wanted, prompt, seed, side, lambda done, n=number: watch(n, done))
-        out = io.BytesIO()
-        picture.save(out, "PNG")
-        yield Piece(
-            data=out.getvalue(),
-            mime="image/png",
-            width=picture.width,
-            height=picture.height,
-            role="sample",
-            output={"epoch": epoch, "prompt": prompt},
-            metadata={
-                "prompt": prompt,
-                "seed": seed,
-                "steps": request.FAMILIES[wanted.family].sample_steps,
-                "cfgScale": wanted.cfg,
-            },
-        )
+        steps = request.FAMILIES[wanted.family].sample_steps
+        yield sample(picture, epoch=epoch, prompt=prompt, seed=seed, steps=steps, cfg=wanted.cfg)
 
 
 @torch.no_grad()

@@ -7,7 +7,6 @@ that the networks were trained with (`training/denoisers.py`).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +29,7 @@ from heddle.learning.batches import Seen, Use, chance, fitted
 from heddle.learning.checkpoints import Array, State
 from heddle.learning.course import Course, Kept, Tell
 from heddle.learning.dataset import Dataset, flipped
-from heddle.learning.piece import Piece
+from heddle.learning.piece import Piece, sample
 from heddle.learning.request import OPTIMIZERS, Wanted
 
 #: Latents and texts that are kept, in bytes of each kind; what does not fit is made again each time.
@@ -173,17 +172,7 @@ class Learner:
             picture = samples.picture(
                 self._network, wanted, prompt, seed, lambda note=note: tell(note), steps=SAMPLE_STEPS
             )
-            out = io.BytesIO()
-            picture.save(out, "PNG")
-            yield Piece(
-                data=out.getvalue(),
-                mime="image/png",
-                width=picture.width,
-                height=picture.height,
-                role="sample",
-                output={"epoch": epoch, "prompt": prompt},
-                metadata={"prompt": prompt, "seed": seed, "steps": SAMPLE_STEPS, "cfgScale": wanted.cfg},
-            )
+            yield sample(picture, epoch=epoch, prompt=prompt, seed=seed, steps=SAMPLE_STEPS, cfg=wanted.cfg)
 
 
 def noise_levels(drawn: np.random.Generator, count: int, mean: float, spread: float) -> Floats:
