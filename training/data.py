@@ -1,4 +1,4 @@
-"""What the networks learn from, in shards: latents and plans of scenes, by seed. Captions are written each time."""
+"""What the networks learn from, in shards: latents of scenes, by seed. Captions are written each time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from heddle.engines.mini.codec import CHANNELS, Codec, patches
-from training import maps, pictures, scenes
+from training import pictures, scenes
 
 SHARD = 1024
 #: Scenes that are learned from have seeds from 0; those that are held out start here.
@@ -56,14 +56,12 @@ def _shard(folder: Path, number: int) -> None:
     if target.exists():
         return
     pool, codec = pictures.Pool(folder / "pool"), load_codec(folder / "codec.safetensors")
-    latents, plans = [], []
+    latents: list[npt.NDArray[np.float16]] = []
     for seed in range(number * SHARD, (number + 1) * SHARD):
         scene = scenes.sample(seed, pictures.wides())
-        pixels, covers = pictures.picture(scene, pool)
-        latents.append(codec.encode(pixels).astype(np.float16))
-        plans.append(maps.plan(scene, covers).astype(np.float16))
+        latents.append(codec.encode(pictures.picture(scene, pool)[0]).astype(np.float16))
     whole = target.with_suffix(".part")
-    save_file({"latents": np.stack(latents), "plans": np.stack(plans)}, whole)
+    save_file({"latents": np.stack(latents)}, whole)
     os.replace(whole, target)
 
 

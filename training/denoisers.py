@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from heddle.engines.mini import tokens
-from training import captions, evaluation, pictures
+from heddle.engines.mini.things import numbers, planned
+from training import captions, evaluation, maps, pictures
 from training.data import Shards
 from training.networks import Layout, Painter, Reader, channels_last
 from training.scenes import sample
@@ -60,13 +61,13 @@ def noise_levels(step: int, size: int, mean: float, spread: float, even: float) 
 def _noised(clean: Tensor, levels: Tensor, step: int) -> Tensor:
     generator = torch.Generator().manual_seed(step * 2 + 1)
     noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-    level = levels[:, None, None, None]
+    level = levels.reshape(-1, *[1] * (clean.ndim - 1))
     return (1 - level) * clean + level * noise
 
 
 def _loss(made: Tensor, clean: Tensor, levels: Tensor, weights: Tensor) -> tuple[Tensor, dict[str, float]]:
     """The weighted error of what is clean (by 1 / level^2 it is that of the velocity); told apart by noise level."""
-    error = ((made.float() - clean) ** 2).mean(dim=(1, 2, 3))
+    error = ((made.float() - clean) ** 2).flatten(1).mean(dim=1)
     told = {}
     for name, low, high in (("low", 0.0, 0.4), ("mid", 0.4, 0.75), ("high", 0.75, 0.92), ("top", 0.92, 1.01)):
         inside = (levels >= low) & (levels < high)
@@ -80,36 +81,36 @@ def _channels_first(values: np.ndarray, device: torch.device) -> Tensor:
 
 
 def train_layout(folder: Path, plan: Plan, device: torch.device) -> None:
-    """Plans out of noise."""
+    """Things out of noise. No picture is needed for them, so no two steps see the same scenes."""
     torch.manual_seed(2)
     network = Layout().to(device)
     trainer = Trainer("layout", network, plan, folder)
-    told, shards = Told(folder, device), Shards(folder, ("plans",))
+    told = Told(folder, device)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
-        seeds, rows = shards.batch(step, plan.batch)
-        clean = _channels_first(rows["plans"], device)
-        # Neighbours say the same, so much noise is needed to hide what a plan is: where it is decided is near 0.9.
-        levels = noise_levels(step, plan.batch, 2.0, 1.0, 0.15).to(device)
+        seeds = np.arange(plan.batch) + step * plan.batch
+        scenes = [sample(int(seed), pictures.wides()) for seed in seeds]
+        clean = torch.from_numpy(np.stack([numbers(maps.things(scene)) for scene in scenes])).to(device)
+        levels = noise_levels(step, plan.batch, 0.6, 1.4, 0.2).to(device)
         text, pooled, bias = told.of(seeds, step)
         with torch.autocast(device.type, torch.bfloat16):
             made = network(_noised(clean, levels, step), levels, text, pooled, bias)
-        return _loss(made, clean, levels, torch.ones_like(levels))
+        return _loss(made, clean, levels, 1 / levels.clamp(min=0.1) ** 2)
 
-    trainer.run(loss_of, lambda: _more(shards))
+    trainer.run(loss_of)
 
 
 def train_painter(folder: Path, plan: Plan, device: torch.device) -> None:
-    """Latents out of noise, under plans; half of the plans are a little off, as the layout's are."""
+    """Latents out of noise, under plans; some of the plans are a little off, as those are that the reader finds."""
     torch.manual_seed(3)
     network = channels_last(Painter().to(device))
     trainer = Trainer("painter", network, plan, folder)
-    told, shards = Told(folder, device), Shards(folder, ("latents", "plans"))
+    told, shards = Told(folder, device), Shards(folder, ("latents",))
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
         seeds, rows = shards.batch(step, plan.batch)
-        clean, layout = _channels_first(rows["latents"], device), _channels_first(rows["plans"], device)
-        layout = roughened(layout, step)
+        clean = _channels_first(rows["latents"], device)
+        layout = roughened(plans_of(seeds).to(device), step)
         levels = noise_levels(step, plan.batch, 0.4, 1.2, 0.2).to(device)
         text, pooled, bias = told.of(seeds, step)
         noised = _noised(clean, levels, step).to(memory_format=torch.channels_last)
@@ -124,10 +125,15 @@ def train_painter(folder: Path, plan: Plan, device: torch.device) -> None:
     trainer.run(loss_of, after)
 
 
+def plans_of(seeds: np.ndarray) -> Tensor:
+    """The plans of scenes by their seeds."""
+    return torch.from_numpy(np.stack([planned(maps.things(sample(int(seed), pictures.wides()))) for seed in seeds]))
+
+
 def roughened(layout: Tensor, step: int) -> Tensor:
-    """Plans of which half carry noise, up to a quarter of full."""
+    """Plans of which a quarter carries noise, up to a quarter of full."""
     rng = np.random.default_rng((step, 41))
-    share = np.where(rng.random(len(layout)) < 0.5, 0, rng.random(len(layout)) * 0.25).astype(np.float32)
+    share = np.where(rng.random(len(layout)) < 0.75, 0, rng.random(len(layout)) * 0.25).astype(np.float32)
     return _noised(layout, torch.from_numpy(share).to(layout.device), step + 500_000_000)
 
 
@@ -136,11 +142,11 @@ def train_reader(folder: Path, plan: Plan, device: torch.device) -> None:
     torch.manual_seed(4)
     network = channels_last(Reader().to(device))
     trainer = Trainer("reader", network, plan, folder)
-    shards = Shards(folder, ("latents", "plans"))
+    shards = Shards(folder, ("latents",))
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
-        _, rows = shards.batch(step, plan.batch)
-        latents, layout = _channels_first(rows["latents"], device), _channels_first(rows["plans"], device)
+        seeds, rows = shards.batch(step, plan.batch)
+        latents, layout = _channels_first(rows["latents"], device), plans_of(seeds).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             made = network(latents.to(memory_format=torch.channels_last))
         return ((made.float() - layout) ** 2).mean(), {}

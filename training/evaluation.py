@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from heddle.engines.mini import sampling, tokens
+from heddle.engines.mini import plan, sampling, tokens
 from heddle.engines.mini.codec import Pixels
 from heddle.engines.mini.sampling import Floats, Knobs, Told
 from training import pack
@@ -41,7 +41,7 @@ def paint(networks: dict[str, nn.Module], texts: Sequence[str], seed: int, knobs
 
     seeds = range(seed, seed + len(texts))
     said, unsaid = told(texts), told([""] * len(texts))
-    plans = sampling.plans(run("layout"), said, unsaid, seeds, knobs)
+    plans = sampling.plans(sampling.laid_out(run("layout"), said, seeds, knobs), (plan.CELLS, plan.CELLS))
     latents = sampling.latents(run("painter"), plans, said, unsaid, seeds, knobs)
     return pixels(networks["decoder"](torch.from_numpy(latents)))
 

@@ -20,7 +20,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from heddle.engines.mini import codec, plan, tokens
+from heddle.engines.mini import codec, plan, things, tokens
 from heddle.engines.mini.codec import Codec
 from training.networks import WIDTH, Decoder, Layout, Painter, Reader, Text
 from training.pack import tensors
@@ -81,7 +81,7 @@ def graphs() -> dict[str, Graph]:
         ),
         "layout": Graph(
             network=Layout(), inputs=("x", "time", *_TOLD), outputs=("clean",), free=batch,
-            examples=(plans, time, *told),
+            examples=(torch.randn(2, *things.SHAPE), time, *told),
         ),
         "painter": Graph(
             network=Painter(), inputs=("x", "time", "plan", *_TOLD), outputs=("clean",), free=batch,

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from training.shipped import FILE, FIRST, places, write
 
-from heddle.engines.mini import sampling, sessions, tokens, weights
+from heddle.engines.mini import plan, sampling, sessions, things, tokens, weights
 from heddle.engines.mini.codec import Codec
 from tests.engines.mini.conftest import random_weights
 from tests.torch import WITHOUT, needs_torch
@@ -71,8 +71,8 @@ def inputs(name: str, count: int, wide: int = 16) -> dict[str, np.ndarray]:
     time = {"time": rng.random(count, dtype=np.float32)}
     given: dict[str, dict[str, np.ndarray]] = {
         "text": {"ids": ids},
-        "layout": {"x": drawn(21, 16, 16), **time, **told},
-        "painter": {"x": drawn(24, 16, 16), **time, "plan": drawn(21, 16, 16), **told},
+        "layout": {"x": drawn(*things.SHAPE), **time, **told},
+        "painter": {"x": drawn(24, 16, 16), **time, "plan": drawn(plan.CHANNELS, 16, 16), **told},
         "decoder": {"x": drawn(24, 16, wide)},
         "reader": {"x": drawn(24, 16, wide)},
     }
@@ -116,13 +116,14 @@ def test_the_same_loop_with_pytorch_comes_to_the_same_picture(folder: Path, halv
     told = sampling.Told(*(values.numpy() for values in networks["text"](ids)))
     untold = sampling.Told(*(np.ascontiguousarray(values[::-1]) for values in told))
     knobs = sampling.Knobs(steps=3, sampler="heun")
-    plans = sampling.plans(with_torch("layout"), told, untold, [3, 4], knobs)
+    placed = sampling.laid_out(with_torch("layout"), told, [3, 4], knobs, against=untold)
+    plans = sampling.plans(placed, (16, 16))
     latents = sampling.latents(with_torch("painter"), plans, told, untold, [3, 4], knobs)
 
     own = sessions.Sessions(folder / FILE, 1).networks([], lambda: None)
     for at, (prompt, negative) in enumerate((("a red house", "a cat"), ("a cat", "a red house"))):
         one, other = own.told([prompt, negative])
-        alone = sampling.plans(own.layout, one, other, [3 + at], knobs)
+        alone = sampling.plans(sampling.laid_out(own.layout, one, [3 + at], knobs, against=other), (16, 16))
         assert np.abs(alone[0] - plans[at]).max() < 1e-3
         assert np.abs(sampling.latents(own.painter, alone, one, other, [3 + at], knobs)[0] - latents[at]).max() < 1e-3
 

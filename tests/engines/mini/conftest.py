@@ -42,8 +42,8 @@ def _passing_on(made: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         enter[2 * at, at, 1, 1], enter[2 * at + 1, at, 1, 1] = 1, -1
         leave[at, 2 * at, 1, 1], leave[at, 2 * at + 1, 1, 1] = 1, -1
     first, last = made["layout.enter.weight"], made["layout.leave.weight"]
-    first[:84] += np.eye(84, dtype=np.float32)
-    last[:, :84] += np.eye(84, dtype=np.float32) / 2
+    first[:22] += np.eye(22, dtype=np.float32)
+    last[:, :22] += np.eye(22, dtype=np.float32) / 2
     return {
         "painter.enter.weight": enter, "painter.leave.weight": leave, "layout.enter.weight": first,
         "layout.leave.weight": last, "decoder.leave.weight": made["decoder.leave.weight"] / 10,

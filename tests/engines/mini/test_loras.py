@@ -19,7 +19,7 @@ from heddle.errors import EngineFailed
 
 Draw = Callable[..., Made]
 AIR = "urn:air:mini:lora:heddle:1000000001@1000000001"
-LAYERS = {"painter.trunk.blocks.0.feed.inner": (576, 192), "layout.trunk.blocks.1.itself.out": (200, 200)}
+LAYERS = {"painter.trunk.blocks.0.feed.inner": (576, 192), "layout.trunk.blocks.1.itself.out": (160, 160)}
 DOWN, UP = "layout.trunk.modulation.lora_A.weight", "layout.trunk.modulation.lora_B.weight"
 
 
@@ -183,7 +183,7 @@ def _write(path: Path, entries: Mapping[str, tuple[str, list[int], bytes]], **ch
 
 def _good(**changed: np.ndarray | None) -> dict[str, np.ndarray]:
     """One layer's change, with some of it another way."""
-    made: dict[str, np.ndarray | None] = {DOWN: np.ones((2, 200), np.float32), UP: np.ones((1200, 2), np.float32)}
+    made: dict[str, np.ndarray | None] = {DOWN: np.ones((2, 160), np.float32), UP: np.ones((960, 2), np.float32)}
     made |= {{"down": DOWN, "up": UP}.get(name, name): values for name, values in changed.items()}
     return {name: values for name, values in made.items() if values is not None}
 
@@ -193,21 +193,21 @@ HOSTILE: dict[str, tuple[dict[str, np.ndarray], str]] = {
         {"transformer.blocks.0.attn.lora_A.weight": np.ones((2, 8), np.float32)}, "which the model does not have",
     ),
     "the decoder": ({"decoder.enter.lora_A.weight": np.ones((2, 216), np.float32)}, "does not have"),
-    "no LoRA": ({"layout.enter.weight": np.ones((200, 84), np.float32)}, "no tensor of a LoRA"),
-    "a DoRA": (_good(**{"layout.enter.lora_magnitude_vector": np.ones(200, np.float32)}), "no tensor of a LoRA"),
+    "no LoRA": ({"layout.enter.weight": np.ones((160, 22), np.float32)}, "no tensor of a LoRA"),
+    "a DoRA": (_good(**{"layout.enter.lora_magnitude_vector": np.ones(160, np.float32)}), "no tensor of a LoRA"),
     "a long name": ({"x" * 5000 + ".lora_A.weight": np.ones(1, np.float32)}, "no tensor of a LoRA"),
     "one half": (_good(up=None), "one half only"),
     "a wrong width": (_good(down=np.ones((2, 199), np.float32)), r"\[2, 199\]"),
     "a wrong height": (_good(up=np.ones((1201, 2), np.float32)), r"\[1201, 2\]"),
-    "two ranks": (_good(up=np.ones((1200, 3), np.float32)), r"\[1200, 3\]"),
+    "two ranks": (_good(up=np.ones((960, 3), np.float32)), r"\[960, 3\]"),
     "a large rank": (
-        _good(down=np.ones((257, 200), np.float32), up=np.ones((1200, 257), np.float32)), "with the rank 257",
+        _good(down=np.ones((257, 160), np.float32), up=np.ones((960, 257), np.float32)), "with the rank 257",
     ),
-    "no rank": (_good(down=np.ones((0, 200), np.float32), up=np.ones((1200, 0), np.float32)), "with the rank 0"),
+    "no rank": (_good(down=np.ones((0, 160), np.float32), up=np.ones((960, 0), np.float32)), "with the rank 0"),
     "a number alone": (_good(down=np.float32(1)[None], up=np.float32(1)[None]), "shapes"),
     "a wide alpha": (_good(**{"layout.trunk.modulation.alpha": np.ones(3, np.float32)}), "it is one number"),
-    "whole numbers": (_good(down=np.ones((2, 200), np.int32)), "as I32; numbers may be F16, BF16, F32"),
-    "said twice": (_good(**{"layout.trunk.modulation.lora_down.weight": np.ones((2, 200), np.float32)}), "twice"),
+    "whole numbers": (_good(down=np.ones((2, 160), np.int32)), "as I32; numbers may be F16, BF16, F32"),
+    "said twice": (_good(**{"layout.trunk.modulation.lora_down.weight": np.ones((2, 160), np.float32)}), "twice"),
     "nothing": ({}, "holds no tensors"),
     "many tensors": ({f"layout.{n}.alpha": np.ones(1, np.float32) for n in range(2001)}, "holds 2001 tensors"),
 }  # fmt: skip
@@ -236,11 +236,11 @@ def test_files_that_are_something_else_are_refused(engine: Mini, tmp_path: Path,
 
 
 def test_headers_that_lie_are_refused(engine: Mini, tmp_path: Path) -> None:
-    path, one = tmp_path / "bad1.safetensors", np.ones((2, 200), np.float32).tobytes()
-    beyond = {"dtype": "F32", "shape": [2, 200], "data_offsets": [0, 10**12]}
-    _refused(engine, _write(path, {DOWN: ("F32", [2, 200], one)}, **{UP: beyond}), "no safetensors file")
+    path, one = tmp_path / "bad1.safetensors", np.ones((2, 160), np.float32).tobytes()
+    beyond = {"dtype": "F32", "shape": [2, 160], "data_offsets": [0, 10**12]}
+    _refused(engine, _write(path, {DOWN: ("F32", [2, 160], one)}, **{UP: beyond}), "no safetensors file")
     _refused(engine, _write(path, {DOWN: ("F32", [2, 2**60], one)}), "no safetensors file")
-    _refused(engine, _write(path, {DOWN: ("F32", [2, 200], one + one)}), "no safetensors file")
+    _refused(engine, _write(path, {DOWN: ("F32", [2, 160], one + one)}), "no safetensors file")
 
 
 def test_a_file_that_is_too_large_is_not_opened(engine: Mini, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def _refused(engine: Mini, path: Path, said: str) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_end_the_job_with_a_reason(draw: Draw, tmp_path: Path, value: float) -> None:
-    down = np.ones((2, 200), np.float32)
+    down = np.ones((2, 160), np.float32)
     down[1, 7] = value
     path = saved(tmp_path / "bad1.safetensors", _good(down=down))
     with pytest.raises(EngineFailed, match=r"lora_A\.weight' that are none \(NaN or infinite\)"):

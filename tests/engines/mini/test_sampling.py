@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from heddle.engines.mini import samplers, sampling
+from heddle.engines.mini import plan, samplers, sampling
 from heddle.engines.mini.sampling import Floats, Knobs, Told
 
 MEAN, SPREAD = 0.5, 0.55
@@ -21,15 +21,20 @@ def best(x: Floats, level: float) -> Floats:
     return (MEAN + share * (x - (1 - level) * MEAN)).astype(np.float32)
 
 
-def layout(x: Floats, level: Floats, told: Told) -> Floats:
-    assert len(x) == len(level) == len(told.features)
+def painter(x: Floats, level: Floats, plans: Floats, told: Told) -> Floats:
+    assert len(x) == len(level) == len(plans) == len(told.features)
     return best(x, float(level[0]))
+
+
+def painted(seeds: list[int], knobs: Knobs, told: Told = TOLD) -> Floats:
+    plans = np.zeros((len(seeds), plan.CHANNELS, 16, 16), np.float32)
+    return sampling.latents(painter, plans, told, told, seeds, knobs)
 
 
 @pytest.mark.parametrize("sampler", sampling.SAMPLERS)
 def test_every_sampler_comes_to_what_was_learned(sampler: str) -> None:
-    near = sampling.plans(layout, TOLD, TOLD, [1, 2], Knobs(steps=60, sampler=sampler))
-    far = sampling.plans(layout, TOLD, TOLD, [1, 2], Knobs(steps=6, sampler=sampler))
+    near = painted([1, 2], Knobs(steps=60, sampler=sampler))
+    far = painted([1, 2], Knobs(steps=6, sampler=sampler))
     assert near.dtype == np.float32
     assert abs(near.mean() - MEAN) < 0.05
     assert SPREAD * 0.85 < near.std() < SPREAD * 1.05
@@ -38,7 +43,7 @@ def test_every_sampler_comes_to_what_was_learned(sampler: str) -> None:
 
 def test_solvers_of_the_second_order_need_fewer_steps() -> None:
     def off(sampler: str) -> float:
-        return abs(sampling.plans(layout, TOLD, TOLD, [1, 2], Knobs(steps=16, sampler=sampler)).std() - SPREAD)
+        return abs(painted([1, 2], Knobs(steps=16, sampler=sampler)).std() - SPREAD)
 
     assert off("dpmpp_2m") < off("euler") / 2
     assert off("heun") < off("euler") / 2
@@ -47,9 +52,9 @@ def test_solvers_of_the_second_order_need_fewer_steps() -> None:
 def test_a_seed_is_the_same_picture_whatever_is_made_beside_it() -> None:
     for sampler in sampling.SAMPLERS:
         knobs = Knobs(steps=4, sampler=sampler)
-        both = sampling.plans(layout, TOLD, TOLD, [7, 8], knobs)
+        both = painted([7, 8], knobs)
         one = Told(*(values[:1] for values in TOLD))
-        assert np.array_equal(sampling.plans(layout, one, one, [8], knobs)[0], both[1])
+        assert np.array_equal(painted([8], knobs, one)[0], both[1])
         assert not np.array_equal(both[0], both[1])
 
 

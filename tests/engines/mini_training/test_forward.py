@@ -9,7 +9,7 @@ import pytest
 from tests.engines.mini_training import weights
 from tests.torch import needs_torch
 
-from heddle.engines.mini import tokens
+from heddle.engines.mini import plan, things, tokens
 from heddle.engines.mini.codec import Codec
 from heddle.engines.mini.training import adapters, forward
 from heddle.engines.mini.training.adapters import DOWN, UP, Lora
@@ -25,7 +25,8 @@ def inputs(batch: int = 2) -> dict[str, Any]:
     prompts = ["a red circle on the left, zlomp", ""][:batch]
     return {
         "ids": np.stack([tokens.encode(prompt) for prompt in prompts]),
-        "plans": rng.normal(size=(batch, 16, 16, 21)).astype(np.float32),
+        "things": rng.normal(size=(batch, *things.SHAPE)).astype(np.float32),
+        "plans": rng.normal(size=(batch, 16, 16, plan.CHANNELS)).astype(np.float32),
         "latents": rng.normal(size=(batch, 16, 16, 24)).astype(np.float32),
         "levels": np.array([0.3, 0.95][:batch], dtype=np.float32),
     }
@@ -50,8 +51,8 @@ def test_numpy_gives_what_torch_gives() -> None:
     told = forward.words(mine, given["ids"])
     for one, other in zip((told.features, told.pooled, told.bias), (features, pooled, bias), strict=True):
         close(one, other)
-    layout = forward.layout(mine, given["plans"], given["levels"], told)
-    close(layout.numbers, made["layout"](plans, first["levels"], features, pooled, bias))
+    layout = forward.layout(mine, given["things"], given["levels"], told)
+    close(layout.numbers, made["layout"](first["things"], first["levels"], features, pooled, bias))
     painted = forward.painter(mine, given["latents"], given["levels"], given["plans"], told)
     close(painted.numbers, made["painter"](latents, first["levels"], plans, features, pooled, bias))
     close(forward.reader(mine, given["latents"]), made["reader"](latents))
@@ -76,28 +77,26 @@ def modules() -> dict[str, Any]:
 
 
 @needs_torch
-@pytest.mark.parametrize("stage", ["layout", "painter"])
-def test_gradients_are_those_of_torch(stage: str) -> None:
+def test_gradients_are_those_of_torch() -> None:
     """Of every matrix of a LoRA, beside linear layers and convolutions."""
     import torch  # noqa: PLC0415
     from torch.func import functional_call  # noqa: PLC0415
 
-    mine, given, lora = network(), inputs(), learning(stage)
+    mine, given, lora = network(), inputs(), learning()
     told = forward.words(mine, given["ids"])
     mine.learned = lora.beside(learns=True)
-    run(mine, stage, given, told).learn(np.ones_like(given["plans" if stage == "layout" else "latents"]) / 1000)
+    run(mine, given, told).learn(np.ones_like(given["latents"]) / 1000)
 
     held = {name: torch.from_numpy(value).requires_grad_() for name, value in lora.numbers().items()}
-    module = modules()[stage].requires_grad_(False)
+    module = modules()["painter"].requires_grad_(False)
     merged = dict(module.named_parameters())
     for layer in lora.alpha:
-        name = f"{layer.removeprefix(f'{stage}.')}.weight"
+        name = f"{layer.removeprefix('painter.')}.weight"
         merged[name] = merged[name] + delta(held[layer + DOWN], held[layer + UP]) * (ALPHA / RANK)
     first = {name: torch.from_numpy(value) for name, value in given.items()}
     plans, latents = (first[name].permute(0, 3, 1, 2) for name in ("plans", "latents"))
     texts = [torch.from_numpy(part) for part in told]
-    wanted = (plans, first["levels"]) if stage == "layout" else (latents, first["levels"], plans)
-    (functional_call(module, merged, (*wanted, *texts)).sum() / 1000).backward()
+    (functional_call(module, merged, (latents, first["levels"], plans, *texts)).sum() / 1000).backward()
     for name, value in lora.values.items():
         assert value.gradient is not None, name
         other = held[name].grad
@@ -108,11 +107,11 @@ def test_gradients_are_those_of_torch(stage: str) -> None:
 
 def test_gradients_are_what_differences_say() -> None:
     """Without torch: along a direction in which every matrix changes a little."""
-    mine, given, lora = network(), inputs(), learning("painter")
+    mine, given, lora = network(), inputs(), learning()
     told = forward.words(mine, given["ids"])
     target = np.random.default_rng(8).normal(size=given["latents"].shape).astype(np.float32) / 100
     mine.learned = lora.beside(learns=True)
-    run(mine, "painter", given, told).learn(target)
+    run(mine, given, told).learn(target)
     rng = np.random.default_rng(9)
     ways = {name: rng.normal(size=v.shape).astype(np.float32) for name, v in lora.values.items()}
     slope = sum(float((ways[name] * v.gradient).sum()) for name, v in lora.values.items())
@@ -120,7 +119,7 @@ def test_gradients_are_what_differences_say() -> None:
     def moved(by: float) -> float:
         other = Lora({name: v + np.float32(by) * ways[name] for name, v in lora.numbers().items()}, lora.alpha)
         mine.learned = other.beside(learns=False)
-        return float((run(mine, "painter", given, told).numbers.astype(np.float64) * target).sum())
+        return float((run(mine, given, told).numbers.astype(np.float64) * target).sum())
 
     assert abs(slope) > 0.1
     assert (moved(1e-3) - moved(-1e-3)) / 2e-3 == pytest.approx(slope, rel=0.01)
@@ -129,22 +128,21 @@ def test_gradients_are_what_differences_say() -> None:
 def test_what_does_not_learn_is_not_remembered() -> None:
     mine, given = network(), inputs()
     told = forward.words(mine, given["ids"])
-    made = run(mine, "painter", given, told)
+    made = run(mine, given, told)
     assert (made.learns, made.sources, made.back) == (False, (), None)
 
 
 RANK, ALPHA = 3, 2.0
 
 
-def learning(stage: str) -> Lora:
+def learning() -> Lora:
     """A LoRA in which no matrix is without effect."""
     rng = np.random.default_rng(4)
     values: dict[str, np.ndarray] = {}
-    layers = [name for name in adapters.layers(network().held) if name.startswith(stage)]
-    for name, shape in adapters.layers(network().held).items():
-        if name in layers:
-            values[name + DOWN] = (rng.normal(size=(RANK, *shape[1:])) * 0.1).astype(np.float32)
-            values[name + UP] = (rng.normal(size=(shape[0], RANK, *(1,) * len(shape[2:]))) * 0.1).astype(np.float32)
+    layers = adapters.layers(network().held)
+    for name, shape in layers.items():
+        values[name + DOWN] = (rng.normal(size=(RANK, *shape[1:])) * 0.1).astype(np.float32)
+        values[name + UP] = (rng.normal(size=(shape[0], RANK, *(1,) * len(shape[2:]))) * 0.1).astype(np.float32)
     return Lora(values, dict.fromkeys(layers, ALPHA))
 
 
@@ -152,7 +150,5 @@ def delta(down: Any, up: Any) -> Any:
     return (up.flatten(1) @ down.flatten(1)).reshape(up.shape[0], *down.shape[1:])
 
 
-def run(mine: Network, stage: str, given: dict[str, Any], told: Any) -> Any:
-    if stage == "layout":
-        return forward.layout(mine, given["plans"], given["levels"], told)
+def run(mine: Network, given: dict[str, Any], told: Any) -> Any:
     return forward.painter(mine, given["latents"], given["levels"], given["plans"], told)

@@ -47,12 +47,6 @@ class Canvas:
         return left, top, left + wide, top + high
 
     @property
-    def middle(self) -> tuple[slice, slice]:
-        """The cells in the middle, for which a plan is made."""
-        down, across = ((cells - CELLS) // 2 for cells in self.cells)
-        return slice(down, down + CELLS), slice(across, across + CELLS)
-
-    @property
     def painted(self) -> str:
         """Its size, as people write it."""
         left, top, right, bottom = self.box

@@ -22,7 +22,7 @@ from heddle.studio import parameters, previews
 #: Of the whole, what is done before the first step and after the last one.
 _BEGUN, _STEPPED, _DECODED = 0.03, 0.9, 0.93
 #: A step of the painter is as much work as so many of the layout, in each window.
-_PAINTER_WORK = 2.0
+_PAINTER_WORK = 12.0
 
 
 class Drawing:
@@ -81,20 +81,15 @@ class Drawing:
         return np.ascontiguousarray(latents.transpose(2, 0, 1)[None], dtype=np.float32)
 
     def _plans(self, told: Told, untold: Told, there: Floats | None, level: float) -> Floats:
-        """In the middle one that the layout makes; beside it nothing is planned but what the source has there."""
-        made = np.zeros((1, plan.CHANNELS, *self._canvas.cells), dtype=np.float32)
-        made[:, : plan.QUARTERS] = -1
-        down, across = self._canvas.middle
-        start = None
-        if there is not None:
-            read = self._networks.read(there)
-            made += (read - made) * (1 - level)
-            start = np.ascontiguousarray(read[:, :, down, across])
-        made[:, :, down, across] = sampling.plans(
-            self._networks.layout, told, untold, [self._asked.seed], self._knobs,
-            start=start, level=sampling.plan_level(level), watch=self._watch("laying out", 0.0, show=False),
+        """Of the things that the layout places, and of what the source has there."""
+        read = None if there is None else self._networks.read(there)
+        if read is not None and sampling.replanned(level) == 0:
+            return read
+        placed = sampling.laid_out(
+            self._networks.layout, told, [self._asked.seed], self._knobs,
+            against=untold if self._asked.negative_prompt else None, watch=self._watch("laying out", 0.0, show=False),
         )  # fmt: skip
-        return made
+        return sampling.plans(placed, self._canvas.cells, read, level)
 
     # ── progress ──────────────────────────────────────────────────────────────
 

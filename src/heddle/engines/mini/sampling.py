@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from heddle.engines.mini import codec, plan
+from heddle.engines.mini import codec, plan, things
+from heddle.engines.mini.things import Thing
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,10 +29,12 @@ class Told(NamedTuple):
     bias: Floats
 
 
-#: x (N, 21, 16, 16), noise levels (N), the texts: the plans.
+#: x (N, 4, 22), noise levels (N), the texts: the things.
 Layout = Callable[[Floats, Floats, Told], Floats]
 #: x (N, 24, 16, 16), noise levels (N), plans, the texts: the latents.
 Painter = Callable[[Floats, Floats, Floats, Told], Floats]
+#: x, noise levels (N), the texts: what is clean in it.
+Network = Callable[[Floats, Floats, Told], Floats]
 #: x, its noise level: what is clean in it.
 Predict = Callable[[Floats, float], Floats]
 #: Steps done, of how many, and what the last one took to be clean.
@@ -39,9 +42,14 @@ Watch = Callable[[int, int, Floats], None]
 
 #: How far each stage's noise levels are moved up: the large decisions fall where there is most noise.
 LAYOUT_SHIFT, PAINTER_SHIFT = 3.0, 2.0
-#: What guidance beyond 1 is multiplied with in each stage.
-LAYOUT_GUIDANCE, PAINTER_GUIDANCE = 1.0, 0.5
+#: What guidance beyond 1 is multiplied with.
+PAINTER_GUIDANCE = 0.5
 
+#: How often things are placed for a picture: the network sees to what is said, and now and then lays one thing over
+#: another, so the least crowded of some is taken. A try costs a hundredth of what painting does.
+TRIES = 4
+#: How often, and in how many steps, the layout is asked what a negative prompt names.
+_LOOKS, _LOOK_STEPS = 4, 8
 _LEAST_LEVEL = 1e-3
 
 #: The streams of chance of one seed.
@@ -59,34 +67,84 @@ class Knobs:
     painter_shift: float = PAINTER_SHIFT
 
 
+# ── plans ─────────────────────────────────────────────────────────────────────
+
+
+def laid_out(
+    network: Layout, told: Told, seeds: Sequence[int], knobs: Knobs, *, against: Told | None = None,
+    watch: Watch | None = None,
+) -> list[list[Thing]]:  # fmt: skip
+    """What is where, for each seed, out of noise, less what the texts `against` name where guidance leads away."""
+    schedule = levels(knobs.steps, knobs.layout_shift)
+    predict = placing(network, tries(told))
+
+    def fresh(step: int) -> Floats:
+        return begin(seeds, _FRESH + LAYOUT + 2 * step)
+
+    rows = sample(predict, begin(seeds), schedule, knobs.sampler, fresh, watch)
+    return kept(network, rows, against if knobs.cfg > 1 else None)
+
+
+def tries(told: Told) -> Told:
+    """Texts, each as often as things are placed for it."""
+    return Told(*(np.repeat(part, TRIES, axis=0) for part in told))
+
+
+def begin(seeds: Sequence[int], stream: int = LAYOUT) -> Floats:
+    """Noise (N * TRIES, 4, 22) for the things of each seed."""
+    return noise(seeds, stream, (TRIES, *things.SHAPE)).reshape(-1, *things.SHAPE)
+
+
+def kept(network: Layout, rows: Floats, against: Told | None) -> list[list[Thing]]:
+    """The things of rows (N * TRIES, 4, 22): of each seed's tries the least crowded, less what texts name, which is
+    what the layout places for them whatever the noise."""
+    found = [things.read(row) for row in rows]
+    best = [min(found[at : at + TRIES], key=things.crowding) for at in range(0, len(found), TRIES)]
+    if against is None:
+        return best
+    return [things.without(row, _unwanted(network, against, at)) for at, row in enumerate(best)]
+
+
+def _unwanted(network: Layout, against: Told, at: int) -> list[Thing]:
+    text = Told(*(np.repeat(part[at : at + 1], _LOOKS, axis=0) for part in against))
+    rows = sample(
+        placing(network, text), noise(range(_LOOKS), LAYOUT, things.SHAPE), levels(_LOOK_STEPS, LAYOUT_SHIFT), "euler",
+        lambda _: np.zeros(0, dtype=np.float32), None,
+    )  # fmt: skip
+    return things.certain([things.read(row) for row in rows])
+
+
+def placing(network: Layout, told: Told) -> Predict:
+    """What the layout predicts. It has no guidance: beyond what the text says, boxes would only leave their places."""
+    return lambda x, level: network(x, np.full(len(x), level, dtype=np.float32), told)
+
+
 def plans(
-    network: Layout, told: Told, untold: Told, seeds: Sequence[int], knobs: Knobs, *,
-    start: Floats | None = None, level: float = 1.0, watch: Watch | None = None,
-) -> Floats:  # fmt: skip
-    """Plans (N, 21, 16, 16) out of noise, or of `start` noised to `level`; guidance leads away from `untold`."""
-    predict = planning(network, told, untold, knobs.cfg)
-    shape = (plan.CHANNELS, plan.CELLS, plan.CELLS)
-    x = begun(noise(seeds, LAYOUT, shape), start, level)
-    return sample(
-        predict, x, levels(knobs.steps, knobs.layout_shift, level), knobs.sampler, _fresh(seeds, LAYOUT, shape), watch
-    )
+    made: Sequence[Sequence[Thing]], cells: tuple[int, int], there: Floats | None = None, strength: float = 1.0
+) -> Floats:
+    """Plans (N, 22, down, across) of things; where a source's plan is `there`, `strength` says how much of it stays."""
+    rows = np.stack([things.planned(row, cells) for row in made])
+    return rows if there is None else _sum(1 - replanned(strength), there, replanned(strength), rows)
+
+
+def replanned(strength: float) -> float:
+    """How much of a plan is new: up to half the strength nothing, and near all of it everything."""
+    return min(max((strength - 0.5) / 0.4, 0.0), 1.0)
+
+
+# ── latents ───────────────────────────────────────────────────────────────────
 
 
 def latents(
     network: Painter, plan_of: Floats, told: Told, untold: Told, seeds: Sequence[int], knobs: Knobs, *,
     start: Floats | None = None, level: float = 1.0, watch: Watch | None = None,
 ) -> Floats:  # fmt: skip
-    """Latents (N, 24, H, W) under plans (N, 21, H, W); more than 16 x 16 is painted in windows that overlap."""
+    """Latents (N, 24, H, W) under plans (N, 22, H, W); more than 16 x 16 is painted in windows that overlap."""
     shape = (codec.CHANNELS, *plan_of.shape[2:])
     x = begun(noise(seeds, PAINTER, shape), start, level)
     schedule = levels(knobs.steps, knobs.painter_shift, level)
     predict = painting(network, plan_of, told, untold, knobs.cfg)
     return sample(predict, x, schedule, knobs.sampler, _fresh(seeds, PAINTER, shape), watch)
-
-
-def planning(network: Layout, told: Told, untold: Told, cfg: float) -> Predict:
-    """What the layout predicts, with guidance."""
-    return guided(network, told, untold, 1 + (cfg - 1) * LAYOUT_GUIDANCE)
 
 
 def painting(network: Painter, plan_of: Floats, told: Told, untold: Told, cfg: float) -> Predict:
@@ -125,12 +183,6 @@ def begun(drawn: Floats, start: Floats | None, level: float) -> Floats:
     return drawn if start is None or level >= 1 else _sum(1 - level, start, level, drawn)
 
 
-def plan_level(strength: float) -> float:
-    """How far the plan of a source is noised where its latents are noised to `strength`: less, so that little strength
-    leaves things where they are."""
-    return strength * strength
-
-
 def _fresh(seeds: Sequence[int], stage: int, shape: tuple[int, ...]) -> Callable[[int], Floats]:
     """Noise for a step, for samplers that add some."""
     return lambda step: noise(seeds, _FRESH + stage + 2 * step, shape)
@@ -148,7 +200,7 @@ def levels(steps: int, shift: float, start: float = 1.0) -> list[float]:
 # ── guidance and windows ──────────────────────────────────────────────────────
 
 
-def guided(network: Layout, told: Told, untold: Told, scale: float) -> Predict:
+def guided(network: Network, told: Told, untold: Told, scale: float) -> Predict:
     """What the text says, led away from what it is not to be; both in one call. At scale 1 the text alone."""
     both = Told(*(np.concatenate(pair) for pair in zip(told, untold, strict=True)))
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor, nn
 
-from heddle.engines.mini import codec, plan, tokens
+from heddle.engines.mini import codec, plan, things, tokens
 
 WIDTH = 144
 _HEADS = 4
@@ -137,11 +137,11 @@ class Block(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Blocks on 8 x 8 tokens."""
+    """Blocks on tokens of which each has its place."""
 
-    def __init__(self, width: int, depth: int) -> None:
+    def __init__(self, width: int, depth: int, count: int) -> None:
         super().__init__()
-        self.places = nn.Parameter(torch.randn(64, width) * 0.02)
+        self.places = nn.Parameter(torch.randn(count, width) * 0.02)
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
         nn.init.zeros_(self.modulation.weight)
@@ -150,7 +150,7 @@ class Trunk(nn.Module):
             self.modulation.bias.view(6, width)[[2, 5]] = 1.0
 
     def forward(self, x: Tensor, condition: Tensor, text: Tensor, bias: Tensor) -> Tensor:
-        """B, 64, width."""
+        """B, count, width."""
         modulation = self.modulation(condition).reshape(x.shape[0], 6, -1)
         x = x + self.places
         for block in self.blocks:
@@ -159,22 +159,18 @@ class Trunk(nn.Module):
 
 
 class Layout(nn.Module):
-    """A noised plan (B, 21, 16, 16) at a noise level (B) to the plan."""
+    """Noised things (B, 4, 22) at a noise level (B) to the things."""
 
-    def __init__(self, width: int = 200, depth: int = 4) -> None:
+    def __init__(self, width: int = 160, depth: int = 4) -> None:
         super().__init__()
         self.condition = Condition(width)
-        self.enter = nn.Linear(plan.CHANNELS * 4, width)
-        self.trunk = Trunk(width, depth)
-        self.leave = nn.Linear(width, plan.CHANNELS * 4)
+        self.enter = nn.Linear(things.NUMBERS, width)
+        self.trunk = Trunk(width, depth, things.MOST)
+        self.leave = nn.Linear(width, things.NUMBERS)
 
     def forward(self, x: Tensor, time: Tensor, text: Tensor, pooled: Tensor, bias: Tensor) -> Tensor:
         """See the class."""
-        batch = x.shape[0]
-        patches = x.reshape(batch, plan.CHANNELS, 8, 2, 8, 2).permute(0, 2, 4, 1, 3, 5).reshape(batch, 64, -1)
-        made = self.trunk(self.enter(patches), self.condition(time, pooled), text, bias)
-        out = self.leave(_norm(made)).reshape(batch, 8, 8, plan.CHANNELS, 2, 2)
-        return out.permute(0, 3, 1, 4, 2, 5).reshape(batch, plan.CHANNELS, 16, 16)
+        return self.leave(_norm(self.trunk(self.enter(x), self.condition(time, pooled), text, bias)))
 
 
 class Residual(nn.Module):
@@ -197,6 +193,18 @@ class Residual(nn.Module):
         return x + self.second(F.silu(self.first(F.silu(y))))
 
 
+def parts(layout: Tensor) -> Tensor:
+    """Plans (B, 22, H, W) as what of which kind each cell shows (B, H, W, 13 * 36): `plan.parts` says how."""
+    cells = layout.permute(0, 2, 3, 1)
+    cover = ((cells[..., : plan.QUARTERS].mean(dim=-1, keepdim=True) + 1) / 2).clamp(0, 1)
+    spot = (cells[..., -2:] / cover.clamp(min=plan.LEAST_COVER)).clamp(-plan.FARTHEST, plan.FARTHEST)
+    turns = spot[..., None] * torch.tensor(plan.RATES, dtype=spot.dtype, device=spot.device)
+    waves = torch.cat([torch.ones_like(turns[..., :1]), spot[..., None], turns.sin(), turns.cos()], dim=-1)
+    over = (waves[..., 0, :, None] * waves[..., 1, None, :]).flatten(-2)
+    kind = torch.cat([cover, cells[..., plan.QUARTERS : plan.QUARTERS + plan.CODE]], dim=-1)
+    return (kind[..., :, None] * over[..., None, :]).flatten(-2)
+
+
 class Painter(nn.Module):
     """Noised latents (B, 24, 16, 16) at a noise level (B), under a plan, to the latents."""
 
@@ -204,18 +212,20 @@ class Painter(nn.Module):
         super().__init__()
         self.condition = Condition(trunk)
         self.enter = nn.Conv2d(codec.CHANNELS + plan.CHANNELS, width, 3, padding=1)
+        self.parts = nn.Linear(plan.PARTS, width, bias=False)
         self.down = nn.ModuleList(Residual(width, trunk) for _ in range(2))
         self.shrink = nn.Conv2d(width, trunk, 2, stride=2)
-        self.trunk = Trunk(trunk, depth)
+        self.trunk = Trunk(trunk, depth, 64)
         self.grow = nn.Conv2d(trunk, 4 * width, 1)
         self.up = nn.ModuleList(Residual(width, trunk) for _ in range(2))
         self.norm = nn.GroupNorm(8, width)
         self.leave = nn.Conv2d(width, codec.CHANNELS, 3, padding=1)
+        nn.init.zeros_(self.parts.weight)
 
     def forward(self, x: Tensor, time: Tensor, layout: Tensor, text: Tensor, pooled: Tensor, bias: Tensor) -> Tensor:
         """See the class."""
         condition = self.condition(time, pooled)
-        fine = self.enter(torch.cat([x, layout], dim=1))
+        fine = self.enter(torch.cat([x, layout], dim=1)) + self.parts(parts(layout)).permute(0, 3, 1, 2)
         for block in self.down:
             fine = block(fine, condition)
         coarse = self.shrink(fine)
@@ -271,7 +281,7 @@ class Decoder(nn.Module):
 class Reader(nn.Module):
     """Latents of a picture (B, 24, 16, 16) to its plan: where a picture that is there starts from."""
 
-    def __init__(self, width: int = 56) -> None:
+    def __init__(self, width: int = 48) -> None:
         super().__init__()
         self.enter = nn.Conv2d(codec.CHANNELS, width, 3, padding=1)
         self.blocks = nn.ModuleList(Residual(width) for _ in range(3))

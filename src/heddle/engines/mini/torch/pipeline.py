@@ -26,7 +26,7 @@ from diffusers.utils.accelerate_utils import apply_forward_hook  # pyright: igno
 from PIL import Image
 from torch import Tensor
 
-from heddle.engines.mini import plan, sampling, tokens, weights
+from heddle.engines.mini import sampling, tokens, weights
 from heddle.engines.mini.canvas import Canvas, cut
 from heddle.engines.mini.codec import Codec
 from heddle.engines.mini.sampling import Floats, Predict, Told
@@ -184,7 +184,8 @@ class MiniPipeline(DiffusionPipeline, LoraBaseMixin):
         level = 1.0 if image is None else strength
         there = None if image is None else self._encoded(image, canvas, len(prompts))
 
-        plans = self._plans(told, untold, seeds, canvas, there, level, num_inference_steps, guidance_scale)
+        against = untold if negative_prompt and guidance_scale > 1 else None
+        plans = self._plans(told, against, seeds, canvas, there, level, num_inference_steps)
         self.rounds = (1, 2)
         predict = sampling.painting(self._painter, plans, told, untold, guidance_scale)
         shape = (24, *canvas.cells)
@@ -202,25 +203,17 @@ class MiniPipeline(DiffusionPipeline, LoraBaseMixin):
     # ── the stages ────────────────────────────────────────────────────────────
 
     def _plans(
-        self, told: Told, untold: Told, seeds: Sequence[int], canvas: Canvas, there: Floats | None, level: float,
-        steps: int, cfg: float,
+        self, told: Told, against: Told | None, seeds: Sequence[int], canvas: Canvas, there: Floats | None,
+        level: float, steps: int,
     ) -> Floats:  # fmt: skip
-        """In the middle what the layout makes; beside it nothing is planned but what the source has there."""
+        """Of the things that the layout places, and of what the source has there."""
         self.rounds = (0, 2)
-        made = np.zeros((len(seeds), plan.CHANNELS, *canvas.cells), dtype=np.float32)
-        made[:, : plan.QUARTERS] = -1
-        down, across = canvas.middle
-        start = None
-        if there is not None:
-            read = self._run(self.reader, self.reader, there)
-            made += (read - made) * (1 - level)
-            start = np.ascontiguousarray(read[:, :, down, across])
-        predict = sampling.planning(self._layout, told, untold, cfg)
-        noise = sampling.noise(seeds, sampling.LAYOUT, (plan.CHANNELS, plan.CELLS, plan.CELLS))
-        made[:, :, down, across] = self._walked(
-            predict, noise, start, sampling.plan_level(level), sampling.LAYOUT_SHIFT, steps
-        )
-        return made
+        read = None if there is None else self._run(self.reader, self.reader, there)
+        if read is not None and sampling.replanned(level) == 0:
+            return read
+        predict = sampling.placing(self._layout, sampling.tries(told))
+        rows = self._walked(predict, sampling.begin(seeds), None, 1.0, sampling.LAYOUT_SHIFT, steps)
+        return sampling.plans(sampling.kept(self._layout, rows, against), canvas.cells, read, level)
 
     def _walked(
         self, predict: Predict, noise: Floats, start: Floats | None, level: float, shift: float, steps: int

@@ -17,8 +17,6 @@ from heddle.engines.mini.sampling import Told
 from heddle.engines.mini.training import tape
 from heddle.engines.mini.training.tape import Floats, Given, Kernel, Value
 
-_SIDE = plan.CELLS // 2
-
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
@@ -119,22 +117,19 @@ def _feed(part: Part, x: Given) -> Value:
 
 
 def layout(network: Network, x: Floats, levels: Floats, told: Told) -> Value:
-    """Noised plans (B, 16, 16, 21) at noise levels (B) to plans."""
+    """Noised things (B, 4, 22) at noise levels (B) to things."""
     part = network.part("layout")
-    batch = len(x)
-    split = (batch, _SIDE, 2, _SIDE, 2, plan.CHANNELS)
-    patches = tape.turned(x, split, (0, 1, 3, 5, 2, 4), (batch, _SIDE * _SIDE, -1))
-    made = _trunk(part.at("trunk"), part.linear("enter", patches), _condition(part, levels, told), told)
-    out = part.linear("leave", tape.norm(made))
-    split = (batch, _SIDE, _SIDE, plan.CHANNELS, 2, 2)
-    return tape.turned(out, split, (0, 1, 4, 2, 5, 3), (batch, plan.CELLS, plan.CELLS, plan.CHANNELS))
+    made = _trunk(part.at("trunk"), part.linear("enter", x), _condition(part, levels, told), told)
+    return part.linear("leave", tape.norm(made))
 
 
 def painter(network: Network, x: Floats, levels: Floats, plans: Floats, told: Told) -> Value:
     """Noised latents (B, 16, 16, 24) at noise levels (B), under plans, to latents."""
     part = network.part("painter")
     condition = _condition(part, levels, told)
-    fine = part.conv("enter", np.concatenate([x, plans], axis=-1))
+    fine = tape.add(
+        part.conv("enter", np.concatenate([x, plans], axis=-1)), part.linear("parts", plan.parts(plans)).numbers
+    )
     for block in part.row("down"):
         fine = _residual(block, fine, condition)
     batch, high, wide, width = fine.shape

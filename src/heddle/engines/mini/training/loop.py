@@ -1,8 +1,8 @@
 """From a dataset to a LoRA of `mini`, in numpy.
 
-Each step looks at every picture of its batch at several noise levels, and lets both networks learn: the layout to see
-the plan that the reader finds in the picture, the painter to see the picture under that plan. Loss and noise are those
-that the networks were trained with (`training/denoisers.py`).
+Each step looks at every picture of its batch at several noise levels, and lets the painter learn to see the picture
+under the plan that the reader finds in it. The layout, which places things by their names, stays as it is. Loss and
+noise are those that the painter was trained with (`training/denoisers.py`).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _KEPT_BYTES = 256 * 2**20
 DECAY = 0.01
 
 #: How noise levels are drawn, on the logit scale: mean and spread; and the share of them that is even.
-_LAYOUT, _PAINTER, _EVEN = (0.8, 1.2), (0.4, 1.2), 0.2
+_PAINTER, _EVEN = (0.4, 1.2), 0.2
 #: Errors where there is hardly any noise count no more than at this level.
 _LEAST_LEVEL = 0.15
-#: Half of the plans that the painter learns under carry noise, up to this much, as those of the layout do.
+#: A quarter of the plans that the painter learns under carries noise, up to this much.
 _ROUGH = 0.25
 
 
@@ -119,20 +119,13 @@ class Learner:
         told = Told(*(np.concatenate(rows) for rows in zip(*(self._told(v.caption) for v in views), strict=True)))
         self._network.learned = self._lora.beside(learns=True)
         tell()
-        lost = self._layout(plans, told, drawn)
-        tell()
-        lost += self._painter(latents, plans, told, drawn)
+        lost = self._painter(latents, plans, told, drawn)
         self._optimizer.step(rate)
         return lost
 
-    def _layout(self, plans: Floats, told: Told, drawn: np.random.Generator) -> float:
-        levels = noise_levels(drawn, len(plans), *_LAYOUT)
-        made = forward.layout(self._network, noised(plans, levels, drawn), levels, told)
-        return _lost(made, plans, levels)
-
     def _painter(self, latents: Floats, plans: Floats, told: Told, drawn: np.random.Generator) -> float:
         count = len(latents)
-        rough = np.where(drawn.random(count) < 0.5, 0, drawn.random(count) * _ROUGH).astype(np.float32)
+        rough = np.where(drawn.random(count) < 0.75, 0, drawn.random(count) * _ROUGH).astype(np.float32)
         under = noised(plans, rough, drawn)
         levels = noise_levels(drawn, count, *_PAINTER)
         made = forward.painter(self._network, noised(latents, levels, drawn), levels, under, told)

@@ -20,7 +20,7 @@ VIEWS = 8
 
 #: Layers that learn: those of attention, the two that follow it, and what makes the finest of a picture.
 LEARNS = re.compile(
-    r"(layout|painter)\.trunk\.blocks\.\d+\.((itself|text)\.(query|keys|out)|feed\.(inner|out))"
+    r"painter\.trunk\.blocks\.\d+\.((itself|text)\.(query|keys|out)|feed\.(inner|out))"
     r"|painter\.up\.\d+\.(first|second)"
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from heddle.engines.mini import sampling, tokens
+from heddle.engines.mini import plan, sampling, tokens
 from heddle.engines.mini.sampling import Floats, Knobs, Told
 from heddle.engines.mini.training import forward
 from heddle.engines.mini.training.forward import Network
@@ -21,7 +21,7 @@ def picture(
     told, untold = (forward.words(network, tokens.encode(text)[None]) for text in (prompt, wanted.negative))
 
     def layout(x: Floats, levels: Floats, told: Told) -> Floats:
-        return _first(forward.layout(network, _last(x), levels, told).numbers)
+        return forward.layout(network, x, levels, told).numbers
 
     def painter(x: Floats, levels: Floats, plans: Floats, told: Told) -> Floats:
         return _first(forward.painter(network, _last(x), levels, _last(plans), told).numbers)
@@ -31,7 +31,9 @@ def picture(
 
     knobs = Knobs(steps=steps, cfg=wanted.cfg)
     watch()
-    plans = sampling.plans(layout, told, untold, [seed], knobs, watch=look)
+    against = untold if wanted.negative else None
+    made = sampling.laid_out(layout, told, [seed], knobs, against=against, watch=look)
+    plans = sampling.plans(made, (plan.CELLS, plan.CELLS))
     latents = sampling.latents(painter, plans, told, untold, [seed], knobs, watch=look)
     pixels = forward.decoder(network, _last(latents))[0]
     return Image.fromarray(((pixels.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8))

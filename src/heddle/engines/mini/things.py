@@ -1,0 +1,157 @@
+"""What is in a picture, as up to four things, each a row of numbers that noise can be added to and taken from.
+
+Numbers of a thing, in this order: whether it is there (-1 no, 1 yes); its kind, as one of 24 rows of a Hadamard matrix;
+its colour (-1..1) and whether it has that colour (1) or its own (-1, and the colour is 0); the middle, width and height
+of its box; and whether it is mirrored. Of what is not there all numbers but the first are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from heddle.engines.mini import plan
+from heddle.engines.mini.plan import CELLS, CODE, Floats
+
+MOST = 4
+NUMBERS = 1 + CODE + 3 + 1 + 4 + 1
+SHAPE = (MOST, NUMBERS)
+
+_KIND = slice(1, 1 + CODE)
+_COLOR = slice(_KIND.stop, _KIND.stop + 3)
+_TINTED = _COLOR.stop
+_BOX = slice(_TINTED + 1, _TINTED + 5)
+_FLIP = _BOX.stop
+#: Boxes (middle, width, height: shares of the frame) become numbers of about the spread of noise.
+_MEAN, _SPREAD = (
+    np.array([0.5, 0.5, 0.33, 0.33], dtype=np.float32),
+    np.array([0.25, 0.25, 0.15, 0.15], dtype=np.float32),
+)
+#: Colours agree where their numbers spread less than this, and are the same where none is farther.
+_ALIKE, _NEAR = 0.12, 0.25
+_CODES = plan.codes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """One thing of a picture."""
+
+    #: Which of the 24.
+    kind: int
+    #: Red, green, blue (0..1); None: its own.
+    color: tuple[float, float, float] | None
+    #: Middle, width and height, in shares of the frame.
+    x: float
+    y: float
+    wide: float
+    high: float
+    flip: bool
+
+
+def numbers(things: Sequence[Thing]) -> Floats:
+    """Things as rows (4, 22)."""
+    made = np.zeros(SHAPE, dtype=np.float32)
+    made[:, 0] = -1
+    for row, thing in zip(made, things, strict=False):
+        row[0] = 1
+        row[_KIND] = _CODES[thing.kind]
+        row[_TINTED] = -1 if thing.color is None else 1
+        if thing.color is not None:
+            row[_COLOR] = np.array(thing.color) * 2 - 1
+        row[_BOX] = (np.array([thing.x, thing.y, thing.wide, thing.high]) - _MEAN) / _SPREAD
+        row[_FLIP] = 1 if thing.flip else -1
+    return made
+
+
+def read(rows: Floats) -> list[Thing]:
+    """What rows (4, 22) say is there, whatever noise is left in them."""
+    return list(_things(np.nan_to_num(rows)))
+
+
+def _things(rows: Floats) -> Iterator[Thing]:
+    for row in rows:
+        if not row[0] > 0:
+            continue
+        red, green, blue = (float(value) for value in np.clip((row[_COLOR] + 1) / 2, 0, 1))
+        x, y, wide, high = (float(value) for value in row[_BOX] * _SPREAD + _MEAN)
+        yield Thing(
+            kind=int((_CODES @ row[_KIND]).argmax()), color=(red, green, blue) if row[_TINTED] > 0 else None,
+            x=min(max(x, 0.0), 1.0), y=min(max(y, 0.0), 1.0), wide=min(max(wide, 0.05), 1.0),
+            high=min(max(high, 0.05), 1.0), flip=bool(row[_FLIP] > 0),
+        )  # fmt: skip
+
+
+def crowding(things: Sequence[Thing]) -> float:
+    """How much things hide of one another: over all pairs, which part of the smaller one's box the other covers."""
+    return sum(_shared(one, other) for one, other in combinations(things, 2))
+
+
+def _shared(one: Thing, other: Thing) -> float:
+    across = min((one.wide + other.wide) / 2 - abs(one.x - other.x), one.wide, other.wide)
+    down = min((one.high + other.high) / 2 - abs(one.y - other.y), one.high, other.high)
+    return max(across, 0) * max(down, 0) / min(one.wide * one.high, other.wide * other.high)
+
+
+def certain(looks: Sequence[Sequence[Thing]]) -> list[Thing]:
+    """Of several answers to one text, what is in all of them: kinds, with their colour where all agree on it."""
+    kinds = [kind for kind in range(len(_CODES)) if all(any(t.kind == kind for t in look) for look in looks)]
+    return [_agreed([thing for look in looks for thing in look if thing.kind == kind]) for kind in kinds]
+
+
+def _agreed(same: Sequence[Thing]) -> Thing:
+    tints = [thing.color for thing in same if thing.color is not None]
+    alike = len(tints) == len(same) and float(np.std(np.array(tints), axis=0).max()) < _ALIKE
+    return same[0] if alike else replace(same[0], color=None)
+
+
+def without(things: Sequence[Thing], unwanted: Sequence[Thing]) -> list[Thing]:
+    """Things less those that are unwanted; of an unwanted thing without a colour those of any."""
+    return [thing for thing in things if not any(_meant(thing, other) for other in unwanted)]
+
+
+def _meant(thing: Thing, unwanted: Thing) -> bool:
+    if thing.kind != unwanted.kind or unwanted.color is None:
+        return thing.kind == unwanted.kind
+    return thing.color is not None and max(abs(a - b) for a, b in zip(thing.color, unwanted.color, strict=True)) < _NEAR
+
+
+def planned(things: Sequence[Thing], cells: tuple[int, int] = (CELLS, CELLS)) -> Floats:
+    """The plan (22, down, across) of things: their middles in shares of the frame, their sizes in shares of the shorter
+    side, so that they are as large on a long canvas as on a square one."""
+    made = np.zeros((plan.CHANNELS, *cells), dtype=np.float32)
+    covered = np.zeros((cells[0] * 2, cells[1] * 2), dtype=np.float32)
+    for thing in things:
+        across, u = _along(thing.x * cells[1], thing.wide * CELLS, cells[1])
+        down, v = _along(thing.y * cells[0], thing.high * CELLS, cells[0])
+        row = np.zeros(CODE + 4, dtype=np.float32)
+        row[:CODE] = _CODES[thing.kind]
+        row[CODE + 3] = -1 if thing.color is None else 1
+        if thing.color is not None:
+            row[CODE : CODE + 3] = np.array(thing.color) * 2 - 1
+        cell = np.outer(_coarse(down), _coarse(across))
+        made[plan.QUARTERS :] *= 1 - cell
+        made[plan.QUARTERS : -2] += row[:, None, None] * cell
+        made[-2] += np.outer(_coarse(down), _coarse(across * u) * (-1 if thing.flip else 1))
+        made[-1] += np.outer(_coarse(down * v), _coarse(across))
+        covered = np.maximum(covered, np.outer(down, across))
+    quarters = covered.reshape(cells[0], 2, cells[1], 2).transpose(1, 3, 0, 2).reshape(plan.QUARTERS, *cells)
+    made[: plan.QUARTERS] = quarters * 2 - 1
+    return made
+
+
+def _along(middle: float, size: float, cells: int) -> tuple[Floats, Floats]:
+    """Along a side, of each half of a cell: how much of it a box covers, and which part of the box (-1..1) that is."""
+    edges = np.arange(cells * 2 + 1, dtype=np.float32) / 2
+    low = np.maximum(edges[:-1], middle - size / 2)
+    high = np.minimum(edges[1:], middle + size / 2)
+    share: Floats = np.maximum(high - low, 0).astype(np.float32) * 2
+    place: npt.NDArray[np.float32] = np.clip(((low + high) / 2 - middle) / (size / 2), -1, 1).astype(np.float32)
+    return share, place
+
+
+def _coarse(halves: Floats) -> Floats:
+    return halves.reshape(-1, 2).mean(axis=1)
