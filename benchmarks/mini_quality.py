@@ -22,6 +22,7 @@ from training.trainer import averaged
 
 from heddle.engines.mini import sampling, weights
 from heddle.engines.mini.codec import Pixels
+from heddle.engines.mini.plan import CELLS
 from heddle.engines.mini.sampling import Knobs, Told
 from heddle.engines.mini.sessions import Networks, Sessions
 from training import captions, checker, data, pictures
@@ -49,7 +50,10 @@ class Painting:
             against = negatives[start : start + _BATCH] if negatives is not None else [""] * len(part)
             seeds = [seed + start + at for at in range(len(part))]
             told, untold = self._joined(part), self._joined(against)
-            plans = sampling.plans(self.networks.layout, told, untold, seeds, self.knobs)
+            placed = sampling.laid_out(
+                self.networks.layout, told, seeds, self.knobs, against=untold if negatives is not None else None
+            )
+            plans = sampling.plans(placed, (CELLS, CELLS))
             latents = sampling.latents(self.networks.painter, plans, told, untold, seeds, self.knobs)
             made += [self.networks.decoded(latents[at : at + 1]) for at in range(len(part))]
         return made
@@ -60,9 +64,8 @@ class Painting:
         for at, (text, source) in enumerate(zip(texts, sources, strict=True)):
             told, untold = self._joined([text]), self._joined([""])
             there = self.encoded(source)
-            read = self.networks.read(there)
-            level = sampling.plan_level(strength)
-            plans = sampling.plans(self.networks.layout, told, untold, [seed + at], self.knobs, start=read, level=level)
+            placed = sampling.laid_out(self.networks.layout, told, [seed + at], self.knobs)
+            plans = sampling.plans(placed, (CELLS, CELLS), self.networks.read(there), strength)
             latents = sampling.latents(
                 self.networks.painter, plans, told, untold, [seed + at], self.knobs, start=there, level=strength
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from heddle.engines.mini.things import numbers, planned
 from training import captions, evaluation, maps, pictures
 from training.data import Shards
 from training.networks import Layout, Painter, Reader, channels_last
-from training.scenes import sample
+from training.scenes import Scene, sample, twins
 from training.text import Tagged
 from training.trainer import Plan, Trainer, averaged
 
@@ -37,15 +38,10 @@ class Told:
         features, pooled, bias = self.text(ids)
         return features, pooled, bias
 
-    def of(self, seeds: np.ndarray, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Captions for scenes by their seeds, other words in each step, some of them empty."""
+    def of(self, shown: Sequence[Scene], step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Captions for scenes, other words in each step, some of them empty."""
         rng = np.random.default_rng((step, 23))
-        texts = [
-            ""
-            if rng.random() < EMPTY
-            else captions.write(sample(int(seed), pictures.wides()), int(seed) * 131 + step).text
-            for seed in seeds
-        ]
+        texts = ["" if rng.random() < EMPTY else captions.write(scene, scene.seed * 131 + step).text for scene in shown]
         return self.features(texts)
 
 
@@ -89,15 +85,21 @@ def train_layout(folder: Path, plan: Plan, device: torch.device) -> None:
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
         seeds = np.arange(plan.batch) + step * plan.batch
-        scenes = [sample(int(seed), pictures.wides()) for seed in seeds]
-        clean = torch.from_numpy(np.stack([numbers(maps.things(scene)) for scene in scenes])).to(device)
+        shown = [scene_of(int(seed)) for seed in seeds]
+        clean = torch.from_numpy(np.stack([numbers(maps.things(scene)) for scene in shown])).to(device)
         levels = noise_levels(step, plan.batch, 0.6, 1.4, 0.2).to(device)
-        text, pooled, bias = told.of(seeds, step)
+        text, pooled, bias = told.of(shown, step)
         with torch.autocast(device.type, torch.bfloat16):
             made = network(_noised(clean, levels, step), levels, text, pooled, bias)
         return _loss(made, clean, levels, 1 / levels.clamp(min=0.1) ** 2)
 
     trainer.run(loss_of)
+
+
+def scene_of(seed: int) -> Scene:
+    """A scene to place the things of; of three, one has two groups of a kind where that can be."""
+    scene = sample(seed, pictures.wides())
+    return twins(scene, pictures.wides()) if seed % 3 == 0 else scene
 
 
 def train_painter(folder: Path, plan: Plan, device: torch.device) -> None:
@@ -112,7 +114,7 @@ def train_painter(folder: Path, plan: Plan, device: torch.device) -> None:
         clean = _channels_first(rows["latents"], device)
         layout = roughened(plans_of(seeds).to(device), step)
         levels = noise_levels(step, plan.batch, 0.4, 1.2, 0.2).to(device)
-        text, pooled, bias = told.of(seeds, step)
+        text, pooled, bias = told.of([sample(int(seed), pictures.wides()) for seed in seeds], step)
         noised = _noised(clean, levels, step).to(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             made = network(noised, levels, layout, text, pooled, bias)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: The things, each with the name that the catalog of `sketch` has for it.
 KINDS: dict[str, str] = {
@@ -103,6 +103,23 @@ class Scene:
     groups: tuple[Group, ...] = ()
     #: How the first group stands to the second.
     relation: str | None = None
+
+
+def twins(scene: Scene, wides: dict[str, float]) -> Scene:
+    """The scene with its second group of the first one's kind, in another colour; as it is where that cannot be.
+
+    Pictures to learn from never have two groups of a kind, and still "a red car and a blue car" is to be two cars.
+    """
+    if len(scene.groups) < 2 or None in (colors := [group.color for group in scene.groups[:2]]):
+        return scene
+    first, second = scene.groups[:2]
+    boxes = tuple(replace(box, wide=box.high * wides[first.kind]) for box in second.boxes)
+    others = [box for group in (first, *scene.groups[2:]) for box in group.boxes]
+    inside = all(box.wide / 2 < min(box.x, 1 - box.x) for box in boxes)
+    apart = all(_apart(one, other) for at, one in enumerate(boxes) for other in (*others, *boxes[:at]))
+    if colors[0] == colors[1] or not (inside and apart):
+        return scene
+    return replace(scene, groups=(first, replace(second, kind=first.kind, boxes=boxes), *scene.groups[2:]))
 
 
 #: Height over the frame, by size, for one thing and for several.
