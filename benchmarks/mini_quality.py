@@ -64,8 +64,11 @@ class Painting:
         for at, (text, source) in enumerate(zip(texts, sources, strict=True)):
             told, untold = self._joined([text]), self._joined([""])
             there = self.encoded(source)
-            placed = sampling.laid_out(self.networks.layout, told, [seed + at], self.knobs)
-            plans = sampling.plans(placed, (CELLS, CELLS), self.networks.read(there), strength)
+            if sampling.stays(strength):
+                plans = sampling.cleared(self.networks.read(there))
+            else:
+                placed = sampling.laid_out(self.networks.layout, told, [seed + at], self.knobs)
+                plans = sampling.plans(placed, (CELLS, CELLS))
             latents = sampling.latents(
                 self.networks.painter, plans, told, untold, [seed + at], self.knobs, start=there, level=strength
             )

@@ -141,14 +141,8 @@ def test_what_says_nothing_of_things_takes_none_away() -> None:
     assert [thing.kind for thing in led[0]] == [19]
 
 
-def test_a_source_stays_as_planned_until_strength_is_high() -> None:
-    there = np.random.default_rng(0).normal(size=(1, plan.CHANNELS, 16, 16)).astype(np.float32)
-    new = sampling.plans([[HOUSE]], (16, 16))
-    assert np.array_equal(sampling.plans([[HOUSE]], (16, 16), there, 0.3), there)
-    assert np.array_equal(sampling.plans([[HOUSE]], (16, 16), there, 1.0), new)
-    off = [np.abs(sampling.plans([[HOUSE]], (16, 16), there, s) - there).mean() for s in (0.5, 0.6, 0.7, 0.8, 0.9)]
-    assert off == sorted(off)
-    assert off[0] == 0
+def test_things_are_placed_anew_where_strength_leaves_little_of_a_source() -> None:
+    assert [sampling.stays(strength) for strength in (0.0, 0.3, 0.7, 0.8, 1.0)] == [True, True, True, False, False]
 
 
 def test_of_several_tries_the_least_crowded_is_taken() -> None:
@@ -160,3 +154,27 @@ def test_of_several_tries_the_least_crowded_is_taken() -> None:
     rows = np.stack([*crowded[1:], things.numbers([HOUSE, CAT]), *crowded])
     best = sampling.kept(naming, rows, None)
     assert [things.crowding(row) > 0 for row in best] == [False, True]
+
+
+@pytest.mark.parametrize("cells", [(16, 16), (16, 40), (30, 16)])
+def test_the_things_of_a_plan_are_found_again(cells: tuple[int, int]) -> None:
+    third = Thing(kind=3, color=BLUE, x=0.55, y=0.2, wide=0.3, high=0.2, flip=True)
+    placed = [HOUSE, CAT, third]
+    made = things.planned(placed, cells)
+    noise = np.random.default_rng(2).normal(0, 0.05, made.shape).astype(np.float32)
+    again = things.found(made + noise)
+    assert len(again) == 3
+    for thing in placed:
+        [same] = [other for other in again if other.kind == thing.kind]
+        for side in ("x", "y", "wide", "high"):
+            assert getattr(same, side) == pytest.approx(getattr(thing, side), abs=0.03), side
+        assert same.flip == thing.flip
+        assert (same.color is None) == (thing.color is None)
+        if same.color is not None:
+            assert same.color == pytest.approx(thing.color, abs=0.06)
+
+
+def test_in_a_plan_of_nothing_nothing_is_found() -> None:
+    assert things.found(things.planned([])) == []
+    assert things.found(np.full((plan.CHANNELS, 16, 16), -1e9, np.float32)) == []
+    assert len(things.found(np.random.default_rng(0).normal(size=(plan.CHANNELS, 16, 16)).astype(np.float32))) <= 4

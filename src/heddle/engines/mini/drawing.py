@@ -81,15 +81,14 @@ class Drawing:
         return np.ascontiguousarray(latents.transpose(2, 0, 1)[None], dtype=np.float32)
 
     def _plans(self, told: Told, untold: Told, there: Floats | None, level: float) -> Floats:
-        """Of the things that the layout places, and of what the source has there."""
-        read = None if there is None else self._networks.read(there)
-        if read is not None and sampling.replanned(level) == 0:
-            return read
+        """Of what a source has there, or of the things that the layout places."""
+        if there is not None and sampling.stays(level):
+            return sampling.cleared(self._networks.read(there))
         placed = sampling.laid_out(
             self._networks.layout, told, [self._asked.seed], self._knobs,
             against=untold if self._asked.negative_prompt else None, watch=self._watch("laying out", 0.0, show=False),
         )  # fmt: skip
-        return sampling.plans(placed, self._canvas.cells, read, level)
+        return sampling.plans(placed, self._canvas.cells)
 
     # ── progress ──────────────────────────────────────────────────────────────
 

@@ -48,6 +48,8 @@ PAINTER_GUIDANCE = 0.5
 #: How often things are placed for a picture: the network sees to what is said, and now and then lays one thing over
 #: another, so the least crowded of some is taken. A try costs a hundredth of what painting does.
 TRIES = 4
+#: Up to this strength the plan of a source stays as it is; beyond, so little of its latents is left that another fits.
+_STAYS = 0.75
 #: How often, and in how many steps, the layout is asked what a negative prompt names.
 _LOOKS, _LOOK_STEPS = 4, 8
 _LEAST_LEVEL = 1e-3
@@ -119,17 +121,19 @@ def placing(network: Layout, told: Told) -> Predict:
     return lambda x, level: network(x, np.full(len(x), level, dtype=np.float32), told)
 
 
-def plans(
-    made: Sequence[Sequence[Thing]], cells: tuple[int, int], there: Floats | None = None, strength: float = 1.0
-) -> Floats:
-    """Plans (N, 22, down, across) of things; where a source's plan is `there`, `strength` says how much of it stays."""
-    rows = np.stack([things.planned(row, cells) for row in made])
-    return rows if there is None else _sum(1 - replanned(strength), there, replanned(strength), rows)
+def plans(made: Sequence[Sequence[Thing]], cells: tuple[int, int]) -> Floats:
+    """Plans (N, 22, down, across) of things."""
+    return np.stack([things.planned(row, cells) for row in made])
 
 
-def replanned(strength: float) -> float:
-    """How much of a plan is new: up to half the strength nothing, and near all of it everything."""
-    return min(max((strength - 0.5) / 0.4, 0.0), 1.0)
+def cleared(read: Floats) -> Floats:
+    """Plans (N, 22, down, across) that were read from pictures, as the things that they show."""
+    return plans([things.found(row) for row in read], (read.shape[2], read.shape[3]))
+
+
+def stays(strength: float) -> bool:
+    """Whether things stay where a source has them, or are placed anew: nothing between the two is a picture."""
+    return strength <= _STAYS
 
 
 # ── latents ───────────────────────────────────────────────────────────────────

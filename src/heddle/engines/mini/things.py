@@ -31,6 +31,11 @@ _MEAN, _SPREAD = (
     np.array([0.5, 0.5, 0.33, 0.33], dtype=np.float32),
     np.array([0.25, 0.25, 0.15, 0.15], dtype=np.float32),
 )
+#: In a plan: where kinds are coded, and where colours are and whether they are the thing's own.
+_CODED = slice(plan.QUARTERS, plan.QUARTERS + CODE)
+_PAINTED = range(_CODED.stop, _CODED.stop + 4)
+#: A cell shows a thing where so much is covered, and a thing covers so many cells.
+_LEAST_COVER, _LEAST_CELLS = 0.2, 1.5
 #: Colours agree where their numbers spread less than this, and are the same where none is farther.
 _ALIKE, _NEAR = 0.12, 0.25
 _CODES = plan.codes()
@@ -76,13 +81,54 @@ def _things(rows: Floats) -> Iterator[Thing]:
     for row in rows:
         if not row[0] > 0:
             continue
-        red, green, blue = (float(value) for value in np.clip((row[_COLOR] + 1) / 2, 0, 1))
+        red, green, blue = (_share(float(value)) for value in row[_COLOR])
         x, y, wide, high = (float(value) for value in row[_BOX] * _SPREAD + _MEAN)
         yield Thing(
             kind=int((_CODES @ row[_KIND]).argmax()), color=(red, green, blue) if row[_TINTED] > 0 else None,
             x=min(max(x, 0.0), 1.0), y=min(max(y, 0.0), 1.0), wide=min(max(wide, 0.05), 1.0),
             high=min(max(high, 0.05), 1.0), flip=bool(row[_FLIP] > 0),
         )  # fmt: skip
+
+
+def found(made: Floats) -> list[Thing]:
+    """The things of a plan (22, down, across), largest first: in each, cells that touch say the same kind."""
+    cover = (made[: plan.QUARTERS].mean(axis=0) + 1) / 2
+    kinds = np.where(cover > _LEAST_COVER, np.tensordot(_CODES, made[_CODED], axes=1).argmax(axis=0), -1)
+    regions = sorted(_regions(kinds), key=lambda region: -float(cover[region].sum()))
+    return [_of_region(made, cover * region, kinds) for region in regions[:MOST] if cover[region].sum() >= _LEAST_CELLS]
+
+
+def _regions(kinds: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.bool_]]:
+    """Cells that touch and are of one kind, as a plane each."""
+    left = kinds >= 0
+    while left.any():
+        start = tuple(int(place[0]) for place in np.nonzero(left))
+        region, edge = np.zeros_like(left), [start]
+        while edge:
+            y, x = edge.pop()
+            if 0 <= y < left.shape[0] and 0 <= x < left.shape[1] and left[y, x] and kinds[y, x] == kinds[start]:
+                left[y, x], region[y, x] = False, True
+                edge += [(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)]
+        yield region
+
+
+def _of_region(made: Floats, cover: Floats, kinds: npt.NDArray[np.int64]) -> Thing:
+    """A box covers each of its columns as far as its widest row does, and each row as its tallest column."""
+    across, down = np.clip(cover.max(axis=0), 0, 1), np.clip(cover.max(axis=1), 0, 1)
+    x, y = (float((share * (np.arange(len(share)) + 0.5)).sum() / share.sum()) for share in (across, down))
+    weight = cover / cover.sum()
+    red, green, blue, tinted = (float((made[at] * weight).sum() / (cover * weight).sum()) for at in _PAINTED)
+    turned = float((made[-2] * weight * (np.arange(cover.shape[1]) + 0.5 - x)).sum()) < 0
+    return Thing(
+        kind=int(kinds[np.unravel_index(int(cover.argmax()), cover.shape)]),
+        color=(_share(red), _share(green), _share(blue)) if tinted > 0 else None,
+        x=x / cover.shape[1], y=y / cover.shape[0], wide=min(1.0, float(across.sum()) / CELLS),
+        high=min(1.0, float(down.sum()) / CELLS), flip=turned,
+    )  # fmt: skip
+
+
+def _share(value: float) -> float:
+    return min(max((value + 1) / 2, 0.0), 1.0)
 
 
 def crowding(things: Sequence[Thing]) -> float:

@@ -281,10 +281,10 @@ class Decoder(nn.Module):
 class Reader(nn.Module):
     """Latents of a picture (B, 24, 16, 16) to its plan: where a picture that is there starts from."""
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = 80) -> None:
         super().__init__()
         self.enter = nn.Conv2d(codec.CHANNELS, width, 3, padding=1)
-        self.blocks = nn.ModuleList(Residual(width) for _ in range(3))
+        self.blocks = nn.ModuleList(Residual(width) for _ in range(4))
         self.leave = nn.Conv2d(width, plan.CHANNELS, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

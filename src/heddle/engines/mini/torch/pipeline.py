@@ -206,14 +206,13 @@ class MiniPipeline(DiffusionPipeline, LoraBaseMixin):
         self, told: Told, against: Told | None, seeds: Sequence[int], canvas: Canvas, there: Floats | None,
         level: float, steps: int,
     ) -> Floats:  # fmt: skip
-        """Of the things that the layout places, and of what the source has there."""
+        """Of what a source has there, or of the things that the layout places."""
         self.rounds = (0, 2)
-        read = None if there is None else self._run(self.reader, self.reader, there)
-        if read is not None and sampling.replanned(level) == 0:
-            return read
+        if there is not None and sampling.stays(level):
+            return sampling.cleared(self._run(self.reader, self.reader, there))
         predict = sampling.placing(self._layout, sampling.tries(told))
         rows = self._walked(predict, sampling.begin(seeds), None, 1.0, sampling.LAYOUT_SHIFT, steps)
-        return sampling.plans(sampling.kept(self._layout, rows, against), canvas.cells, read, level)
+        return sampling.plans(sampling.kept(self._layout, rows, against), canvas.cells)
 
     def _walked(
         self, predict: Predict, noise: Floats, start: Floats | None, level: float, shift: float, steps: int

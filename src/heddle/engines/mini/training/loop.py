@@ -15,7 +15,7 @@ import numpy as np
 
 from heddle.domain import JSON
 from heddle.engines import JobContext, Made
-from heddle.engines.mini import tokens, weights
+from heddle.engines.mini import things, tokens, weights
 from heddle.engines.mini.sampling import Told
 from heddle.engines.mini.training import adapters, forward, samples
 from heddle.engines.mini.training.forward import Network
@@ -138,7 +138,8 @@ class Learner:
             picture = fitted(self._dataset.picture(self._dataset.examples[key[0]]), (SIDE, SIDE))
             pixels = np.asarray(flipped(picture) if key[1] else picture)
             latents = forward.codec_of(self._network).encode(pixels)
-            return latents, forward.reader(self._network, latents[None])[0]
+            read = forward.reader(self._network, latents[None])[0].transpose(2, 0, 1)
+            return latents, things.planned(things.found(read)).transpose(1, 2, 0)
 
         return self._pictures.of((seen.example, seen.mirrored), make)
 
