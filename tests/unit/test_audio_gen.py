@@ -73,12 +73,12 @@ def test_a_family_that_cannot_run_here() -> None:
     kind, planner = AudioGen(), Planner(Settings())
     with pytest.raises(InvalidRequest, match="'stable-audio' cannot run here"):
         planner._choose("audioGen", kind, plan(prompt="rain", engine="stable-audio"), EMPTY)
-    ready, standing_in_for, _ = Planner(Settings(stand_in=True))._choose(
+    chosen = Planner(Settings(stand_in=True))._choose(
         "audioGen", kind, plan(prompt="rain", engine="stable-audio-open"), EMPTY
     )
-    assert (ready.name, standing_in_for) == ("soundscape", "stable-audio")
-    assert ready.engine.price({"family": "stable-audio", "durationMs": 30_000}) == pytest.approx(4.0)
-    assert ready.engine.price({"family": "soundscape", "durationMs": 30_000}) == pytest.approx(1.5)
+    assert (chosen.ready.name, chosen.stands_in_for) == ("soundscape", "stable-audio")
+    assert chosen.ready.engine.price({"family": "stable-audio", "durationMs": 30_000}) == pytest.approx(4.0)
+    assert chosen.ready.engine.price({"family": "soundscape", "durationMs": 30_000}) == pytest.approx(1.5)
 
 
 def test_the_output() -> None:

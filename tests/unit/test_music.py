@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from heddle import registry
 from heddle.errors import InvalidRequest
 from heddle.settings import Settings
 from heddle.steps import Facts, Plan, Result
@@ -83,12 +84,12 @@ def test_what_names_ace_step_is_for_it(given: dict[str, Any]) -> None:
     assert made.family == "ace-step"
     with pytest.raises(InvalidRequest, match=r"'ace-step' cannot run here|is not in the catalog"):
         Planner(Settings())._choose("music", Music(), made, EMPTY)
-    ready, standing_in_for, _ = Planner(Settings(stand_in=True))._choose("music", Music(), made, EMPTY)
-    assert (ready.name, standing_in_for) == ("composer", "ace-step")
+    chosen = Planner(Settings(stand_in=True))._choose("music", Music(), made, EMPTY)
+    assert (chosen.ready.name, chosen.stands_in_for) == ("composer", "ace-step")
 
 
 def test_prices() -> None:
-    engine = Planner(Settings())._choose("music", Music(), plan(), EMPTY)[0].engine
+    engine = registry.engine("composer")
     assert engine.price({"family": "ace-step", "durationMs": 60_000}) == pytest.approx(7.0)
     assert engine.price({"family": "composer", "durationMs": 60_000}) == pytest.approx(2.0)
 

@@ -7,6 +7,7 @@ refused with every reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,25 @@ class _Wanted:
     request: StepRequest
     bound: Bound
     look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """An engine for a step, the family it stands in for, if it does, and the models that the step names."""
+
+    ready: _Ready
+    models: Models
+    stands_in_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What an engine was found to take of a step: all of it."""
+
+    engine: _Ready
+    plan: Plan
+    payloads: Sequence[dict[str, Any]]
+    needs: Sequence[Needs | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +203,12 @@ class Planner:
         return gives[reference.member]
 
     def _plan_step(self, workflow_id: str, wanted: _Wanted) -> tuple[Step, Plan]:
-        index, request, look = wanted.index, wanted.request, wanted.look
+        index, request = wanted.index, wanted.request
         kind = self._type(request.type, f"steps[{index}].$type")
         with _Under(f"steps[{index}].input"):
-            plan = self._planned(request.type, kind, wanted.bound.input, look)
-            ready, stands_in_for, known = self._choose(request.type, kind, plan, look)
-            _check(plan, ready.offer)
-            payloads = [_payload(p, ready, stands_in_for, known) for p in plan.payloads]
-            if ready.offer.forwards:
-                payloads = [payload | {"asked": _asked(wanted, plan, kind)} for payload in payloads]
-            _check_can(ready.engine, payloads)
-            room = look.room(ready.name) if ready.offer.device or isinstance(ready.engine, Loader) else None
-            needs = [_needs(ready.engine, payload, room) for payload in payloads]
-            _check_room(ready, max((n.memory_mb for n in needs if n is not None), default=0), room)
-        costs = pricing.costs(kind, ready.engine, payloads, look.facts_of)
+            taken = self._taken(wanted, kind)
+        plan, payloads = taken.plan, taken.payloads
+        costs = pricing.costs(kind, taken.engine.engine, payloads, wanted.look.facts_of)
         jobs = [
             Job(
                 id=new_id("job"),
@@ -204,12 +216,12 @@ class Planner:
                 step=index,
                 index=i,
                 status=Status.UNASSIGNED,
-                engine=ready.name,
+                engine=taken.engine.name,
                 payload=payload,
                 cost=cost,
                 needs=need,
             )
-            for i, (payload, cost, need) in enumerate(zip(payloads, costs, needs, strict=True))
+            for i, (payload, cost, need) in enumerate(zip(payloads, costs, taken.needs, strict=True))
         ]
         step = Step(
             workflow_id=workflow_id,
@@ -225,16 +237,24 @@ class Planner:
         )
         return step, plan
 
-    def _planned(self, type_name: str, kind: StepType, given: JSON, look: Look) -> Plan:
-        """A step that names no engine is planned for the one that it gets, with the usual size of its family."""
-        plan = kind.plan(given, look.facts_of)
+    def _taken(self, wanted: _Wanted, kind: StepType) -> _Taken:
+        """By the engine that is named, else by the first that refuses nothing of it. Raises InvalidRequest."""
+        type_name, look = wanted.request.type, wanted.look
+        able = [e for e in self._engines if type_name in e.offer.step_types]
+        plan = kind.plan(wanted.bound.input, look.facts_of)
         if plan.family is not None:
-            return plan
-        first = _first_ready([e for e in self._engines if type_name in e.offer.step_types], type_name)
-        # What stands in for every family is planned as the step by itself would have it.
-        if first.name not in kind.families or first.offer.stand_in:
-            return plan
-        return kind.plan({**given, "engine": first.name}, look.facts_of)
+            return _take(wanted, kind, plan, self._choose(type_name, kind, plan, look))
+
+        def unasked(ready: _Ready) -> _Taken:
+            own = _own(wanted, kind, plan, ready)
+            return _take(wanted, kind, own, _Chosen(ready, _models(own, ready, look)))
+
+        # The last one takes the most, so what it says against a step is what there is to be mended.
+        *narrower, widest = _unasked(able, type_name)
+        for ready in narrower:
+            with suppress(InvalidRequest):
+                return unasked(ready)
+        return unasked(widest)
 
     def _type(self, name: str, path: str) -> StepType:
         if name in self._types:
@@ -244,18 +264,16 @@ class Planner:
             raise InvalidRequest.of(path, f"{name!r} cannot run on this server, which has: {here}")
         raise InvalidRequest.of(path, f"{name!r} is not one of: {', '.join(steps.NAMES)}")
 
-    def _choose(self, type_name: str, kind: StepType, plan: Plan, look: Look) -> tuple[_Ready, str | None, Models]:
-        """The engine, the family it stands in for, if it does, and the models that the step names."""
+    def _choose(self, type_name: str, kind: StepType, plan: Plan, look: Look) -> _Chosen:
+        """For a plan that names its family."""
+        assert plan.family is not None
         able = [e for e in self._engines if type_name in e.offer.step_types]
-        if plan.family is None:
-            first = _first_ready(able, type_name)
-            return first, None, _models(plan, first, look)
         named = [e for e in able if plan.family in e.offer.families or plan.family == e.name]
         lacking: dict[str, Absent] = {}
         for engine in named:
             if not engine.missing:
                 try:
-                    return engine, None, _models(plan, engine, look)
+                    return _Chosen(engine, _models(plan, engine, look))
                 except Absent as error:
                     lacking[engine.name] = error
         if not named and plan.family not in kind.families:
@@ -266,7 +284,7 @@ class Planner:
         stand_ins = [e for e in able if e.offer.stand_in and not e.missing]
         if self._settings.stand_in and stand_ins:
             # It loads no models, so it takes any that are named.
-            return stand_ins[0], plan.family, Models()
+            return _Chosen(stand_ins[0], Models(), plan.family)
         for error in lacking.values():
             if error.named:
                 raise error
@@ -297,13 +315,37 @@ def _ready(name: str) -> _Ready:
     return _Ready(name, engine, engine.offer(), engine.missing())
 
 
-def _first_ready(able: Sequence[_Ready], type_name: str) -> _Ready:
-    for engine in able:
-        if not engine.missing and not engine.offer.preview:
-            return engine
+def _unasked(able: Sequence[_Ready], type_name: str) -> list[_Ready]:
+    """Those that may run what names no engine, at least one, in the order in which they are asked."""
+    ready = [engine for engine in able if not engine.missing and not engine.offer.preview]
+    if ready:
+        # Behind the first one, none that lacks a model which nobody named, or that sends the step away from here.
+        return [ready[0], *(e for e in ready[1:] if not e.offer.loads and not e.offer.elsewhere)]
     why = {e.name: ", ".join(e.missing) or "it is a preview, which runs only where it is named" for e in able}
     reasons = "; ".join(f"{name}: {reason}" for name, reason in why.items()) or "none is installed"
     raise InvalidRequest.of("engine", f"no engine can run {type_name} here: {reasons}")
+
+
+def _own(wanted: _Wanted, kind: StepType, plan: Plan, ready: _Ready) -> Plan:
+    """A step that names no engine as one for this one: with the usual size, steps, ... of its family."""
+    # What stands in for every family is planned as the step by itself would have it.
+    if ready.name not in kind.families or ready.offer.stand_in:
+        return plan
+    return kind.plan({**wanted.bound.input, "engine": ready.name}, wanted.look.facts_of)
+
+
+def _take(wanted: _Wanted, kind: StepType, plan: Plan, chosen: _Chosen) -> _Taken:
+    """Raises InvalidRequest with what the engine refuses of the plan."""
+    ready = chosen.ready
+    _check(plan, ready.offer)
+    payloads = [_payload(payload, chosen) for payload in plan.payloads]
+    if ready.offer.forwards:
+        payloads = [payload | {"asked": _asked(wanted, plan, kind)} for payload in payloads]
+    _check_can(ready.engine, payloads)
+    room = wanted.look.room(ready.name) if ready.offer.device or isinstance(ready.engine, Loader) else None
+    needs = [_needs(ready.engine, payload, room) for payload in payloads]
+    _check_room(ready, max((n.memory_mb for n in needs if n is not None), default=0), room)
+    return _Taken(ready, plan, payloads, needs)
 
 
 def _models(plan: Plan, ready: _Ready, look: Look) -> Models:
@@ -341,7 +383,9 @@ def _place(path: str) -> int:
 def _check(plan: Plan, offer: Offer) -> None:
     if plan.operation not in offer.operations:
         path = "mask" if plan.operation == "inpaint" else "images"
-        raise InvalidRequest.of(path, f"this engine cannot {plan.operation}; it can {', '.join(offer.operations)}")
+        raise InvalidRequest.of(
+            path, f"this engine cannot {plan.operation}; it can {', '.join(sorted(offer.operations))}"
+        )
     low, high = offer.sides
     for name in ("width", "height"):
         side = plan.payloads[0].get(name)
@@ -381,8 +425,9 @@ def _check_room(ready: _Ready, memory_mb: int, room: Room | None) -> None:
         )
 
 
-def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | None, known: Models) -> dict[str, Any]:
+def _payload(payload: Mapping[str, Any], chosen: _Chosen) -> dict[str, Any]:
     """What the engine gets: the family by name, models by the AIR that the catalog has, and where those lie."""
+    ready, known = chosen.ready, chosen.models
     made: dict[str, Any] = {**payload, "family": payload.get("family") or ready.name}
     if "model" in made:
         made["model"] = known.air(made["model"])
@@ -400,8 +445,8 @@ def _payload(payload: Mapping[str, Any], ready: _Ready, stands_in_for: str | Non
         made["continueFrom"] = known.air(made["continueFrom"])
     if ready.offer.loads or ready.offer.adds:
         made["weights"] = known.weights()
-    if stands_in_for:
-        made["standInFor"] = stands_in_for
+    if chosen.stands_in_for:
+        made["standInFor"] = chosen.stands_in_for
     return made
 
 
