@@ -136,3 +136,13 @@ def test_other_steps_get_the_first_of_theirs(kind: str, given: dict[str, Any], e
     wanted = base.validate(WorkflowRequest, {"steps": [step]})
     planned = Planner(Settings()).plan(wanted, account_id=1, look=LOOK, at=now())
     assert planned.new.workflow.steps[0].jobs[0].engine == engine
+
+
+@pytest.mark.parametrize(
+    ("size", "buzz"),
+    [((256, 256), 1), ((2048, 2048), 1), ((512, 256), 3), ((448, 256), 3), ((2048, 128), 31), ((128, 2048), 31)],
+)
+def test_mini_costs_as_much_as_it_paints_windows(size: tuple[int, int], buzz: int) -> None:
+    given = {"engine": "mini", "width": size[0], "height": size[1]}
+    assert plan(**given).cost == buzz
+    assert plan(**given, steps=40).cost == 2 * buzz

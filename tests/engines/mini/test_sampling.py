@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from heddle.engines.mini import plan, samplers, sampling
+from heddle.engines.mini import plan, samplers, sampling, windows
 from heddle.engines.mini.sampling import Floats, Knobs, Told
 
 MEAN, SPREAD = 0.5, 0.55
@@ -86,7 +86,7 @@ def test_levels_fall_from_the_start_to_nothing() -> None:
 
 @pytest.mark.parametrize("cells", [16, 17, 24, 25, 40, 64, 256])
 def test_windows_cover_a_side_and_overlap_by_half_at_least(cells: int) -> None:
-    starts = sampling.starts(cells)
+    starts = windows.starts(cells)
     assert (starts[0], starts[-1]) == (0, cells - 16)
     assert all(0 < after - before <= 8 for before, after in pairwise(starts))
 

@@ -2,9 +2,9 @@
 
     prompt -> features -> plan (what is where) -> latents -> pixels -> file
 
-`tokens.py` reads words, `sampling.py` is the loop of both stages, `sessions.py` holds the networks, `canvas.py` knows
-sizes, `loras.py` merges what is added, `drawing.py` does one job. The networks are in `graphs`, and their weights in
-`mini.safetensors`; without that file, or where it is not good enough, the engine is not offered.
+`tokens.py` reads words, `sampling.py` is the loop of both stages, `sessions.py` holds the networks, `canvas.py` and
+`windows.py` know sizes, `loras.py` merges what is added, `drawing.py` does one job. The networks are in `graphs`, and
+their weights in `mini.safetensors`; without that file, or where it is not good enough, the engine is not offered.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from heddle.domain import JSON
 from heddle.engines import JobContext, Kind, Made, Offer
-from heddle.engines.mini import asked, samplers, weights
+from heddle.engines.mini import asked, samplers, weights, windows
 from heddle.engines.mini.options import Options
 from heddle.engines.mini.weights import Unusable
 from heddle.errors import EngineFailed
@@ -93,10 +93,10 @@ class Mini:
         return asked.problems(payload)
 
     def price(self, payload: JSON) -> float:
-        """As its family costs."""
+        """As its family costs, for every window that the picture is painted in."""
         from heddle.prices import image  # noqa: PLC0415 - the worker's side never needs prices
 
-        return image(payload)
+        return image(payload) * windows.count(payload["width"], payload["height"])
 
     def run(self, payload: JSON, context: JobContext) -> Iterator[Made]:
         """One picture."""

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from heddle.engines.mini.codec import PATCH, Pixels
-from heddle.engines.mini.plan import CELLS
+from heddle.engines.mini import windows
+from heddle.engines.mini.codec import Pixels
+from heddle.engines.mini.windows import CELLS, NATIVE, PATCH
 from heddle.studio.enlarging import enlarge_picture
-
-#: Pixels of the shorter side.
-NATIVE = CELLS * PATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,7 @@ class Canvas:
     @property
     def cells(self) -> tuple[int, int]:
         """Down and across, 16 x 16 pixels each."""
-        return (math.ceil(self.height * self._scale / PATCH), math.ceil(self.width * self._scale / PATCH))
+        return windows.cells(self.width, self.height)
 
     @property
     def box(self) -> tuple[float, float, float, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-PATCH = 16
+from heddle.engines.mini.windows import PATCH
+
 CHANNELS = 24
 
 Floats = npt.NDArray[np.float32]

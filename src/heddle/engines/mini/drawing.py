@@ -9,13 +9,14 @@ from PIL import Image
 
 from heddle import __version__
 from heddle.engines import JobContext, Made
-from heddle.engines.mini import plan, sampling
+from heddle.engines.mini import plan, sampling, windows
 from heddle.engines.mini.asked import Asked
-from heddle.engines.mini.canvas import NATIVE, Canvas, cut
+from heddle.engines.mini.canvas import Canvas, cut
 from heddle.engines.mini.codec import Pixels
 from heddle.engines.mini.sampling import Floats, Knobs, Told
 from heddle.engines.mini.sessions import Sessions
 from heddle.engines.mini.weights import Unusable
+from heddle.engines.mini.windows import NATIVE
 from heddle.errors import EngineFailed
 from heddle.studio import parameters, previews
 
@@ -95,9 +96,7 @@ class Drawing:
     @property
     def _layout_work(self) -> float:
         """The layout's share of the steps."""
-        down, across = self._canvas.cells
-        windows = len(sampling.starts(down)) * len(sampling.starts(across))
-        return 1 / (1 + _PAINTER_WORK * windows)
+        return 1 / (1 + _PAINTER_WORK * windows.count(self._asked.width, self._asked.height))
 
     def _watch(self, doing: str, begun: float, *, show: bool) -> sampling.Watch:
         share = 1 - begun if show else self._layout_work

@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-CELLS = 16
+from heddle.engines.mini import windows
+
+CELLS = windows.CELLS
 QUARTERS = 4
 CODE = 12
 CHANNELS = QUARTERS + CODE + 3 + 1 + 2

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from heddle.engines.mini import codec, plan, things
+from heddle.engines.mini import codec, plan, things, windows
 from heddle.engines.mini.things import Thing
 
 Floats = npt.NDArray[np.float32]
@@ -220,7 +220,7 @@ def guided(network: Network, told: Told, untold: Told, scale: float) -> Predict:
 
 def joined(window: Callable[[Floats, float, int, int], Floats], high: int, wide: int) -> Predict:
     """A canvas by windows of 16 x 16 that overlap: each predicts, and where several do, their mean is taken."""
-    places = [(y, x) for y in starts(high) for x in starts(wide)]
+    places = [(y, x) for y in windows.starts(high) for x in windows.starts(wide)]
 
     def predict(x: Floats, level: float) -> Floats:
         if len(places) == 1:
@@ -242,13 +242,6 @@ def _ramp() -> Floats:
 
 
 _RAMP = _ramp()
-
-
-def starts(cells: int) -> list[int]:
-    """Where windows begin along a side: at most half a window apart, the first and the last at its ends."""
-    free = cells - plan.CELLS
-    count = math.ceil(free / (plan.CELLS // 2)) + 1
-    return [round(free * at / (count - 1)) for at in range(count)] if count > 1 else [0]
 
 
 # ── samplers ──────────────────────────────────────────────────────────────────
