@@ -114,8 +114,9 @@ def test_an_account_without_buzz_cannot_make_us_fetch(served: Served, elsewhere:
 
 def test_steps_without_sources_count_in_full_before_anything_is_fetched(served: Served, elsewhere: Elsewhere) -> None:
     async def scene(client: httpx.AsyncClient) -> httpx.Response:
-        edit = {"$type": "imageGen", "input": {"prompt": "a fox", "images": [f"{elsewhere.url}/a.png"]}}
-        more = {"$type": "imageGen", "input": {"prompt": "a fox", **LARGEST}}
+        fox = {"engine": "sketch", "prompt": "a fox"}
+        edit = {"$type": "imageGen", "input": {**fox, "images": [f"{elsewhere.url}/a.png"]}}
+        more = {"$type": "imageGen", "input": {**fox, **LARGEST}}
         again = {"$type": "upscale", "input": {"image": {"$ref": "$0", "path": "output.images[0]"}}}
         return await client.post(WORKFLOWS, json={"steps": [edit, more, again]})
 

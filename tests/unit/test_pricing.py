@@ -212,7 +212,7 @@ def test_what_another_step_made_is_charged_for_as_what_it_is(shop: Shop) -> None
 
 
 def test_a_source_that_was_planned_is_held_for_as_planned(shop: Shop) -> None:
-    drawn = {"$type": "imageGen", "input": {"prompt": "a fox", "width": 1000, "height": 1000}}
+    drawn = {"$type": "imageGen", "input": {"engine": "sketch", "prompt": "a fox", "width": 1000, "height": 1000}}
     workflow = shop.submit(drawn, upscale({"$ref": "$0", "path": "output.images[0]"}))
     assert shop.account() == balance(held=1 + 1)
     shop.work("sketch", width=2000, height=2000)  # larger than it said: that is not the caller's doing

@@ -47,16 +47,17 @@ def picture(step: str = "0", path: str = "output.images[0].url") -> dict[str, st
 
 def test_a_step_follows_those_that_it_refers_to() -> None:
     workflow = plan(
-        {"name": "fox", "input": {"prompt": "a fox"}},
-        {"prompt": "a fox in snow", "images": [picture("fox")]},
-        {"prompt": "again", "images": [picture("$1")]},
+        {"name": "fox", "input": {"engine": "sketch", "prompt": "a fox"}},
+        {"engine": "sketch", "prompt": "a fox in snow", "images": [picture("fox")]},
+        {"engine": "sketch", "prompt": "again", "images": [picture("$1")]},
     ).new.workflow
     assert [list(step.follows) for step in workflow.steps] == [[], [0], [1]]
     assert workflow.cost == sum(job.cost for step in workflow.steps for job in step.jobs) == 6
 
 
 def test_a_step_may_stand_before_the_one_that_it_follows() -> None:
-    made = plan({"prompt": "b", "images": [picture("1")]}, {"prompt": "a", "width": 512, "height": 256})
+    second = {"engine": "sketch", "prompt": "b", "images": [picture("1")]}
+    made = plan(second, {"prompt": "a", "width": 512, "height": 256})
     assert [list(s.follows) for s in made.new.workflow.steps] == [[1], []]
     # Planned with what the other one will make: its shape.
     assert {k: made.new.workflow.steps[0].jobs[0].payload[k] for k in ("width", "height")} == {
