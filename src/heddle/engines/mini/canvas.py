@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from heddle.engines.mini import windows
 from heddle.engines.mini.codec import Pixels
-from heddle.engines.mini.windows import CELLS, NATIVE, PATCH
+from heddle.engines.mini.windows import NATIVE, PATCH
 from heddle.studio.enlarging import enlarge_picture
 
 
