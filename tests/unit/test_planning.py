@@ -53,7 +53,7 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
 
 def plan(*, kind: str = "imageGen", settings: Settings | None = None, **given: Any) -> Job:
     """The one job of a step."""
-    step = {"$type": kind, "input": {"prompt": "a fox", **given}}
+    step = {"$type": kind, "input": {"prompt": "a cat", **given}}
     wanted = base.validate(WorkflowRequest, {"steps": [step]})
     [job] = Planner(settings or Settings()).plan(wanted, account_id=1, look=LOOK, at=now()).new.workflow.steps[0].jobs
     return job
@@ -83,6 +83,19 @@ def test_what_it_refuses_goes_to_the_next_one_as_if_that_were_the_first(given: d
     assert (job.engine, job.payload["family"], job.payload["cfgScale"]) == ("sketch", "sketch", 7.0)
     assert max(job.payload["width"], job.payload["height"]) == (1024 if "height" not in given else 512)
     assert {name: job.payload[name] for name in given} == given
+
+
+@pytest.mark.parametrize(
+    ("prompt", "engine"),
+    [
+        (",", "mini"), ("a red house under a yellow sun, watercolor", "mini"), ("Masterpiece, best quality, 2 cats!", "mini"),
+        ("(cat:1.2) [house] <lora:x:1>", "mini"), ("a fox", "sketch"), ("a red house and a lighthouse", "sketch"),
+        ("eine Katze", "sketch"), ("cat " * 41, "sketch"),
+    ],
+)  # fmt: skip
+def test_what_it_has_no_words_for_is_left_to_the_next_one(prompt: str, engine: str) -> None:
+    assert plan(prompt=prompt).engine == engine
+    assert plan(prompt=prompt, engine="mini").engine == "mini"
 
 
 @pytest.mark.parametrize("field", ["sampler", "clipSkip", "width"])

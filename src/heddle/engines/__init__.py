@@ -196,6 +196,15 @@ class Checker(Protocol):
 
 
 @runtime_checkable
+class Selective(Protocol):
+    """An engine that leaves some steps to others, where nobody named one, has this method as well."""
+
+    def suits(self, payload: JSON) -> bool:
+        """Whether it should run a job unasked, asked at submit; what it leaves goes to the next engine."""
+        ...
+
+
+@runtime_checkable
 class Chooser(Protocol):
     """An engine that knows which model to take where none is named has this method as well."""
 

@@ -16,7 +16,7 @@ from heddle import registry, steps
 from heddle.blobs import Stored
 from heddle.contract.orchestration import StepRequest, WorkflowRequest
 from heddle.domain import JSON, Callback, Job, Needs, Status, Step, Workflow, new_id
-from heddle.engines import Checker, Engine, Fitter, Loader, Offer
+from heddle.engines import Checker, Engine, Fitter, Loader, Offer, Selective
 from heddle.errors import InvalidRequest
 from heddle.queue import Room
 from heddle.settings import Settings
@@ -238,7 +238,7 @@ class Planner:
         return step, plan
 
     def _taken(self, wanted: _Wanted, kind: StepType) -> _Taken:
-        """By the engine that is named, else by the first that refuses nothing of it. Raises InvalidRequest."""
+        """By the engine that is named, else by the first that refuses nothing and suits. Raises InvalidRequest."""
         type_name, look = wanted.request.type, wanted.look
         able = [e for e in self._engines if type_name in e.offer.step_types]
         plan = kind.plan(wanted.bound.input, look.facts_of)
@@ -253,7 +253,9 @@ class Planner:
         *narrower, widest = _unasked(able, type_name)
         for ready in narrower:
             with suppress(InvalidRequest):
-                return unasked(ready)
+                taken = unasked(ready)
+                if _suits(taken):
+                    return taken
         return unasked(widest)
 
     def _type(self, name: str, path: str) -> StepType:
@@ -324,6 +326,12 @@ def _unasked(able: Sequence[_Ready], type_name: str) -> list[_Ready]:
     why = {e.name: ", ".join(e.missing) or "it is a preview, which runs only where it is named" for e in able}
     reasons = "; ".join(f"{name}: {reason}" for name, reason in why.items()) or "none is installed"
     raise InvalidRequest.of("engine", f"no engine can run {type_name} here: {reasons}")
+
+
+def _suits(taken: _Taken) -> bool:
+    """Whether the engine should have it unasked. Jobs differ in their seeds, so one is asked about."""
+    engine = taken.engine.engine
+    return engine.suits(taken.payloads[0]) if isinstance(engine, Selective) else True
 
 
 def _own(wanted: _Wanted, kind: StepType, plan: Plan, ready: _Ready) -> Plan:

@@ -92,6 +92,12 @@ class Mini:
         """What of a job it cannot do."""
         return asked.problems(payload)
 
+    def suits(self, payload: JSON) -> bool:
+        """Unasked it paints what it has the words for, or a LoRA, and leaves the rest to who knows more."""
+        from heddle.engines.mini import tokens  # noqa: PLC0415 - compiles the vocabulary
+
+        return bool(payload.get("networks")) or tokens.knows(str(payload.get("prompt") or ""))
+
     def price(self, payload: JSON) -> float:
         """As its family costs, for every window that the picture is painted in."""
         from heddle.prices import image  # noqa: PLC0415 - the worker's side never needs prices

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import zlib
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 #: How many tokens of a prompt are read; what follows is cut off.
 LENGTH = 40
@@ -40,6 +42,13 @@ pixelated bit 8 retro game style picture image photo scene cartoon
 there this that it stands flying standing day sunny
 """
 
+#: Words outside the vocabulary that prompts have and that mean nothing to be drawn.
+EMPTY = """
+amazing beautiful best cute detailed drawn favorite for hd high highly k kids lovely masterpiece my nice pretty quality
+some trending very wonderful
+"""
+
+_EMPTY = frozenset(EMPTY.split())
 _NUMBERS = {word: _FIRST_WORD + index for index, word in enumerate(dict.fromkeys(WORDS.split()))}
 #: Padding, the start, the vocabulary, the buckets.
 SIZE = _FIRST_WORD + len(_NUMBERS) + BUCKETS
@@ -56,8 +65,16 @@ def number(word: str) -> int:
     return known if known is not None else SIZE - BUCKETS + zlib.crc32(word.encode()) % BUCKETS
 
 
+def knows(prompt: str) -> bool:
+    """Whether all of a prompt is read, and each of its words is one that was taught or means nothing."""
+    found = words(prompt)
+    return len(found) < LENGTH and all(word in _NUMBERS or word in _EMPTY for word in found)
+
+
 def encode(prompt: str) -> npt.NDArray[np.int64]:
     """The numbers of a prompt, `LENGTH` of them: the start, the words, padding."""
+    import numpy as np  # noqa: PLC0415 - the server asks what is known, and encodes nothing
+
     made = np.full(LENGTH, PADDING, dtype=np.int64)
     row = [START, *(number(word) for word in words(prompt))][:LENGTH]
     made[: len(row)] = row
