@@ -32,7 +32,11 @@ def test_a_picture_becomes_the_source_of_the_next(client: httpx.Client) -> None:
     submitted = submit(
         client,
         image_gen("first", prompt="a red fox", quantity=2, seed=7, width=1024, height=512),
-        {"$type": "imageGen", "name": "second", "input": {"prompt": "a red fox at night", "images": [source]}},
+        {
+            "$type": "imageGen",
+            "name": "second",
+            "input": {"engine": "sketch", "prompt": "a red fox at night", "images": [source]},
+        },
     )
     shown = ended(client, submitted["id"])
     assert [step["status"] for step in shown["steps"]] == ["succeeded", "succeeded"]
