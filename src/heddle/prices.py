@@ -46,7 +46,7 @@ OPEN_TEXT = ("llama", "qwen", "mistral", "gemma", "deepseek", OTHER)
 IMAGE: Mapping[str, Family] = {
     "sketch": Family(1.0, side=1000),
     # Its work is by steps, and the same for every size of one shape.
-    "mini": Family(1.0, per_steps=20, native=256, cfg=2.0),
+    "mini": Family(1.0, per_steps=20, native=512, cfg=2.0),
     "sd1": Family(4.0, side=512, per_steps=20, native=512),
     # Of these three no price is public: they cost what the one beside them costs for its work.
     "sd2": Family(4.0, side=512, per_steps=20, native=768),

@@ -88,7 +88,8 @@ def test_what_it_refuses_goes_to_the_next_one_as_if_that_were_the_first(given: d
 @pytest.mark.parametrize(
     ("prompt", "engine"),
     [
-        (",", "mini"), ("a red house under a yellow sun, watercolor", "mini"), ("Masterpiece, best quality, 2 cats!", "mini"),
+        (",", "mini"), ("a red house under a yellow sun, watercolor", "mini"),
+        ("Masterpiece, best quality, 2 cats!", "mini"),
         ("(cat:1.2) [house] <lora:x:1>", "mini"), ("a fox", "sketch"), ("a red house and a lighthouse", "sketch"),
         ("eine Katze", "sketch"), ("cat " * 41, "sketch"),
     ],
