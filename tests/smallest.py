@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cache
@@ -27,7 +28,7 @@ SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "interpolate": {"video": VIDEO},
     "transcribe": {"media": AUDIO},
     "tts": {"text": "One red fox."},
-    "training": {"images": [ZIP], "engine": "sdxl", "seed": 1},
+    "training": {"images": [ZIP], "engine": "mini", "steps": 1, "epochs": 1, "seed": 1},
     "comfy": {
         "workflow": {
             "1": {"class_type": "LoadImage", "inputs": {"image": IMAGE}},
@@ -76,4 +77,14 @@ def tone() -> bytes:
     return audio.encode(wave.astype(np.float32)[:, None], 16_000, "wav")
 
 
-SOURCES: Mapping[str, Callable[[], bytes]] = {IMAGE: picture, VIDEO: clip, AUDIO: tone}
+@cache
+def pictures() -> bytes:
+    """The picture with a caption, as a dataset."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("one.png", picture())
+        archive.writestr("one.txt", "a gradient")
+    return file.getvalue()
+
+
+SOURCES: Mapping[str, Callable[[], bytes]] = {IMAGE: picture, VIDEO: clip, AUDIO: tone, ZIP: pictures}
