@@ -9,22 +9,27 @@ RUN is a folder of the training with its pool of drawings and its checker (`pyth
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
-from training.evaluation import TWENTY, sheet
-from training.scenes import NAMES, Scene
-from training.trainer import averaged
 
 from heddle.engines.mini import sampling, weights
 from heddle.engines.mini.codec import Pixels
 from heddle.engines.mini.plan import CELLS
 from heddle.engines.mini.sampling import Knobs, Told
 from heddle.engines.mini.sessions import Networks, Sessions
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from training.evaluation import TWENTY, sheet
+from training.scenes import NAMES, Scene
+from training.trainer import averaged
+
 from training import captions, checker, data, pictures
 
 BARS = {
@@ -32,6 +37,7 @@ BARS = {
     "preview": {"object": 0.60, "color": 0.50, "count": 0.40, "position": 0.60, "background": 0.95, "style": 0.85},
 }
 _BATCH = 10
+_STRENGTHS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 
 
 class Painting:
@@ -88,20 +94,29 @@ class Bench:
     """Held-out scenes, their captions and the checker."""
 
     def __init__(self, run: Path, count: int) -> None:
+        self._run = run
         self.scenes: list[Scene] = list(data.held_out(count))
         self.told = [
             captions.write(scene, data.HELD_OUT + at, errors=False) for at, scene in enumerate(self.scenes)
         ]  # fmt: skip
         self.texts = [caption.text for caption in self.told]
         self.checker = averaged(checker.Checker(), run, "checker")
-        pool = pictures.Pool(run / "pool")
-        self.real = [pictures.picture(scene, pool)[0] for scene in self.scenes]
 
-    def row(self, name: str, images: Sequence[Pixels], shift: int = 0) -> dict[str, float]:
-        """Print a row; `shift` holds pictures against the captions of others."""
+    @cached_property
+    def real(self) -> list[Pixels]:
+        """The drawings of the scenes."""
+        pool = pictures.Pool(self._run / "pool")
+        return [pictures.picture(scene, pool)[0] for scene in self.scenes]
+
+    def scores(self, images: Sequence[Pixels], shift: int = 0) -> dict[str, float]:
+        """Shares of right answers by column; `shift` holds pictures against the captions of others."""
         scenes = self.scenes[shift:] + self.scenes[:shift]
         told = self.told[shift:] + self.told[:shift]
-        made = checker.table(scenes, told, checker.look(self.checker, images))
+        return checker.table(scenes, told, checker.look(self.checker, images))
+
+    def row(self, name: str, images: Sequence[Pixels], shift: int = 0) -> dict[str, float]:
+        """Print a row of `scores`."""
+        made = self.scores(images, shift)
         print(f"| {name:30} | " + " | ".join(f"{value:.3f}" for value in made.values()) + " |", flush=True)
         return made
 
@@ -143,38 +158,45 @@ def main(run: Path, file: Path, count: int, steps: int, cfg: float, sheets: Path
         print(f"{name}: {'met' if not short else ', '.join(short)}")
     print(f"captions of others: object {shuffled['object']:.3f} (bar: at most 0.15)")
     print(f"guidance: object {plain['object']:.3f} at cfg 1, {guided['object']:.3f} at cfg {cfg:g}")
-    _negative(bench, painting)
-    _strength(bench, painting)
+    _knobs(bench, painting)
     if sheets is not None:
         _sheets(bench, painting, images, sheets)
 
 
-def _negative(bench: Bench, painting: Painting) -> None:
-    """A thing that the prompt names, named as unwanted as well."""
-    pairs = [(kind, other) for kind, other in zip(NAMES, NAMES[7:] + NAMES[:7], strict=True)]
+def negative(bench: Bench, painting: Painting, count: int = len(NAMES)) -> tuple[int, int, int]:
+    """A thing that the prompt names, named as unwanted as well: in how many pictures it is seen without that and with,
+    and in how many of the latter the wanted thing is."""
+    pairs = list(zip(NAMES, NAMES[7:] + NAMES[:7], strict=True))[:count]
     texts = [f"a {kind} and a {other}, plain gray background" for kind, other in pairs]
     with_it = painting.pictures(texts, 500)
     without = painting.pictures(texts, 500, negatives=[f"a {other}" for _, other in pairs])
     before = sum(bench.seen(image, other) >= 2 for image, (_, other) in zip(with_it, pairs, strict=True))
     after = sum(bench.seen(image, other) >= 2 for image, (_, other) in zip(without, pairs, strict=True))
     kept = sum(bench.seen(image, kind) >= 2 for image, (kind, _) in zip(without, pairs, strict=True))
-    print(
-        f"negative prompt: the unwanted thing is seen in {after} instead of {before} of {len(pairs)} pictures", end="; "
-    )
-    print(f"the wanted one in {kept}")
+    return before, after, kept
 
 
-def _strength(bench: Bench, painting: Painting) -> None:
-    """How near pictures stay to what they are made from."""
-    sources, texts = bench.real[:12], bench.texts[12:24]
-    rows = []
-    for strength in (0.1, 0.3, 0.5, 0.7, 0.9, 1.0):
+def distances(
+    painting: Painting, texts: Sequence[str], sources: Sequence[Pixels], strengths: Sequence[float]
+) -> list[float]:
+    """How far pictures are from what they are made of, for each strength: mean difference of their numbers."""
+    rows: list[float] = []
+    for strength in strengths:
         made = painting.variants(texts, sources, strength, 900)
-        off = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(made, sources, strict=True)])
-        rows.append((strength, float(off)))
-    rising = all(one[1] < other[1] for one, other in pairwise(rows))
-    print("strength, mean difference from the source: " + ", ".join(f"{s:g} {off:.1f}" for s, off in rows), end="; ")
-    print("rising" if rising else "NOT rising")
+        rows.append(float(np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(made, sources, strict=True)])))
+    return rows
+
+
+def _knobs(bench: Bench, painting: Painting) -> None:
+    before, after, kept = negative(bench, painting)
+    print(
+        f"negative prompt: the unwanted thing is seen in {after} instead of {before} of {len(NAMES)} pictures,"
+        f" the wanted one in {kept}"
+    )
+    rows = distances(painting, bench.texts[12:24], bench.real[:12], _STRENGTHS)
+    told = ", ".join(f"{strength:g} {off:.1f}" for strength, off in zip(_STRENGTHS, rows, strict=True))
+    rising = all(one < other for one, other in pairwise(rows))
+    print(f"strength, mean difference from the source: {told}; {'rising' if rising else 'NOT rising'}")
 
 
 def _sheets(bench: Bench, painting: Painting, images: Sequence[Pixels], folder: Path) -> None:

@@ -16,11 +16,11 @@ KEPT = Path(__file__).parent / "kept"
 #: How long each stage runs where nothing else is asked for.
 PLANS = {
     "text": Plan(steps=900, decay=500, batch=128, keep_every=100, average=0.99),
-    "checker": Plan(steps=2600, decay=1200, batch=32, keep_every=100, average=0.995),
-    "layout": Plan(steps=2200, decay=1000, batch=96, keep_every=100),
-    "painter": Plan(steps=1800, decay=800, batch=96, keep_every=100),
-    "decoder": Plan(steps=2400, decay=1200, batch=64, keep_every=100),
-    "reader": Plan(steps=500, decay=250, batch=64, keep_every=100, average=0.99),
+    "checker": Plan(steps=2600, decay=600, batch=32, keep_every=100, average=0.995),
+    "layout": Plan(steps=8000, decay=1800, batch=96, keep_every=100),
+    "painter": Plan(steps=5900, decay=2400, batch=96, keep_every=100),
+    "decoder": Plan(steps=2100, decay=800, batch=64, keep_every=100),
+    "reader": Plan(steps=1800, decay=900, batch=64, keep_every=100, average=0.99),
 }
 _STAGES: dict[str, Callable[[Path, Plan, torch.device], None]] = {
     "text": lambda folder, plan, _: text.train(folder, plan),

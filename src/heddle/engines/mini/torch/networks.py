@@ -1,7 +1,7 @@
-"""The networks, as PyTorch modules: text encoder, layout, painter, decoder, reader. Sizes: 7.4 million numbers in all.
+"""The networks, as PyTorch modules: text encoder, layout, painter, decoder, reader. Sizes: 6.9 million numbers in all.
 
-A caption becomes features; the layout makes a plan (what is where) out of noise under them; the painter makes latents
-out of noise under the plan and the features; the decoder makes pixels of latents. The reader finds the plan of a
+A caption becomes features; the layout makes things (what is where) out of noise under them; the painter makes latents
+out of noise under their plan and the features; the decoder makes pixels of latents. The reader finds the plan of a
 picture that is there already. Layout and painter predict what is clean (x0), not the noise.
 """
 
