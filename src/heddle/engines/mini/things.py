@@ -118,12 +118,13 @@ def _of_region(made: Floats, cover: Floats, kinds: npt.NDArray[np.int64]) -> Thi
     x, y = (float((share * (np.arange(len(share)) + 0.5)).sum() / share.sum()) for share in (across, down))
     weight = cover / cover.sum()
     red, green, blue, tinted = (float((made[at] * weight).sum() / (cover * weight).sum()) for at in _PAINTED)
-    turned = float((made[-2] * weight * (np.arange(cover.shape[1]) + 0.5 - x)).sum()) < 0
+    # Which part of the box is shown rises from left to right, or falls.
+    lean: Floats = made[-2] * weight * (np.arange(cover.shape[1], dtype=np.float32) + 0.5 - x)
     return Thing(
         kind=int(kinds[np.unravel_index(int(cover.argmax()), cover.shape)]),
         color=(_share(red), _share(green), _share(blue)) if tinted > 0 else None,
         x=x / cover.shape[1], y=y / cover.shape[0], wide=min(1.0, float(across.sum()) / CELLS),
-        high=min(1.0, float(down.sum()) / CELLS), flip=turned,
+        high=min(1.0, float(down.sum()) / CELLS), flip=bool(lean.sum() < 0),
     )  # fmt: skip
 
 
