@@ -65,7 +65,7 @@ def refused(**given: Any) -> dict[str, list[str]]:
     return refusal.value.fields
 
 
-@pytest.mark.parametrize("given", [{}, {"sampler": "Heun"}, {"width": 512, "height": 640}, {"clipSkip": 1}, SOURCE])
+@pytest.mark.parametrize("given", [{}, {"sampler": "Heun"}, {"width": 512, "height": 640}, {"clipSkip": 1}])
 def test_the_first_engine_gets_what_it_takes(given: dict[str, Any]) -> None:
     job = plan(**given)
     assert (job.engine, job.payload["family"], job.payload["cfgScale"]) == ("mini", "mini", 2.0)
@@ -91,12 +91,20 @@ def test_what_it_refuses_goes_to_the_next_one_as_if_that_were_the_first(given: d
         (",", "mini"), ("a red house under a yellow sun, watercolor", "mini"),
         ("Masterpiece, best quality, 2 cats!", "mini"),
         ("(cat:1.2) [house] <lora:x:1>", "mini"), ("a fox", "sketch"), ("a red house and a lighthouse", "sketch"),
-        ("eine Katze", "sketch"), ("cat " * 41, "sketch"),
+        ("eine Katze", "sketch"), ("cat " * 41, "sketch"), ("красный дракон", "sketch"), ("a 龍 in a meadow", "sketch"),
+        ("two cats and two birds", "mini"), ("four cats and four birds", "sketch"), ("five cats", "sketch"),
+        ("a five pointed star", "mini"),
     ],
 )  # fmt: skip
 def test_what_it_has_no_words_for_is_left_to_the_next_one(prompt: str, engine: str) -> None:
     assert plan(prompt=prompt).engine == engine
     assert plan(prompt=prompt, engine="mini").engine == "mini"
+
+
+@pytest.mark.parametrize("given", [SOURCE, {"width": 2048, "height": 128}])
+def test_it_leaves_sources_and_long_strips_to_the_next_one(given: dict[str, Any]) -> None:
+    assert plan(**given).engine == "sketch"
+    assert plan(engine="mini", **given).engine == "mini"
 
 
 @pytest.mark.parametrize("field", ["sampler", "clipSkip", "width"])

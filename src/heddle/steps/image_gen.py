@@ -50,7 +50,10 @@ class ImageGenInput(Wire):
     """Every input of `imageGen`."""
 
     engine: str | None = Field(
-        None, max_length=64, description="A model family such as `sdxl`, or an engine such as `sketch`."
+        None,
+        max_length=64,
+        description="A model family such as `sdxl`, or an engine such as `sketch`; without it and `model`, the first"
+        " engine that can do all that is asked.",
     )
     model: str | None = Field(None, max_length=500, description="A model by its AIR.")
     prompt: Said = Field(min_length=1, max_length=10_000, description="What the picture shows.")

@@ -29,6 +29,10 @@ def none(_ecosystems: Sequence[str], _types: Sequence[str]) -> Place | None:
 _ADDED = frozenset({"lora", "lycoris", "dora", "embedding", "hypernet", "controlnet"})
 
 
+class Foreign(InvalidRequest):
+    """A model that a step names is for other engines than the one that is asked."""
+
+
 class Absent(InvalidRequest):
     """A model that a step names, or the one that it would run, is not here; `why` says so without the field."""
 
@@ -107,7 +111,7 @@ def _find(resource: Resource, find: Find) -> Place | None:
 def _check_fits(resource: Resource, place: Place, fits: Sequence[str], family: str) -> None:
     named = air.parse(place.air)
     if not any(fnmatchcase(named.ecosystem or "", pattern) for pattern in fits):
-        raise InvalidRequest.of(
+        raise Foreign.of(
             resource.path, f"{resource.air!r} is a model for {named.ecosystem!r}, and this step runs {family!r}"
         )
     if resource.types and named.type not in resource.types:

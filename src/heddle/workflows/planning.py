@@ -7,7 +7,6 @@ refused with every reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +21,7 @@ from heddle.queue import Room
 from heddle.settings import Settings
 from heddle.steps import Facts, FactsOf, Plan, Source, StepType
 from heddle.workflows import models, pricing, references
-from heddle.workflows.models import Absent, Find, First, Models
+from heddle.workflows.models import Absent, Find, First, Foreign, Models
 from heddle.workflows.references import Bound, Reference, is_token, readable
 from heddle.workflows.rows import NewWorkflow
 
@@ -238,7 +237,7 @@ class Planner:
         return step, plan
 
     def _taken(self, wanted: _Wanted, kind: StepType) -> _Taken:
-        """By the engine that is named, else by the first that refuses nothing and suits. Raises InvalidRequest."""
+        """By the engine that is named, else by the first that refuses nothing and suits, if one does."""
         type_name, look = wanted.request.type, wanted.look
         able = [e for e in self._engines if type_name in e.offer.step_types]
         plan = kind.plan(wanted.bound.input, look.facts_of)
@@ -249,14 +248,22 @@ class Planner:
             own = _own(wanted, kind, plan, ready)
             return _take(wanted, kind, own, _Chosen(ready, _models(own, ready, look)))
 
-        # The last one takes the most, so what it says against a step is what there is to be mended.
-        *narrower, widest = _unasked(able, type_name)
-        for ready in narrower:
-            with suppress(InvalidRequest):
+        refusals: list[InvalidRequest] = []
+        unsuited: _Taken | None = None
+        for ready in _unasked(able, type_name):
+            try:
                 taken = unasked(ready)
-                if _suits(taken):
-                    return taken
-        return unasked(widest)
+            except InvalidRequest as error:
+                refusals.append(error)
+                continue
+            if _suits(taken):
+                return taken
+            unsuited = unsuited or taken
+        if unsuited is not None:
+            return unsuited
+        # The last one takes the most, so what it says against a step is what there is to be mended; unless it is only
+        # that the models which were named are another's.
+        raise next((error for error in reversed(refusals) if not isinstance(error, Absent | Foreign)), refusals[-1])
 
     def _type(self, name: str, path: str) -> StepType:
         if name in self._types:

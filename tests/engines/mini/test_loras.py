@@ -197,8 +197,8 @@ HOSTILE: dict[str, tuple[dict[str, np.ndarray], str]] = {
     "a DoRA": (_good(**{"layout.enter.lora_magnitude_vector": np.ones(160, np.float32)}), "no tensor of a LoRA"),
     "a long name": ({"x" * 5000 + ".lora_A.weight": np.ones(1, np.float32)}, "no tensor of a LoRA"),
     "one half": (_good(up=None), "one half only"),
-    "a wrong width": (_good(down=np.ones((2, 199), np.float32)), r"\[2, 199\]"),
-    "a wrong height": (_good(up=np.ones((1201, 2), np.float32)), r"\[1201, 2\]"),
+    "a wrong width": (_good(down=np.ones((2, 159), np.float32)), r"\[2, 159\]"),
+    "a wrong height": (_good(up=np.ones((961, 2), np.float32)), r"\[961, 2\]"),
     "two ranks": (_good(up=np.ones((960, 3), np.float32)), r"\[960, 3\]"),
     "a large rank": (
         _good(down=np.ones((257, 160), np.float32), up=np.ones((960, 257), np.float32)), "with the rank 257",

@@ -65,7 +65,7 @@ def plan(db: Database) -> Plan:
                 first=lambda ecosystems, types: places.first(tx, ecosystems, types),
                 room=lambda engine: queue.room(tx, engine, now()),
             )
-            step = {"$type": "imageGen", "input": {"prompt": "a fox", **fields}}
+            step = {"$type": "imageGen", "input": {"prompt": "a cat", **fields}}
             wanted = base.validate(WorkflowRequest, {"steps": [step]})
             [job] = Planner(Settings()).plan(wanted, account_id=1, look=found, at=now()).new.workflow.steps[0].jobs
             return job
@@ -89,7 +89,7 @@ def refused(plan: Plan, **fields: Any) -> dict[str, list[str]]:
 def test_a_step_that_names_no_engine_gets_it_only_when_it_is_released(quality: str, plan: Plan) -> None:
     job = plan()
     assert job.engine == ("mini" if quality == "release" else "sketch")
-    size, cfg = (256, 2.0) if quality == "release" else (1024, 7.0)
+    size, cfg = (512, 2.0) if quality == "release" else (1024, 7.0)
     assert (job.payload["width"], job.payload["cfgScale"]) == (size, cfg)
     assert plan(width=640, height=384, cfgScale=1, steps=7).payload["width"] == 640
 
@@ -104,7 +104,7 @@ def test_a_step_that_names_it_gets_it_or_is_told_why_not(quality: str, plan: Pla
         assert (job.engine, job.payload["family"], job.payload["width"], job.payload["steps"]) == (
             "mini",
             "mini",
-            256,
+            512,
             20,
         )
 
@@ -221,8 +221,8 @@ def test_from_text_from_a_picture_and_with_a_lora(serving: Serving, tmp_path: Pa
     assert found is not None, said.stdout
     with serving.client() as client:
         blob, plain = painted(client, width=320)
-        assert plain.shape == (256, 320, 3)
-        assert (blob["width"], blob["height"]) == (320, 256)
+        assert plain.shape == (512, 320, 3)
+        assert (blob["width"], blob["height"]) == (320, 512)
         again, same = painted(client, width=320, model=MINI)
         assert again["id"] != blob["id"]
         assert np.array_equal(plain, same)

@@ -70,9 +70,9 @@ def test_guidance_leads_away_from_what_it_is_not_to_be() -> None:
 
     said = TOLD._replace(pooled=TOLD.pooled + 1)
     predict = sampling.guided(of_text, said, TOLD, 3.0)
-    assert np.all(predict(np.zeros((2, 21, 16, 16), np.float32), 0.5) == 3)
+    assert np.all(predict(np.zeros((2, 22, 16, 16), np.float32), 0.5) == 3)
     alone = sampling.guided(of_text, said, TOLD, 1.0)
-    assert np.all(alone(np.zeros((2, 21, 16, 16), np.float32), 0.5) == 1)
+    assert np.all(alone(np.zeros((2, 22, 16, 16), np.float32), 0.5) == 1)
 
 
 def test_levels_fall_from_the_start_to_nothing() -> None:

@@ -36,7 +36,7 @@ def test_things_are_read_back_from_their_numbers_through_some_noise(there: tuple
             assert one.color == pytest.approx(other.color, abs=0.05)
 
 
-@pytest.mark.parametrize("value", [np.nan, 1e30, -1e30])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -1e30])
 def test_numbers_beyond_all_measure_are_still_things_in_the_frame(value: float) -> None:
     rows = things.numbers([HOUSE])
     rows[0, 1:] = value
@@ -178,3 +178,42 @@ def test_in_a_plan_of_nothing_nothing_is_found() -> None:
     assert things.found(things.planned([])) == []
     assert things.found(np.full((plan.CHANNELS, 16, 16), -1e9, np.float32)) == []
     assert len(things.found(np.random.default_rng(0).normal(size=(plan.CHANNELS, 16, 16)).astype(np.float32))) <= 4
+
+
+def box(kind: int, color: tuple[float, float, float] | None, x: float, y: float, *, flip: bool = False) -> Thing:
+    return Thing(kind=kind, color=color, x=x, y=y, wide=0.25, high=0.25, flip=flip)
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [
+        [box(12, RED, 0.3, 0.5), box(12, RED, 0.55, 0.5)],
+        [box(12, RED, 0.3, 0.5), box(12, RED, 0.55, 0.5, flip=True)],
+        [box(12, RED, 0.3, 0.5), box(12, BLUE, 0.55, 0.5)],
+        [box(12, None, 0.5, 0.3), box(12, None, 0.55, 0.55)],
+        [box(12, RED, 0.31, 0.3), box(12, RED, 0.56, 0.35), box(12, RED, 0.42, 0.6)],
+    ],
+)
+def test_things_of_a_kind_that_touch_are_found_apart(placed: list[Thing]) -> None:
+    made = things.planned(placed)
+    noise = np.random.default_rng(3).normal(0, 0.05, made.shape).astype(np.float32)
+    again = things.found(made + noise)
+    assert len(again) == len(placed)
+    for thing in placed:
+        nearest = min(again, key=lambda other, thing=thing: abs(other.x - thing.x) + abs(other.y - thing.y))
+        assert abs(nearest.x - thing.x) + abs(nearest.y - thing.y) < 0.08
+        assert nearest.wide == pytest.approx(thing.wide, abs=0.08)
+        assert nearest.color == pytest.approx(thing.color, abs=0.15)
+
+
+def test_a_long_plan_has_as_many_things_as_there_are() -> None:
+    row = [box(at, RED, (at + 0.5) / 8, 0.5) for at in range(8)]
+    assert len(things.found(things.planned(row, (16, 128)))) == 8
+
+
+def test_a_text_may_name_a_kind_in_two_colours() -> None:
+    red, blue = box(12, RED, 0.3, 0.5), box(12, BLUE, 0.7, 0.5)
+    certain = things.certain([[red, blue], [blue, red]])
+    assert certain == [red, blue]
+    yellow = replace(red, color=(0.95, 0.8, 0.2))
+    assert things.without([red, yellow, blue], certain) == [yellow]

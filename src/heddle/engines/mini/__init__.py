@@ -1,6 +1,6 @@
 """The engine `mini`: a small text-to-image model that is part of the install, run by onnxruntime.
 
-    prompt -> features -> plan (what is where) -> latents -> pixels -> file
+    prompt -> features -> things (what is where) -> plan -> latents -> pixels -> file
 
 `tokens.py` reads words, `sampling.py` is the loop of both stages, `sessions.py` holds the networks, `canvas.py` and
 `windows.py` know sizes, `loras.py` merges what is added, `drawing.py` does one job. The networks are in `graphs`, and
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: What a file of weights may say of itself, of which `none` is not offered.
 _OFFERED = ("release", "preview")
+#: As long a picture as it paints unasked: a window costs as much as a square.
+_WINDOWS = 4
 _LIBRARIES = ("numpy", "PIL", "onnxruntime", "safetensors")
 
 
@@ -93,9 +95,14 @@ class Mini:
         return asked.problems(payload)
 
     def suits(self, payload: JSON) -> bool:
-        """Unasked it paints what it has the words for, or a LoRA, and leaves the rest to who knows more."""
-        from heddle.engines.mini import tokens  # noqa: PLC0415 - compiles the vocabulary
+        """Unasked it paints what it has the words for, or a LoRA, on no long strip and not over a source.
 
+        The rest is for who knows more: of what is in a source, it keeps little.
+        """
+        from heddle.engines.mini import tokens, windows  # noqa: PLC0415 - compiles the vocabulary
+
+        if payload.get("images") or windows.count(payload["width"], payload["height"]) > _WINDOWS:
+            return False
         return bool(payload.get("networks")) or tokens.knows(str(payload.get("prompt") or ""))
 
     def price(self, payload: JSON) -> float:

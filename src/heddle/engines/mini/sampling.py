@@ -1,4 +1,4 @@
-"""From noise to a plan and from noise to latents: the loop that the engine and the training's evaluation share.
+"""From noise to things, from things to a plan, and from noise to latents: the loop that engine and evaluation share.
 
 A network is a callable on arrays whose first axis is the picture: `Layout(x, level, told)` and `Painter(x, level, plan,
 told)` give what is clean (x0) in x, where x = (1 - level) * clean + level * noise. Who calls them with PyTorch wraps

@@ -7,6 +7,7 @@ of its box; and whether it is mirrored. Of what is not there all numbers but the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -14,10 +15,13 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from heddle.engines.mini import plan
+from heddle.engines.mini import plan, tokens
 from heddle.engines.mini.plan import CELLS, CODE, Floats
 
-MOST = 4
+#: Which cells belong to something.
+Plane = npt.NDArray[np.bool_]
+
+MOST = tokens.MOST
 NUMBERS = 1 + CODE + 3 + 1 + 4 + 1
 SHAPE = (MOST, NUMBERS)
 
@@ -35,9 +39,13 @@ _MEAN, _SPREAD = (
 _CODED = slice(plan.QUARTERS, plan.QUARTERS + CODE)
 _PAINTED = range(_CODED.stop, _CODED.stop + 4)
 #: A cell shows a thing where so much is covered, and a thing covers so many cells.
-_LEAST_COVER, _LEAST_CELLS = 0.2, 1.5
-#: Colours agree where their numbers spread less than this, and are the same where none is farther.
-_ALIKE, _NEAR = 0.12, 0.25
+_SHOWN, _LEAST_CELLS = 0.2, 1.5
+#: A region is cut where its cells are farther off than this, each on average, and two boxes leave so little of that.
+_UNFIT, _BETTER = 0.12, 0.6
+#: Numbers of a thing are within this, whatever a network gives.
+_WIDEST = 10.0
+#: Colours are the same where none of their numbers is farther off.
+_NEAR = 0.25
 _CODES = plan.codes()
 
 
@@ -74,7 +82,7 @@ def numbers(things: Sequence[Thing]) -> Floats:
 
 def read(rows: Floats) -> list[Thing]:
     """What rows (4, 22) say is there, whatever noise is left in them."""
-    return list(_things(np.nan_to_num(rows)))
+    return list(_things(np.clip(np.nan_to_num(rows), -_WIDEST, _WIDEST)))
 
 
 def _things(rows: Floats) -> Iterator[Thing]:
@@ -91,14 +99,55 @@ def _things(rows: Floats) -> Iterator[Thing]:
 
 
 def found(made: Floats) -> list[Thing]:
-    """The things of a plan (22, down, across), largest first: in each, cells that touch say the same kind."""
-    cover = (made[: plan.QUARTERS].mean(axis=0) + 1) / 2
-    kinds = np.where(cover > _LEAST_COVER, np.tensordot(_CODES, made[_CODED], axes=1).argmax(axis=0), -1)
-    regions = sorted(_regions(kinds), key=lambda region: -float(cover[region].sum()))
-    return [_of_region(made, cover * region, kinds) for region in regions[:MOST] if cover[region].sum() >= _LEAST_CELLS]
+    """The things of a plan (22, down, across), largest first: cells that touch and show the parts of one box."""
+    cover = np.clip((made[: plan.QUARTERS].mean(axis=0) + 1) / 2, 0, 1)
+    kinds = np.where(cover > _SHOWN, np.tensordot(_CODES, made[_CODED], axes=1).argmax(axis=0), -1)
+    regions = [cover * part for region in _regions(kinds) for part in _split(made, cover * region)]
+    shown = sorted((region for region in regions if region.sum() >= _LEAST_CELLS), key=lambda one: -float(one.sum()))
+    return [_of_region(made, region, kinds) for region in shown]
 
 
-def _regions(kinds: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.bool_]]:
+def _split(made: Floats, cover: Floats) -> list[Plane]:
+    """A region as it is, or cut in two, and those again, where two boxes fit what its cells say and one does not."""
+    inside: Plane = cover > 0
+    if _unfit(made, cover) <= _UNFIT * float(cover.sum()):
+        return [inside]
+    across: Floats = np.zeros_like(cover) + np.arange(cover.shape[1], dtype=np.float32)
+    down: Floats = np.zeros_like(cover) + np.arange(cover.shape[0], dtype=np.float32)[:, None]
+    sides: list[Plane] = [
+        inside & (places < at) for places in (across, down) for at in range(1, len(cover) + cover.shape[1])
+    ]
+    sides = [side for side in sides if side.any() and (inside & ~side).any()]
+    cuts = [(_unfit(made, cover * side) + _unfit(made, cover * (inside & ~side)), at) for at, side in enumerate(sides)]
+    least, best = min(cuts, default=(math.inf, 0))
+    if least > _BETTER * _unfit(made, cover):
+        return [inside]
+    return [part for side in (sides[best], inside & ~sides[best]) for part in _split(made, cover * side)]
+
+
+def _unfit(made: Floats, cover: Floats) -> float:
+    """How far off what cells say, of their place in a box and of colour, is from what they would in one box of one
+    colour: squares, summed over what is covered."""
+    total = float(cover.sum())
+    if total < _LEAST_CELLS:
+        # So little is a thing's edge, which the cut that leaves it over did not fit.
+        return total
+    off = 0.0
+    for axis, place in ((0, made[-2]), (1, made[-1])):
+        share = np.clip(cover.max(axis=axis), 0, 1)
+        at = np.arange(len(share), dtype=np.float32) + 0.5
+        middle, half = float((share * at).sum() / share.sum()), float(share.sum()) / 2
+        want = np.clip((at - middle) / half, -1, 1)
+        want = cover * (want[None, :] if axis == 0 else want[:, None])
+        said = place * (cover > 0)
+        ways = [float(((said - turn * want) ** 2).sum()) for turn in ((1, -1) if axis == 0 else (1,))]
+        off += min(ways)
+    tints = made[_PAINTED.start : _PAINTED.stop] * (cover > 0)
+    mean = tints.sum(axis=(1, 2)) / total
+    return off + float(((tints - mean[:, None, None] * cover) ** 2).sum())
+
+
+def _regions(kinds: npt.NDArray[np.int64]) -> Iterator[Plane]:
     """Cells that touch and are of one kind, as a plane each."""
     left = kinds >= 0
     while left.any():
@@ -144,15 +193,17 @@ def _shared(one: Thing, other: Thing) -> float:
 
 
 def certain(looks: Sequence[Sequence[Thing]]) -> list[Thing]:
-    """Of several answers to one text, what is in all of them: kinds, with their colour where all agree on it."""
-    kinds = [kind for kind in range(len(_CODES)) if all(any(t.kind == kind for t in look) for look in looks)]
-    return [_agreed([thing for look in looks for thing in look if thing.kind == kind]) for kind in kinds]
+    """Of several answers to one text, what is in all of them: kinds in a colour, or else kinds in any."""
+    first = looks[0]
+    tinted = [thing for thing in first if thing.color is not None and all(_has(look, thing) for look in looks)]
+    told = {thing.kind for thing in tinted}
+    others = [kind for kind in range(len(_CODES)) if all(any(t.kind == kind for t in look) for look in looks)]
+    any_color = {thing.kind: replace(thing, color=None) for thing in first if thing.kind in others}
+    return [*tinted, *(thing for kind, thing in sorted(any_color.items()) if kind not in told)]
 
 
-def _agreed(same: Sequence[Thing]) -> Thing:
-    tints = [thing.color for thing in same if thing.color is not None]
-    alike = len(tints) == len(same) and float(np.std(np.array(tints), axis=0).max()) < _ALIKE
-    return same[0] if alike else replace(same[0], color=None)
+def _has(look: Sequence[Thing], thing: Thing) -> bool:
+    return any(_meant(other, thing) for other in look)
 
 
 def without(things: Sequence[Thing], unwanted: Sequence[Thing]) -> list[Thing]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LENGTH = 40
 #: Numbers for words outside the vocabulary; a LoRA's trigger word lives in one of them.
 BUCKETS = 256
+#: Things in a picture at most, as `things.py` has them.
+MOST = 4
 PADDING = 0
 START = 1
 _FIRST_WORD = 2
@@ -22,18 +24,22 @@ _WORD = re.compile(r"[a-z]+|[0-9]+|,")
 _NETWORK = re.compile(r"<[^<>]{0,200}>")
 _WEIGHT = re.compile(r":\s*[0-9]*\.?[0-9]+\s*(?=[)\]])")
 
-#: In the order of their numbers; a new word goes to the end, because weights belong to places.
-WORDS = """
+#: The vocabulary in the order of its numbers; a new word goes to the end, because weights belong to places.
+_SAID = """
 , a an the of in on at to and with one two three four 1 2 3 4 single pair
 left right top bottom center middle corner side upper lower above below under over beneath next beside near is are
 tiny small little big large huge giant medium
 red orange yellow green blue purple pink brown black white gray grey cyan violet crimson turquoise colored
+"""
+_NOUNS = """
 circle circles square squares triangle triangles heart hearts star stars balloon balloons sun suns moon moons tree
 trees flower flowers mushroom mushrooms cactus cacti cactuses house houses castle castles car cars sailboat sailboats
 airplane airplanes rocket rockets fish fishes cat cats bird birds butterfly butterflies snowman snowmen umbrella
 umbrellas disc discs dot dots box boxes pyramid pyramids love full crescent oak oaks daisy daisies toadstool toadstools
 cottage cottages home homes palace palaces fortress automobile automobiles taxi yacht yachts boat boats plane planes jet
 jets spaceship spaceships goldfish kitten kittens kitty sparrow sparrows parasol parasols five pointed round shape
+"""
+_AROUND = """
 meadow grass grassy field mountains mountain desert dunes sand sandy snow snowy winter beach seaside shore sea ocean
 water city skyscrapers town night dark hills space outer stars galaxy underwater deep reef by sky starry
 background plain simple backdrop
@@ -42,6 +48,8 @@ pixelated bit 8 retro game style picture image photo scene cartoon
 there this that it stands flying standing day sunny
 """
 
+#: All of it.
+WORDS = _SAID + _NOUNS + _AROUND
 #: Words outside the vocabulary that prompts have and that mean nothing to be drawn.
 EMPTY = """
 amazing beautiful best cute detailed drawn favorite for hd high highly k kids lovely masterpiece my nice pretty quality
@@ -49,6 +57,22 @@ some trending very wonderful
 """
 
 _EMPTY = frozenset(EMPTY.split())
+#: Nouns, of which these are none, and how many of them are said.
+_THINGS = frozenset(_NOUNS.split()) - frozenset(["love", "full", "crescent", "five", "pointed", "round", "shape"])
+_COUNTS = {
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "1": 1,
+    "single": 1,
+    "pair": 2,
+    "two": 2,
+    "2": 2,
+    "three": 3,
+    "3": 3,
+    "four": 4,
+    "4": 4,
+}
 _NUMBERS = {word: _FIRST_WORD + index for index, word in enumerate(dict.fromkeys(WORDS.split()))}
 #: Padding, the start, the vocabulary, the buckets.
 SIZE = _FIRST_WORD + len(_NUMBERS) + BUCKETS
@@ -56,7 +80,11 @@ SIZE = _FIRST_WORD + len(_NUMBERS) + BUCKETS
 
 def words(prompt: str) -> list[str]:
     """The words of a prompt, lower case, without the syntax of other tools: `(word:1.3)`, `[word]`, `<lora:…>`."""
-    return _WORD.findall(_WEIGHT.sub("", _NETWORK.sub(" ", prompt[:20_000])).lower())
+    return _WORD.findall(_plain(prompt))
+
+
+def _plain(prompt: str) -> str:
+    return _WEIGHT.sub("", _NETWORK.sub(" ", prompt[:20_000])).lower()
 
 
 def number(word: str) -> int:
@@ -66,9 +94,25 @@ def number(word: str) -> int:
 
 
 def knows(prompt: str) -> bool:
-    """Whether all of a prompt is read, and each of its words is one that was taught or means nothing."""
-    found = words(prompt)
-    return len(found) < LENGTH and all(word in _NUMBERS or word in _EMPTY for word in found)
+    """Whether all of a prompt is read, and each of its words is one that was taught or means nothing; and whether it
+    asks for no more things than there can be."""
+    plain = _plain(prompt)
+    found = _WORD.findall(plain)
+    unread = any(letter.isalnum() for letter in _WORD.sub("", plain))
+    taught = all(word in _NUMBERS or word in _EMPTY for word in found)
+    return bool(found) and not unread and len(found) < LENGTH and taught and _asked(found) <= MOST
+
+
+def _asked(found: list[str]) -> int:
+    """How many things words ask for."""
+    total, count = 0, 0
+    for at, word in enumerate(found):
+        if word == "five" and found[at + 1 : at + 2] != ["pointed"]:
+            return MOST + 1
+        count = _COUNTS.get(word, count)
+        if word in _THINGS:
+            total, count = total + (count or 1), 0
+    return total
 
 
 def encode(prompt: str) -> npt.NDArray[np.int64]:

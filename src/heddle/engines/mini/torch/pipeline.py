@@ -175,7 +175,7 @@ class MiniPipeline(DiffusionPipeline, LoraBaseMixin):
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
     ) -> ImagePipelineOutput:
-        """The shorter side is painted with 256 pixels, whatever is asked for; a source is cut to cover the frame."""
+        """The shorter side has 256 pixels, whatever is asked for; a source is cut to cover the frame."""
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = _seeds(generator, len(prompts))
         told = self._told(prompts)
