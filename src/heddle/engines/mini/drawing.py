@@ -23,7 +23,7 @@ from heddle.studio import parameters, previews
 #: Of the whole, what is done before the first step and after the last one.
 _BEGUN, _STEPPED, _DECODED = 0.03, 0.9, 0.93
 #: A step of the painter is as much work as so many of the layout, in each window.
-_PAINTER_WORK = 12.0
+_PAINTER_WORK = 9.0
 
 
 class Drawing:

@@ -46,7 +46,7 @@ LAYOUT_SHIFT, PAINTER_SHIFT = 3.0, 2.0
 PAINTER_GUIDANCE = 0.5
 
 #: How often things are placed for a picture: the network sees to what is said, and now and then lays one thing over
-#: another, so the least crowded of some is taken. A try costs a hundredth of what painting does.
+#: another, so the least crowded of some is taken. A try costs a thirtieth of what painting does.
 TRIES = 4
 #: Up to this strength the plan of a source stays as it is; beyond, so little of its latents is left that another fits.
 _STAYS = 0.75

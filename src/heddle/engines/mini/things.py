@@ -110,7 +110,8 @@ def found(made: Floats) -> list[Thing]:
 def _split(made: Floats, cover: Floats) -> list[Plane]:
     """A region as it is, or cut in two, and those again, where two boxes fit what its cells say and one does not."""
     inside: Plane = cover > 0
-    if _unfit(made, cover) <= _UNFIT * float(cover.sum()):
+    whole, total = _unfit(made, cover), float(cover.sum())
+    if total < 2 * _LEAST_CELLS or whole <= _UNFIT * total:
         return [inside]
     across: Floats = np.zeros_like(cover) + np.arange(cover.shape[1], dtype=np.float32)
     down: Floats = np.zeros_like(cover) + np.arange(cover.shape[0], dtype=np.float32)[:, None]
@@ -120,7 +121,7 @@ def _split(made: Floats, cover: Floats) -> list[Plane]:
     sides = [side for side in sides if side.any() and (inside & ~side).any()]
     cuts = [(_unfit(made, cover * side) + _unfit(made, cover * (inside & ~side)), at) for at, side in enumerate(sides)]
     least, best = min(cuts, default=(math.inf, 0))
-    if least > _BETTER * _unfit(made, cover):
+    if least > _BETTER * whole:
         return [inside]
     return [part for side in (sides[best], inside & ~sides[best]) for part in _split(made, cover * side)]
 
